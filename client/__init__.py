@@ -1,0 +1,1 @@
+"""The terminal: its core decides, its edges carry out."""

@@ -1,0 +1,1 @@
+"""Everything the terminal decides, without I/O, clock or randomness."""

@@ -1,0 +1,1 @@
+"""Pure functions over bytes: what is sealed, opened, signed and verified."""

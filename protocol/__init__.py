@@ -1,0 +1,1 @@
+"""Documents and machines: what is said, believed and refused, without I/O."""
