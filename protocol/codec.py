@@ -1,0 +1,203 @@
+"""The one encoding: deterministic CBOR, strictly read (docs/spec/codec.md).
+
+A message is a frozen :class:`Message`.  Its fields are numbered 0, 1, 2 ... in the
+order of their declaration and travel as a CBOR map with those unsigned keys; a
+key that is absent is the field's default, ``None`` or an empty tuple::
+
+    class Ping(Message):
+        v: Literal[1]
+        note: str | None = None
+
+    encode(Ping(v=1)) == bytes.fromhex("a10001")
+
+Reading is strict twice over.  The scanner is ours: it knows integers, byte
+strings, text, arrays and maps in their shortest form, and stops at a bound on
+depth and items before it builds more.  The writer is cbor2's; every document read
+is written again and must give the bytes that arrived, so that two implementations
+agree on it and a value has one encoding.
+
+Bytes that are signed are verified before they come here, and never re-encoded.
+"""
+
+from typing import Any, Final, NoReturn, TypeVar, dataclass_transform
+
+import cbor2
+import msgspec
+
+from protocol.errors import MalformedError
+from protocol.limits import MAX_DEPTH, MAX_DOCUMENT, MAX_ITEMS
+
+MAX_FIELDS: Final = 24  # keys 0-23 take one byte, so number order is byte order
+
+Value = int | bytes | str | list["Value"] | dict[str, "Value"]
+
+
+@dataclass_transform(
+    frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,)
+)
+class _Numbered(msgspec.StructMeta):
+    """Gives each field the decimal text of its number as encoded name."""
+
+    def __new__(
+        mcls,
+        name: str,
+        bases: tuple[type, ...],
+        namespace: dict[str, Any],
+        **options: Any,  # noqa: ANN401 -- msgspec's own options
+    ) -> Any:  # noqa: ANN401 -- as the base class has it
+        numbers = iter(range(MAX_FIELDS))
+        options.setdefault("frozen", True)
+        options.setdefault("kw_only", True)
+        options.setdefault("forbid_unknown_fields", True)
+        options.setdefault("omit_defaults", True)
+        options.setdefault("rename", lambda _: str(next(numbers)))
+        return super().__new__(mcls, name, bases, namespace, **options)
+
+
+class Message(msgspec.Struct, metaclass=_Numbered):
+    """Base of every typed message; subclasses only declare fields.
+
+    A message may hold what people write, so its ``repr`` is its type and nothing
+    else: no log or traceback can show content.
+    """
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+M = TypeVar("M")
+
+
+def encode(value: object) -> bytes:
+    """Return the one encoding of a message, or of a tuple of values.
+
+    Raises:
+        ValueError: the value holds what the encoding has no form for, as a float
+            or a missing required field: a caller's bug.
+    """
+    try:
+        return _write(msgspec.to_builtins(value, builtin_types=(bytes,)))
+    except (TypeError, cbor2.CBOREncodeError) as error:
+        message = "not encodable"
+        raise ValueError(message) from error
+
+
+def decode(data: bytes, of: type[M], *, limit: int = MAX_DOCUMENT) -> M:
+    """Return the value of type ``of`` that ``data`` is the one encoding of.
+
+    Args:
+        data: exactly one encoded value, at most ``limit`` bytes.
+        of: a :class:`Message` type, or a tuple type of encodable parts.
+        limit: bytes; looked at before anything else.
+
+    Raises:
+        MalformedError: and nothing else, whatever the bytes are.
+    """
+    if len(data) > limit:
+        raise MalformedError
+    scanner = _Scanner(data)
+    value = scanner.value(MAX_DEPTH)
+    if scanner.position != len(data):
+        raise MalformedError
+    try:
+        message = msgspec.convert(value, of, builtin_types=(bytes,))
+    except msgspec.ValidationError:
+        raise MalformedError from None
+    if encode(message) != data:  # an explicit default, or unsorted keys
+        raise MalformedError
+    return message
+
+
+def _write(value: Any) -> bytes:  # noqa: ANN401 -- any builtin that CBOR has
+    return cbor2.dumps(_keyed(value), canonical=True)
+
+
+def _keyed(value: Any) -> Any:  # noqa: ANN401
+    """Return ``value`` with the decimal field names turned into numbers."""
+    if isinstance(value, dict):
+        return {int(key): _keyed(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_keyed(item) for item in value]
+    if isinstance(value, bytes | str) or type(value) is int:
+        return value
+    raise TypeError
+
+
+class _Scanner:
+    """Reads one value from the front of ``data``; refuses all but one form."""
+
+    __slots__ = ("_data", "_items", "position")
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._items = 0
+        self.position = 0
+
+    def value(self, depth: int) -> Value:
+        self._items += 1
+        if depth == 0 or self._items > MAX_ITEMS:
+            raise MalformedError
+        major, argument = self._head()
+        if major == 0:
+            return argument
+        if major == 1:
+            return -1 - argument
+        if major == 2:  # noqa: PLR2004 -- RFC 8949 section 3.1 numbers them so
+            return self._take(argument)
+        if major == 3:  # noqa: PLR2004
+            return self._text(argument)
+        if major == 4:  # noqa: PLR2004
+            self._fits(argument)
+            return [self.value(depth - 1) for _ in range(argument)]
+        if major == 5:  # noqa: PLR2004
+            self._fits(2 * argument)
+            return self._map(argument, depth - 1)
+        _refuse()  # tags, floats and simple values have no place here
+
+    def _head(self) -> tuple[int, int]:
+        initial = self._take(1)[0]
+        major, detail = initial >> 5, initial & 31
+        if detail < 24:  # noqa: PLR2004 -- RFC 8949 section 3
+            return major, detail
+        if detail > 27:  # noqa: PLR2004 -- reserved, or indefinite length
+            _refuse()
+        width = 1 << (detail - 24)
+        argument = int.from_bytes(self._take(width), "big")
+        # The shortest form only: 24 needs one byte, 256 two, and so on.
+        if argument < (24 if width == 1 else 1 << (4 * width)):
+            _refuse()
+        return major, argument
+
+    def _take(self, size: int) -> bytes:
+        end = self.position + size
+        if end > len(self._data):
+            raise MalformedError
+        taken = self._data[self.position : end]
+        self.position = end
+        return taken
+
+    def _fits(self, items: int) -> None:
+        # Each item takes at least a byte: a claim of 2**60 stops here.
+        if items > len(self._data) - self.position:
+            raise MalformedError
+
+    def _text(self, size: int) -> str:
+        try:
+            return self._take(size).decode()
+        except UnicodeDecodeError:
+            raise MalformedError from None
+
+    def _map(self, size: int, depth: int) -> dict[str, Value]:
+        found: dict[str, Value] = {}
+        last = -1
+        for _ in range(size):
+            major, key = self._head()
+            if major != 0 or not last < key < MAX_FIELDS:
+                raise MalformedError
+            last = key
+            found[str(key)] = self.value(depth)
+        return found
+
+
+def _refuse() -> NoReturn:
+    raise MalformedError
