@@ -19,7 +19,7 @@ agree on it and a value has one encoding.
 Bytes that are signed are verified before they come here, and never re-encoded.
 """
 
-from typing import Any, Final, NoReturn, TypeVar, dataclass_transform
+from typing import Any, Final, TypeVar, dataclass_transform
 
 import cbor2
 import msgspec
@@ -32,9 +32,6 @@ MAX_FIELDS: Final = 24  # keys 0-23 take one byte, so number order is byte order
 Value = int | bytes | str | list["Value"] | dict[str, "Value"]
 
 
-@dataclass_transform(
-    frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,)
-)
 class _Numbered(msgspec.StructMeta):
     """Gives each field the decimal text of its number as encoded name."""
 
@@ -54,7 +51,10 @@ class _Numbered(msgspec.StructMeta):
         return super().__new__(mcls, name, bases, namespace, **options)
 
 
-class Message(msgspec.Struct, metaclass=_Numbered):
+@dataclass_transform(
+    frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,)
+)
+class Message(msgspec.Struct, metaclass=_Numbered, frozen=True, kw_only=True):
     """Base of every typed message; subclasses only declare fields.
 
     A message may hold what people write, so its ``repr`` is its type and nothing
@@ -118,7 +118,9 @@ def _keyed(value: Any) -> Any:  # noqa: ANN401
         return {int(key): _keyed(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_keyed(item) for item in value]
-    if isinstance(value, bytes | str) or type(value) is int:
+    if isinstance(value, bytes | str):
+        return value
+    if type(value) is int and -1 << 64 <= value < 1 << 64:  # not bool, no big number
         return value
     raise TypeError
 
@@ -152,7 +154,7 @@ class _Scanner:
         if major == 5:  # noqa: PLR2004
             self._fits(2 * argument)
             return self._map(argument, depth - 1)
-        _refuse()  # tags, floats and simple values have no place here
+        raise MalformedError  # tags, floats and simple values have no place here
 
     def _head(self) -> tuple[int, int]:
         initial = self._take(1)[0]
@@ -160,12 +162,12 @@ class _Scanner:
         if detail < 24:  # noqa: PLR2004 -- RFC 8949 section 3
             return major, detail
         if detail > 27:  # noqa: PLR2004 -- reserved, or indefinite length
-            _refuse()
+            raise MalformedError
         width = 1 << (detail - 24)
         argument = int.from_bytes(self._take(width), "big")
         # The shortest form only: 24 needs one byte, 256 two, and so on.
         if argument < (24 if width == 1 else 1 << (4 * width)):
-            _refuse()
+            raise MalformedError
         return major, argument
 
     def _take(self, size: int) -> bytes:
@@ -197,7 +199,3 @@ class _Scanner:
             last = key
             found[str(key)] = self.value(depth)
         return found
-
-
-def _refuse() -> NoReturn:
-    raise MalformedError
