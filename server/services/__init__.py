@@ -1,0 +1,1 @@
+"""What the relay does; every module takes its clock, entropy and stores."""

@@ -1,0 +1,36 @@
+"""``GET /session``: one terminal's sealed session over a WebSocket.
+
+How a terminal connects
+-----------------------
+1. TLS 1.3 to the relay's address; no certificate date or name is checked, but
+   SHA-256 of the certificate's SubjectPublicKeyInfo must be the root document's pin.
+   (``tls = false`` in ``relay.toml`` gives plain HTTP on loopback, for tests.)
+2. ``GET /session``, WebSocket upgrade, no subprotocol, no compression.  All messages
+   are binary; a text message, or one over 32 cells of 16 KiB, closes.
+3. The handshake is one whole message each, in this order (types and machines:
+   :mod:`protocol.handshake`, :mod:`protocol.relay_session`)::
+
+       relay    -> greeting   signed day key and a fresh nonce
+       terminal -> hello      HPKE to the day key: secret, key id, signature
+       relay    -> ready      the first sealed cell; the key confirmation
+       both     -> cells
+
+   The terminal sends nothing after ``hello`` before it opened ``ready``.
+4. Then each WebSocket message is 1-32 *whole* cells, in order, of the profile that
+   the line machine was made with (:mod:`protocol.line`): no header of its own.
+   A cell is never split over messages.
+5. Objects on the line have a kind (:class:`protocol.requests.Kind`)::
+
+       REQUEST   terminal -> relay   encode(Request)
+       ANSWER    relay -> terminal   encode(Answer), on the lane of its request
+       DELIVERY  relay -> terminal   encode(Delivery), on the lane of its submission
+       NOTICE    relay -> terminal   encode(Notice), lane 0
+
+   A :class:`~protocol.requests.Submit` goes to its recipients on the lane on which
+   its request came.  The relay never sends a request.  Unacknowledged deliveries
+   are sent again, by cursor, at the start of each session and never within one.
+6. The relay closes: 1000 when it drains, 1008 on any refusal (one code for all).
+   10 s without progress before ``ready`` and 30 s after (nothing received *and*
+   something owed, or nothing at all, a WebSocket ping included) end the connection.
+   A lost answer is asked again in the next session with the same body.
+"""

@@ -1,0 +1,1 @@
+"""The independent cosigner: own state, own process, own command."""
