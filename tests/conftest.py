@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 ROOT = Path(__file__).parents[1]
-OLDEST_NODE = 20
+OLDEST_NODE = (20, 19)
 # The run as a promise (CI): a missing tool is then a failure, not a deselection.
 PROMISED = os.environ.get("CI", "").lower() in {"1", "true"}
 
@@ -48,8 +49,8 @@ def _output(*command: str) -> str:
 
 
 def _node() -> bool:
-    version = _output("node", "--version").strip().lstrip("v").partition(".")[0]
-    enough = version.isascii() and version.isdigit() and int(version) >= OLDEST_NODE
+    version = re.match(r"v(\d+)\.(\d+)\.", _output("node", "--version"))
+    enough = version is not None and tuple(map(int, version.groups())) >= OLDEST_NODE
     return enough and (ROOT / "node_modules").is_dir()
 
 
@@ -82,7 +83,7 @@ def _vectors() -> bool:
 
 # marker -> what is missing where it is deselected, and whether it is there
 TOOLS: dict[str, tuple[str, Callable[[], bool]]] = {
-    "node": ("Node 20 and `npm ci`", cache(_node)),
+    "node": ("Node 20.19 and `npm ci`", cache(_node)),
     "go": ("Go and golang.org/x/mod", cache(_go)),
     "pg": ("PostgreSQL", cache(_pg)),
     "browser": ("playwright and Chromium", cache(_browser)),
