@@ -1,1 +1,5 @@
-"""The terminal: its core decides, its edges carry out."""
+"""The reader and writer of messages: terminal, command line, operators' tools.
+
+``core`` decides and does no I/O; ``vault`` keeps what survives a restart; ``net``
+moves bytes; ``agent`` wires them together; ``cli`` is what a person types.
+"""

@@ -1,0 +1,51 @@
+"""``koerier relay`` and ``koerier witness``: commands of the other package.
+
+The client never imports the server; where both are installed it starts the
+server's own program in its place.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+
+from client.cli.exits import Exit
+
+_PASS: Final = {"ignore_unknown_options": True, "help_option_names": []}
+
+
+def program(name: str) -> str | None:
+    """Return the path of an installed Koerier program, or None."""
+    beside = Path(sys.executable).with_name(name)
+    return shutil.which(str(beside)) or shutil.which(name)
+
+
+def _start(name: str, arguments: tuple[str, ...]) -> None:
+    path = program(name)
+    if path is None:
+        click.echo(f"koerier: {name} is not installed here", err=True)
+        sys.exit(Exit.FAILED)
+    if os.name == "nt":  # no exec there that keeps the console
+        sys.exit(subprocess.run([path, *arguments], check=False).returncode)  # noqa: S603
+    os.execv(path, [path, *arguments])  # noqa: S606 -- our own program
+
+
+@click.command(context_settings=_PASS, add_help_option=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def relay(arguments: tuple[str, ...]) -> None:
+    """Start koerier-relay with these arguments."""
+    _start("koerier-relay", arguments)
+
+
+@click.command(context_settings=_PASS, add_help_option=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def witness(arguments: tuple[str, ...]) -> None:
+    """Start koerier-witness with these arguments."""
+    _start("koerier-witness", arguments)
+
+
+COMMANDS: Final = {"relay": relay, "witness": witness}

@@ -1,0 +1,52 @@
+"""How a command talks to the agent: one JSON line each way on a Unix socket.
+
+The socket lies in the home's ``run`` folder, which only its owner can enter, and
+the agent checks the peer's user id besides.  Requests and answers are bounded.
+"""
+
+import json
+import socket
+from typing import Any, Final
+
+from client.home import Home
+
+MAX_LINE: Final = 8 * 1024 * 1024  # bytes: a message with its longest prose
+
+
+class NoAgentError(Exception):
+    """No agent is running for this home."""
+
+
+class AgentRefusal(Exception):  # noqa: N818 -- an answer of the agent, not a fault
+    """The agent says no; ``code`` is a word's code, ``exit_code`` the status."""
+
+    def __init__(self, code: str, exit_code: int, parts: dict[str, Any]) -> None:
+        super().__init__(code)
+        self.code = code
+        self.exit_code = exit_code
+        self.parts = parts
+
+
+def ask(home: Home, method: str, /, **arguments: Any) -> Any:  # noqa: ANN401 -- JSON
+    """Return the agent's answer to ``method``.
+
+    Raises:
+        NoAgentError: nobody listens.
+        AgentRefusal: the agent refused, with its reason.
+    """
+    with socket.socket(socket.AF_UNIX) as link:
+        try:
+            link.connect(str(home.socket))
+        except (FileNotFoundError, ConnectionRefusedError):
+            raise NoAgentError from None
+        link.sendall(json.dumps({"method": method, "arguments": arguments}).encode())
+        link.sendall(b"\n")
+        with link.makefile("rb") as answers:
+            line = answers.readline(MAX_LINE)
+    if not line.endswith(b"\n"):
+        raise NoAgentError
+    answer = json.loads(line)
+    if "refused" in answer:
+        refused = answer["refused"]
+        raise AgentRefusal(refused["code"], refused["exit"], refused["parts"])
+    return answer["result"]

@@ -1,0 +1,1 @@
+"""The network edge: bytes in, bytes out, no decisions."""

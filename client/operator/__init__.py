@@ -1,0 +1,1 @@
+"""Founding and two-person changes: documents made, shown, signed."""

@@ -1,0 +1,1 @@
+"""What survives a restart: one encrypted database and the key sheet beside it."""

@@ -1,0 +1,92 @@
+"""The vault's tables.  One version number; a change is a new step, never an edit.
+
+``way`` is 0 for what came in and 1 for what was written here.  Documents are kept
+as the bytes that were signed; nothing is stored in a second form that could differ.
+"""
+
+from typing import Final
+
+VERSION: Final = 1
+
+TABLES: Final = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+
+-- the key log, as adopted: position, entry, witnessed time of adoption
+CREATE TABLE entry (
+    position INTEGER PRIMARY KEY, document BLOB NOT NULL, witnessed INTEGER NOT NULL
+);
+
+-- every record written or received; the archive
+CREATE TABLE record (
+    name BLOB PRIMARY KEY,             -- H(record)
+    id BLOB NOT NULL,
+    way INTEGER NOT NULL,
+    type INTEGER NOT NULL,
+    post TEXT NOT NULL,                -- who wrote it
+    at INTEGER NOT NULL,               -- written or received, POSIX seconds
+    document BLOB NOT NULL,            -- the record's bytes
+    inner BLOB NOT NULL,               -- record, slip and signatures as opened; or b""
+    release BLOB NOT NULL,             -- the releaser's signature, or b""
+    log_index INTEGER,
+    proof BLOB,                        -- tlog-proof once verified
+    refused TEXT                       -- reason, when kept unread
+) WITHOUT ROWID;
+CREATE INDEX record_at ON record (way, at);
+
+-- one row per record and receiving terminal; seq and prev are given once
+CREATE TABLE target (
+    name BLOB NOT NULL REFERENCES record,
+    terminal BLOB NOT NULL,
+    post TEXT NOT NULL,
+    stream BLOB, seq INTEGER, prev BLOB,
+    state INTEGER NOT NULL,
+    reseals INTEGER NOT NULL DEFAULT 0,
+    deposit BLOB,                      -- H(envelope) of the current seal
+    PRIMARY KEY (name, terminal)
+) WITHOUT ROWID;
+CREATE INDEX target_state ON target (state);
+
+-- sealed and not yet forgotten: a retry sends these very bytes
+CREATE TABLE deposit (
+    envelope BLOB PRIMARY KEY,         -- H(envelope)
+    name BLOB NOT NULL REFERENCES record,
+    sealed BLOB,                       -- the envelope; NULL once delivered everywhere
+    slip BLOB NOT NULL,
+    commitment BLOB NOT NULL,
+    leaf BLOB NOT NULL,
+    lane INTEGER NOT NULL,
+    log_index INTEGER,
+    accepted INTEGER NOT NULL DEFAULT 0,
+    proof BLOB
+) WITHOUT ROWID;
+CREATE INDEX deposit_name ON deposit (name);
+
+CREATE TABLE stream_out (
+    terminal BLOB PRIMARY KEY, stream BLOB NOT NULL,
+    seq INTEGER NOT NULL, prev BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE stream_in (
+    terminal BLOB NOT NULL, stream BLOB NOT NULL, state BLOB NOT NULL,
+    PRIMARY KEY (terminal, stream)
+) WITHOUT ROWID;
+
+-- receipts got for what was written here, and receipts still to be sent
+CREATE TABLE receipt (
+    name BLOB NOT NULL, post TEXT NOT NULL, kind INTEGER NOT NULL,
+    signer BLOB NOT NULL, at INTEGER NOT NULL, reason TEXT NOT NULL,
+    carrier BLOB NOT NULL,
+    PRIMARY KEY (name, post, kind, signer)
+) WITHOUT ROWID;
+CREATE TABLE receipt_due (
+    number INTEGER PRIMARY KEY, post TEXT NOT NULL, statement BLOB NOT NULL
+);
+
+-- prekeys used and to be erased from the key sheet: survives a crash in between
+CREATE TABLE prekey_used (kid BLOB PRIMARY KEY) WITHOUT ROWID;
+
+-- what happened, in the words of reason codes; shown by `watch` and the timeline
+CREATE TABLE event (
+    number INTEGER PRIMARY KEY, at INTEGER NOT NULL, what TEXT NOT NULL,
+    name BLOB, post TEXT
+);
+"""

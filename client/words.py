@@ -1,0 +1,49 @@
+"""Words for people, Dutch and English, one catalogue each.
+
+The core and the protocol speak in codes; only here do codes become words.  A
+catalogue is a TOML table from code to sentence, with ``{name}`` for what varies.
+A test compares the two catalogues and every code that the product can show.
+"""
+
+import tomllib
+from functools import cache
+from importlib import resources
+from typing import Final
+
+LANGUAGES: Final = ("nl", "en")
+
+
+@cache
+def _catalogue(language: str) -> dict[str, str]:
+    text = resources.files("client").joinpath("locale", f"{language}.toml").read_text()
+    return {
+        f"{section}.{name}": sentence
+        for section, sentences in tomllib.loads(text).items()
+        for name, sentence in sentences.items()
+    }
+
+
+class Words:
+    """Sentences in one language."""
+
+    def __init__(self, language: str) -> None:
+        if language not in LANGUAGES:
+            message = "no catalogue for this language"
+            raise ValueError(message)
+        self.language = language
+
+    def say(self, code: str, **parts: object) -> str:
+        """Return the sentence for ``code``, ``section.name``, with its parts.
+
+        Raises:
+            KeyError: no such code, a caller's bug that a test finds.
+        """
+        return _catalogue(self.language)[code].format(**parts)
+
+
+def chosen_language(option: str | None, environment: str | None) -> str:
+    """Return ``nl`` or ``en`` from ``--lang``, else from LANG; Dutch is first."""
+    for wish in (option, environment):
+        if wish and wish[:2].lower() in LANGUAGES:
+            return wish[:2].lower()
+    return "en" if environment and not environment.startswith("C") else "nl"
