@@ -30,7 +30,15 @@ WORKERS = 2
 SECONDS = 180  # for one run; a safeguard whose absence hangs wants a better test
 PLUGINS = ("cacheprovider", "xdist", "pytest_cov")
 PYTEST = (
-    *(sys.executable, "-m", "pytest", "-x", "-q", "--hypothesis-profile=mutations"),
+    *(
+        sys.executable,
+        "-m",
+        "pytest",
+        "-x",
+        "-q",
+        "--continue-on-collection-errors",
+        "--hypothesis-profile=mutations",
+    ),
     *(part for plugin in PLUGINS for part in ("-p", f"no:{plugin}")),
 )
 PASSED, FAILED = 0, 1  # pytest's exit codes; any other says that it could not test
