@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+WRAP_SECRET: Final = 120  # bytes in a wrap: cek 32, stream 16, seq 8, prev 32, salt 32
+_AEAD_TAG: Final = 16
+
 
 class SuiteId(enum.IntEnum):
     """Wire numbers.  A number is never reused."""
@@ -55,6 +58,11 @@ class Suite:
         """The suite's digest function, for prekey ids and key commitments."""
         name = self.digest
         return lambda data: hashlib.new(name, data).digest()
+
+    @property
+    def wrap(self) -> int:
+        """Length of a wrap in bytes: encapsulation, wrapped secret and tag."""
+        return self.kem_enc + WRAP_SECRET + _AEAD_TAG
 
     @property
     def commitment(self) -> int:

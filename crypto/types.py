@@ -18,6 +18,7 @@ Salt = NewType("Salt", bytes)  # 32 bytes, hides a slot from the other recipient
 StreamId = NewType("StreamId", bytes)  # 16 bytes, drawn when a vault is created
 PublicKey = NewType("PublicKey", bytes)  # length by suite and purpose
 Signature = NewType("Signature", bytes)  # composite, length by suite
+Commitment = NewType("Commitment", bytes)  # "kc": 32 bytes in S1, 48 in S2
 
 ZERO_DIGEST: Final = Digest(bytes(32))  # "nothing before": the first of a chain
 
