@@ -65,6 +65,12 @@ def test_every_package_file_starts_with_its_tour() -> None:
     assert mute == []
 
 
+def test_no_line_asks_to_be_left_out_of_the_coverage() -> None:
+    asking = "pragma: no " + "cover"
+    found = [p for p in everything() if asking in (ROOT / p).read_text("utf-8")]
+    assert found == []
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_the_package_is_imported_from_this_tree(package: str) -> None:
     # `crypto` and `server` are names that other distributions use too.
