@@ -1,0 +1,214 @@
+"""What the services need of a store: the contract, in prose and types.
+
+A store gives transactions.  Within one, a reader sees one state.  A writing
+transaction is alone (writers wait for each other) and becomes visible and durable
+as one when its block ends without an exception: when ``async with`` has been left,
+neither a crash of the process nor of the machine takes any of it back.  An
+exception that leaves the block undoes all of it.
+
+    async with store.writing() as tables:
+        known = await tables.envelopes.known([name])
+        await tables.envelopes.add([envelope])
+    # only here may anyone be told
+
+A full disk raises :class:`StoreFullError` with nothing written: try again later.
+Any other failure of the disk raises :class:`StoreBrokenError`; what is durable is
+then unknown and the process must end (recovery is the normal start).
+
+The same tests run over every store (tests/unit/test_server_storage.py).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from crypto.types import Digest, KeyId, Mailbox, MessageId, PublicKey
+from protocol.envelope import Wrap
+from protocol.requests import LogName
+
+
+class StoreError(Exception):
+    """Base class: the relay's own disk failed; no peer can cause it."""
+
+
+class StoreFullError(StoreError):
+    """No room.  Nothing of the transaction was written."""
+
+
+class StoreBrokenError(StoreError):
+    """I/O error or corruption: end the process, start again, run ``check``."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEnvelope:
+    """A submission as it is kept: once, whatever the number of addressees."""
+
+    index: int  # of its leaf in the message log
+    name: Digest  # H(envelope), the key of idempotency
+    message_id: MessageId
+    body_hash: Digest
+    sender: KeyId  # the terminal that deposited it
+    suite: int
+    lane: int
+    received: int  # POSIX seconds
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDelivery:
+    """What one mailbox is owed of an envelope."""
+
+    mailbox: Mailbox
+    cursor: int
+    index: int
+    wrap: Wrap
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A delivery with what is needed to hand it out."""
+
+    delivery: StoredDelivery
+    message_id: MessageId
+    suite: int
+    lane: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredManifest:
+    """A published prekey manifest, accepted under its terminal's key."""
+
+    name: Digest  # H(manifest)
+    terminal: KeyId
+    number: int
+    manifest: bytes
+    signature: bytes
+    index: int  # of its entry in the key log
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPrekey:
+    """One public prekey with its path to the manifest's root."""
+
+    manifest: Digest
+    index: int
+    one_time: bool
+    valid_from: int
+    valid_until: int
+    key: PublicKey
+    path: tuple[Digest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Size and root of a tree, and the note that was last published for it."""
+
+    size: int
+    root: Digest
+    note_size: int = 0
+    note: bytes = b""  # empty: none yet
+
+
+class Envelopes(Protocol):
+    """Envelopes and what is owed of them."""
+
+    async def known(self, names: Sequence[Digest]) -> Mapping[Digest, int]:
+        """Return the index of each of ``names`` that is stored."""
+
+    async def add(
+        self, envelopes: Sequence[StoredEnvelope], deliveries: Sequence[StoredDelivery]
+    ) -> None:
+        """Store all; every name, index and (mailbox, cursor) must be new."""
+
+    async def last_cursor(self, mailbox: Mailbox) -> int:
+        """Return the highest cursor of ``mailbox``, 0 before the first."""
+
+    async def owed(self, mailbox: Mailbox, after: int, limit: int) -> Sequence[Owed]:
+        """Return at most ``limit`` deliveries above ``after`` that are owed."""
+
+    async def acknowledge(
+        self, mailbox: Mailbox, cursors: Iterable[int], now: int
+    ) -> None:
+        """Mark them; unknown and already marked ones change nothing."""
+
+    async def depositors(
+        self, message_id: MessageId, body_hash: Digest, mailbox: Mailbox
+    ) -> Sequence[KeyId]:
+        """Return who deposited this body under this id for ``mailbox``."""
+
+
+class Logs(Protocol):
+    """Leaves, tiles and heads of both logs."""
+
+    async def head(self, log: LogName) -> Head | None:
+        """Return the head, or None before the log was founded."""
+
+    async def set_head(self, log: LogName, head: Head) -> None:
+        """Replace the head."""
+
+    async def leaves(self, log: LogName, start: int, limit: int) -> Sequence[bytes]:
+        """Return the data of at most ``limit`` leaves from ``start`` on, in order."""
+
+    async def add_leaves(
+        self, log: LogName, start: int, leaves: Sequence[bytes]
+    ) -> None:
+        """Store consecutive leaves; every index must be new."""
+
+    async def tiles(
+        self, log: LogName, wanted: Iterable[tuple[int, int]]
+    ) -> Mapping[tuple[int, int], bytes]:
+        """Return the hashes of those of the (level, number) tiles that exist."""
+
+    async def put_tiles(
+        self, log: LogName, tiles: Mapping[tuple[int, int], bytes]
+    ) -> None:
+        """Add tiles, or replace partial ones by fuller ones."""
+
+
+class PrekeyStore(Protocol):
+    """Manifests and their keys."""
+
+    async def manifest(self, terminal: KeyId, below: int) -> StoredManifest | None:
+        """Return the newest of ``terminal`` whose key log entry is below ``below``."""
+
+    async def add_manifest(
+        self, manifest: StoredManifest, keys: Sequence[StoredPrekey]
+    ) -> None:
+        """Store a manifest and its keys; its name and number must be new."""
+
+    async def take_one_time(self, manifest: Digest, now: int) -> StoredPrekey | None:
+        """Mark a valid one-time key as spent and return it; no key twice, ever."""
+
+    async def epoch_key(self, manifest: Digest, now: int) -> StoredPrekey | None:
+        """Return the epoch key that is valid at ``now``."""
+
+
+class Tables(Protocol):
+    """What one transaction can reach."""
+
+    @property
+    def envelopes(self) -> Envelopes:
+        """Envelopes and deliveries."""
+
+    @property
+    def logs(self) -> Logs:
+        """Both logs."""
+
+    @property
+    def prekeys(self) -> PrekeyStore:
+        """Manifests and prekeys."""
+
+
+class Store(Protocol):
+    """A durable store."""
+
+    def reading(self) -> AbstractAsyncContextManager[Tables]:
+        """Open a transaction that reads one state and never waits for a writer."""
+
+    def writing(self) -> AbstractAsyncContextManager[Tables]:
+        """Open the writing transaction; see the module's contract."""
+
+    async def close(self) -> None:
+        """Give up all connections."""

@@ -1,0 +1,94 @@
+"""Leaves, tiles and heads in SQL."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import delete, insert, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from crypto.types import Digest
+from protocol.requests import LogName
+from server.storage.interfaces import Head
+from server.storage.tables import heads, leaves, tiles
+
+
+class LogTables:
+    """See :class:`server.storage.interfaces.Logs`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def head(self, log: LogName) -> Head | None:
+        """Return the head, or None before the log was founded."""
+        found = await self._connection.execute(select(heads).where(heads.c.log == log))
+        row = found.one_or_none()
+        if row is None:
+            return None
+        return Head(row.size, Digest(row.root), row.note_size, row.note)
+
+    async def set_head(self, log: LogName, head: Head) -> None:
+        """Replace the head."""
+        await self._connection.execute(delete(heads).where(heads.c.log == log))
+        await self._connection.execute(
+            insert(heads).values(
+                log=log,
+                size=head.size,
+                root=head.root,
+                note_size=head.note_size,
+                note=head.note,
+            )
+        )
+
+    async def leaves(self, log: LogName, start: int, limit: int) -> Sequence[bytes]:
+        """Return the data of at most ``limit`` leaves from ``start`` on, in order."""
+        rows = await self._connection.execute(
+            select(leaves.c.data)
+            .where(
+                leaves.c.log == log,
+                leaves.c.place >= start,
+                leaves.c.place < start + limit,
+            )
+            .order_by(leaves.c.place)
+        )
+        return [row.data for row in rows]
+
+    async def add_leaves(self, log: LogName, start: int, data: Sequence[bytes]) -> None:
+        """Store consecutive leaves; every index must be new."""
+        await self._connection.execute(
+            insert(leaves),
+            [
+                {"log": log, "place": place, "data": one}
+                for place, one in enumerate(data, start)
+            ],
+        )
+
+    async def tiles(
+        self, log: LogName, wanted: Iterable[tuple[int, int]]
+    ) -> Mapping[tuple[int, int], bytes]:
+        """Return the hashes of those of the (level, number) tiles that exist."""
+        rows = await self._connection.execute(
+            select(tiles).where(
+                tiles.c.log == log,
+                tuple_(tiles.c.level, tiles.c.number).in_(tuple(wanted)),
+            )
+        )
+        return {(row.level, row.number): row.hashes for row in rows}
+
+    async def put_tiles(
+        self, log: LogName, new: Mapping[tuple[int, int], bytes]
+    ) -> None:
+        """Add tiles, or replace partial ones by fuller ones."""
+        if not new:
+            return
+        await self._connection.execute(
+            delete(tiles).where(
+                tiles.c.log == log,
+                tuple_(tiles.c.level, tiles.c.number).in_(tuple(new)),
+            )
+        )
+        await self._connection.execute(
+            insert(tiles),
+            [
+                {"log": log, "level": level, "number": number, "hashes": hashes}
+                for (level, number), hashes in new.items()
+            ],
+        )

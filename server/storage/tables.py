@@ -1,0 +1,141 @@
+"""The relay's tables, for SQLite and PostgreSQL alike.
+
+==========  ===========================================================
+envelopes   a sealed body, its sender and the leaf that speaks of it
+deliveries  one wrap per mailbox: what a terminal fetches, by cursor
+leaves      data of every leaf of both logs, in order
+tiles       hashes of both trees, 256 to a row (C2SP tlog-tiles)
+heads       size and root of both trees, and the last published note
+manifests   published prekey manifests
+prekeys     their public keys with path; one-time keys are marked spent
+meta        the schema's version, and whose relay this is
+==========  ===========================================================
+
+An envelope's number is the index of its leaf in the message log: the leaf and the
+envelope are one fact.  (No column is called ``index``: a row is a tuple, which has
+one.)  ``server.storage.check`` proves that they agree.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+SCHEMA: Final = 1  # grows with each migration
+
+metadata: Final = MetaData()
+
+# In SQLite only INTEGER is the row's own number; BIGINT would be a second index.
+Number = BigInteger().with_variant(Integer, "sqlite")
+
+meta: Final = Table(
+    "meta",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+
+envelopes: Final = Table(
+    "envelopes",
+    metadata,
+    Column("leaf", Number, primary_key=True, autoincrement=False),
+    Column("name", LargeBinary(32), nullable=False, unique=True),  # H(envelope)
+    Column("message_id", LargeBinary(16), nullable=False, index=True),
+    Column("body_hash", LargeBinary(32), nullable=False),
+    Column("sender", LargeBinary(32), nullable=False),  # the terminal's key id
+    Column("suite", SmallInteger, nullable=False),
+    Column("lane", SmallInteger, nullable=False),
+    Column("received", BigInteger, nullable=False),  # POSIX seconds, relay's clock
+    Column("body", LargeBinary, nullable=False),
+)
+
+deliveries: Final = Table(
+    "deliveries",
+    metadata,
+    Column("mailbox", LargeBinary(16), primary_key=True),
+    Column("cursor", BigInteger, primary_key=True, autoincrement=False),
+    Column("leaf", Number, ForeignKey(envelopes.c.leaf), nullable=False, index=True),
+    Column("kid", LargeBinary(32), nullable=False),
+    Column("wrap", LargeBinary, nullable=False),
+    Column("acknowledged", BigInteger),  # POSIX seconds; null: still owed
+)
+# What is owed stays small however much was delivered: the index holds only that.
+Index(
+    "deliveries_owed",
+    deliveries.c.mailbox,
+    deliveries.c.cursor,
+    sqlite_where=deliveries.c.acknowledged.is_(None),
+    postgresql_where=deliveries.c.acknowledged.is_(None),
+)
+
+leaves: Final = Table(
+    "leaves",
+    metadata,
+    Column("log", SmallInteger, primary_key=True),  # protocol.requests.LogName
+    Column("place", BigInteger, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+tiles: Final = Table(
+    "tiles",
+    metadata,
+    Column("log", SmallInteger, primary_key=True),
+    Column("level", SmallInteger, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("hashes", LargeBinary(8192), nullable=False),
+)
+
+heads: Final = Table(
+    "heads",
+    metadata,
+    Column("log", SmallInteger, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary(32), nullable=False),
+    Column("note_size", BigInteger, nullable=False),
+    Column("note", LargeBinary, nullable=False),  # empty: none published yet
+)
+
+manifests: Final = Table(
+    "manifests",
+    metadata,
+    Column("name", LargeBinary(32), primary_key=True),  # H(manifest)
+    Column("terminal", LargeBinary(32), nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("manifest", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("entry", BigInteger, nullable=False),  # index in the key log
+    UniqueConstraint("terminal", "number"),
+)
+
+prekeys: Final = Table(
+    "prekeys",
+    metadata,
+    Column("manifest", LargeBinary(32), primary_key=True),
+    Column("place", BigInteger, primary_key=True, autoincrement=False),
+    Column("one_time", SmallInteger, nullable=False),
+    Column("valid_from", BigInteger, nullable=False),
+    Column("valid_until", BigInteger, nullable=False),
+    Column("key", LargeBinary, nullable=False),
+    Column("path", LargeBinary, nullable=False),  # hashes of 32 bytes, leaf upwards
+    Column("spent", BigInteger),  # POSIX seconds; null: may be handed out
+    ForeignKeyConstraint(["manifest"], [manifests.c.name]),
+)
+Index(
+    "prekeys_unspent",
+    prekeys.c.manifest,
+    prekeys.c.place,
+    sqlite_where=(prekeys.c.spent.is_(None)) & (prekeys.c.one_time == 1),
+    postgresql_where=(prekeys.c.spent.is_(None)) & (prekeys.c.one_time == 1),
+)
