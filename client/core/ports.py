@@ -1,0 +1,136 @@
+"""What the core needs from outside: the vault, as a contract.
+
+Every ``add`` and ``set`` happens inside one :meth:`Vault.transaction`, which makes
+all of it durable together or none of it.  Queries see the transaction's own changes.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from client.core.rows import Deposit, EventRow, ReceiptRow, RecordRow, Target
+from crypto.types import Digest, KeyId, PrekeyId, StreamId
+from protocol.slip import Place
+
+
+class Vault(Protocol):
+    """Durable state of one terminal."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Commit everything inside together, durably, or nothing."""
+
+    def get(self, name: str) -> bytes | None:
+        """Return a named value."""
+
+    def put(self, name: str, value: bytes) -> None:
+        """Set a named value."""
+
+    # --- the key log, as adopted
+
+    def entries(self) -> list[tuple[bytes, int]]:
+        """Return (entry, witnessed time of adoption) in order of position."""
+
+    def add_entries(self, start: int, entries: Sequence[bytes], witnessed: int) -> None:
+        """Append adopted entries from position ``start`` on."""
+
+    # --- records
+
+    def add_record(self, row: RecordRow) -> None:
+        """Keep a record; its name must be new."""
+
+    def record(self, name: Digest) -> RecordRow | None:
+        """Return a record by its name."""
+
+    def records(self, way: int, limit: int) -> list[RecordRow]:
+        """Return the newest records of one way first."""
+
+    def set_logged(self, name: Digest, log_index: int, proof: bytes) -> None:
+        """Note that the record's leaf is proven to stand in the log."""
+
+    def unproven(self, size: int) -> list[tuple[Digest, int]]:
+        """Return (name, index) of received records with an unproven leaf < size."""
+
+    # --- outbox
+
+    def add_target(self, target: Target) -> None:
+        """Add a receiving terminal of a record."""
+
+    def set_target(self, target: Target) -> None:
+        """Replace the row of the same record and terminal."""
+
+    def targets(self, name: Digest) -> list[Target]:
+        """Return the receiving terminals of a record."""
+
+    def waiting(self, state: int) -> list[Target]:
+        """Return the targets in ``state``, oldest record first."""
+
+    def add_deposit(self, deposit: Deposit) -> None:
+        """Keep a sealed envelope until its record is delivered."""
+
+    def set_deposit(self, deposit: Deposit) -> None:
+        """Replace the row of the same envelope."""
+
+    def deposit(self, envelope: Digest) -> Deposit | None:
+        """Return a deposit by H(envelope)."""
+
+    def deposits(self, name: Digest) -> list[Deposit]:
+        """Return all seals of a record."""
+
+    def unstored(self) -> list[Deposit]:
+        """Return the envelopes that the relay has not confirmed, oldest first."""
+
+    def unaccepted(self, size: int) -> list[Deposit]:
+        """Return the stored deposits without a proof whose index is below size."""
+
+    # --- streams
+
+    def stream_out(self, terminal: KeyId) -> Place | None:
+        """Return the place last given to ``terminal``."""
+
+    def set_stream_out(self, terminal: KeyId, place: Place) -> None:
+        """Remember the place last given."""
+
+    def stream_in(self, terminal: KeyId, stream: StreamId) -> bytes | None:
+        """Return the encoded state of a stream from ``terminal``."""
+
+    def set_stream_in(self, terminal: KeyId, stream: StreamId, state: bytes) -> None:
+        """Replace the encoded state of a stream."""
+
+    # --- receipts
+
+    def add_receipt(self, row: ReceiptRow) -> bool:
+        """Keep a receipt; False when the same one was there already."""
+
+    def receipts(self, name: Digest) -> list[ReceiptRow]:
+        """Return the receipts for a record, oldest first."""
+
+    def owe_receipt(self, post: str, statement: bytes) -> None:
+        """Queue an encoded statement for the terminals of ``post``."""
+
+    def owed_receipts(self, post: str, limit: int) -> list[tuple[int, bytes]]:
+        """Return (number, statement) queued for ``post``, oldest first."""
+
+    def owed_posts(self) -> list[str]:
+        """Return the posts that statements are queued for."""
+
+    def settle_receipts(self, numbers: Sequence[int]) -> None:
+        """Forget queued statements: they ride on a record in the outbox now."""
+
+    # --- prekeys
+
+    def use_prekey(self, kid: PrekeyId) -> None:
+        """Mark a one-time prekey as used: to be erased from the key sheet."""
+
+    def used_prekeys(self) -> list[PrekeyId]:
+        """Return the prekeys that may still have to be erased."""
+
+    def forget_used(self, kids: Sequence[PrekeyId]) -> None:
+        """Forget them, after the key sheet has."""
+
+    # --- events
+
+    def add_event(self, at: int, what: str, name: Digest | None, post: str) -> None:
+        """Write down that something happened."""
+
+    def events(self, after: int, limit: int) -> list[EventRow]:
+        """Return what happened after event ``after``, oldest first."""

@@ -1,0 +1,79 @@
+"""What the vault keeps, as values: the core reads and writes these and no SQL."""
+
+from dataclasses import dataclass, field
+
+from crypto.types import Digest, KeyId, MessageId
+from protocol.slip import Place
+
+IN, OUT = 0, 1  # ``RecordRow.way``
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRow:
+    """A record in the archive, written here or received."""
+
+    name: Digest  # H(record)
+    id: MessageId
+    way: int
+    type: int
+    post: str  # who wrote it
+    at: int  # written or received, POSIX seconds
+    document: bytes = field(repr=False)  # the signed bytes
+    inner: bytes = field(default=b"", repr=False)  # as opened: the evidence
+    release: bytes = b""  # the member's signature, for what was written here
+    log_index: int | None = None
+    proof: bytes | None = None  # inclusion, once verified
+    refused: str | None = None  # reason, when it is kept unread
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One receiving terminal of a record written here."""
+
+    name: Digest
+    terminal: KeyId
+    post: str
+    place: Place | None  # given at the first seal, kept through reseals
+    state: int  # protocol.delivery's
+    reseals: int = 0
+    deposit: Digest | None = None  # H(envelope) of the current seal
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """One sealed envelope: a retry sends these very bytes."""
+
+    envelope: Digest  # H(envelope)
+    name: Digest
+    sealed: bytes | None = field(repr=False)
+    slip: bytes = field(repr=False)
+    commitment: bytes
+    leaf: bytes
+    lane: int
+    log_index: int | None = None
+    accepted: int = 0  # witnessed time of the proof; 0: not yet
+    proof: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptRow:
+    """A receipt that came for a record written here."""
+
+    name: Digest
+    post: str
+    kind: int
+    signer: KeyId
+    at: int
+    reason: str
+    carrier: Digest  # H(record) of the record that brought it
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """Something that happened, as a code; words are made where it is shown."""
+
+    number: int
+    at: int
+    what: str
+    name: Digest | None
+    post: str | None

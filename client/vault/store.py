@@ -1,0 +1,287 @@
+"""The vault as the core sees it: :class:`client.core.ports.Vault` over SQLite."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+
+from client.core.rows import IN, Deposit, EventRow, ReceiptRow, RecordRow, Target
+from client.vault.database import Database, Row
+from crypto.types import Digest, KeyId, PrekeyId, StreamId
+from protocol.slip import Place
+
+_RECORD = (
+    "name, id, way, type, post, at, document, inner, release, log_index, proof, refused"
+)
+_TARGET = "name, terminal, post, stream, seq, prev, state, reseals, deposit"
+_DEPOSIT = (
+    "envelope, name, sealed, slip, commitment, leaf, lane, log_index, accepted, proof"
+)
+
+
+class Store:
+    """Durable state of one terminal, in one encrypted database."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Commit everything inside together, durably, or nothing."""
+        return self._db.transaction()
+
+    def get(self, name: str) -> bytes | None:
+        """Return a named value."""
+        return self._db.get(name)
+
+    def put(self, name: str, value: bytes) -> None:
+        """Set a named value."""
+        self._db.put(name, value)
+
+    # --- the key log, as adopted
+
+    def entries(self) -> list[tuple[bytes, int]]:
+        """Return (entry, witnessed time of adoption) in order of position."""
+        return self._db.rows("SELECT document, witnessed FROM entry ORDER BY position")
+
+    def add_entries(self, start: int, entries: Sequence[bytes], witnessed: int) -> None:
+        """Append adopted entries from position ``start`` on."""
+        for position, entry in enumerate(entries, start):
+            self._db.run(
+                "INSERT INTO entry VALUES (?, ?, ?)", position, entry, witnessed
+            )
+
+    # --- records
+
+    def add_record(self, row: RecordRow) -> None:
+        """Keep a record; its name must be new."""
+        self._db.run(
+            f"INSERT INTO record ({_RECORD}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
+            *(row.name, row.id, row.way, row.type, row.post, row.at, row.document),
+            *(row.inner, row.release, row.log_index, row.proof, row.refused),
+        )
+
+    def record(self, name: Digest) -> RecordRow | None:
+        """Return a record by its name."""
+        found = self._db.row(f"SELECT {_RECORD} FROM record WHERE name = ?", name)  # noqa: S608
+        return None if found is None else RecordRow(*found)
+
+    def records(self, way: int, limit: int) -> list[RecordRow]:
+        """Return the newest records of one way first."""
+        query = f"SELECT {_RECORD} FROM record WHERE way = ? ORDER BY at DESC LIMIT ?"  # noqa: S608
+        return [RecordRow(*row) for row in self._db.rows(query, way, limit)]
+
+    def set_logged(self, name: Digest, log_index: int, proof: bytes) -> None:
+        """Note that the record's leaf is proven to stand in the log."""
+        self._db.run(
+            "UPDATE record SET log_index = ?, proof = ? WHERE name = ?",
+            *(log_index, proof, name),
+        )
+
+    def unproven(self, size: int) -> list[tuple[Digest, int]]:
+        """Return (name, index) of received records with an unproven leaf < size."""
+        return self._db.rows(
+            "SELECT name, log_index FROM record"
+            " WHERE way = ? AND proof IS NULL AND log_index < ? ORDER BY log_index",
+            *(IN, size),
+        )
+
+    # --- outbox
+
+    def add_target(self, target: Target) -> None:
+        """Add a receiving terminal of a record."""
+        self._db.run(
+            f"INSERT INTO target ({_TARGET}) VALUES (?,?,?,?,?,?,?,?,?)",  # noqa: S608
+            *_of_target(target),
+        )
+
+    def set_target(self, target: Target) -> None:
+        """Replace the row of the same record and terminal."""
+        self._db.run(
+            f"INSERT OR REPLACE INTO target ({_TARGET}) VALUES (?,?,?,?,?,?,?,?,?)",  # noqa: S608
+            *_of_target(target),
+        )
+
+    def targets(self, name: Digest) -> list[Target]:
+        """Return the receiving terminals of a record."""
+        query = f"SELECT {_TARGET} FROM target WHERE name = ? ORDER BY post, terminal"  # noqa: S608
+        return [_target(row) for row in self._db.rows(query, name)]
+
+    def waiting(self, state: int) -> list[Target]:
+        """Return the targets in ``state``, oldest record first."""
+        columns = ", ".join(f"target.{name}" for name in _TARGET.split(", "))
+        query = (
+            f"SELECT {columns} FROM target JOIN record USING (name)"  # noqa: S608
+            " WHERE state = ? ORDER BY at, name, terminal"
+        )
+        return [_target(row) for row in self._db.rows(query, state)]
+
+    def add_deposit(self, deposit: Deposit) -> None:
+        """Keep a sealed envelope until its record is delivered."""
+        self._db.run(
+            f"INSERT INTO deposit ({_DEPOSIT}) VALUES (?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
+            *_of_deposit(deposit),
+        )
+
+    def set_deposit(self, deposit: Deposit) -> None:
+        """Replace the row of the same envelope."""
+        self._db.run(
+            f"INSERT OR REPLACE INTO deposit ({_DEPOSIT}) VALUES (?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
+            *_of_deposit(deposit),
+        )
+
+    def deposit(self, envelope: Digest) -> Deposit | None:
+        """Return a deposit by H(envelope)."""
+        query = f"SELECT {_DEPOSIT} FROM deposit WHERE envelope = ?"  # noqa: S608
+        found = self._db.row(query, envelope)
+        return None if found is None else Deposit(*found)
+
+    def deposits(self, name: Digest) -> list[Deposit]:
+        """Return all seals of a record."""
+        query = f"SELECT {_DEPOSIT} FROM deposit WHERE name = ?"  # noqa: S608
+        return [Deposit(*row) for row in self._db.rows(query, name)]
+
+    def unstored(self) -> list[Deposit]:
+        """Return the envelopes that the relay has not confirmed, oldest first."""
+        return self._deposits("log_index IS NULL AND sealed IS NOT NULL")
+
+    def unaccepted(self, size: int) -> list[Deposit]:
+        """Return the stored deposits without a proof whose index is below size."""
+        return self._deposits("accepted = 0 AND log_index < ?", size)
+
+    def _deposits(self, condition: str, *values: object) -> list[Deposit]:
+        columns = ", ".join(f"deposit.{name}" for name in _DEPOSIT.split(", "))
+        query = (
+            f"SELECT {columns} FROM deposit JOIN record USING (name)"  # noqa: S608
+            f" WHERE {condition} ORDER BY at, envelope"
+        )
+        return [Deposit(*row) for row in self._db.rows(query, *values)]
+
+    # --- streams
+
+    def stream_out(self, terminal: KeyId) -> Place | None:
+        """Return the place last given to ``terminal``."""
+        query = "SELECT stream, seq, prev FROM stream_out WHERE terminal = ?"
+        found = self._db.row(query, terminal)
+        return None if found is None else Place(*found)
+
+    def set_stream_out(self, terminal: KeyId, place: Place) -> None:
+        """Remember the place last given."""
+        self._db.run(
+            "INSERT OR REPLACE INTO stream_out VALUES (?, ?, ?, ?)", terminal, *place
+        )
+
+    def stream_in(self, terminal: KeyId, stream: StreamId) -> bytes | None:
+        """Return the encoded state of a stream from ``terminal``."""
+        query = "SELECT state FROM stream_in WHERE terminal = ? AND stream = ?"
+        found = self._db.row(query, terminal, stream)
+        return None if found is None else bytes(found[0])
+
+    def set_stream_in(self, terminal: KeyId, stream: StreamId, state: bytes) -> None:
+        """Replace the encoded state of a stream."""
+        self._db.run(
+            "INSERT OR REPLACE INTO stream_in VALUES (?, ?, ?)", terminal, stream, state
+        )
+
+    # --- receipts
+
+    def add_receipt(self, row: ReceiptRow) -> bool:
+        """Keep a receipt; False when the same one was there already."""
+        known = self._db.row(
+            "SELECT 1 FROM receipt"
+            " WHERE name = ? AND post = ? AND kind = ? AND signer = ?",
+            *(row.name, row.post, row.kind, row.signer),
+        )
+        if known is not None:
+            return False
+        self._db.run(
+            "INSERT INTO receipt VALUES (?, ?, ?, ?, ?, ?, ?)",
+            *(row.name, row.post, row.kind, row.signer, row.at),
+            *(row.reason, row.carrier),
+        )
+        return True
+
+    def receipts(self, name: Digest) -> list[ReceiptRow]:
+        """Return the receipts for a record, oldest first."""
+        query = (
+            "SELECT name, post, kind, signer, at, reason, carrier FROM receipt"
+            " WHERE name = ? ORDER BY at, kind"
+        )
+        return [ReceiptRow(*row) for row in self._db.rows(query, name)]
+
+    def owe_receipt(self, post: str, statement: bytes) -> None:
+        """Queue an encoded statement for the terminals of ``post``."""
+        self._db.run(
+            "INSERT INTO receipt_due (post, statement) VALUES (?, ?)", post, statement
+        )
+
+    def owed_receipts(self, post: str, limit: int) -> list[tuple[int, bytes]]:
+        """Return (number, statement) queued for ``post``, oldest first."""
+        return self._db.rows(
+            "SELECT number, statement FROM receipt_due WHERE post = ?"
+            " ORDER BY number LIMIT ?",
+            *(post, limit),
+        )
+
+    def owed_posts(self) -> list[str]:
+        """Return the posts that statements are queued for."""
+        query = "SELECT DISTINCT post FROM receipt_due ORDER BY post"
+        return [post for (post,) in self._db.rows(query)]
+
+    def settle_receipts(self, numbers: Sequence[int]) -> None:
+        """Forget queued statements: they ride on a record in the outbox now."""
+        for number in numbers:
+            self._db.run("DELETE FROM receipt_due WHERE number = ?", number)
+
+    # --- prekeys
+
+    def use_prekey(self, kid: PrekeyId) -> None:
+        """Mark a one-time prekey as used: to be erased from the key sheet."""
+        self._db.run("INSERT OR IGNORE INTO prekey_used VALUES (?)", kid)
+
+    def used_prekeys(self) -> list[PrekeyId]:
+        """Return the prekeys that may still have to be erased."""
+        return [
+            PrekeyId(kid) for (kid,) in self._db.rows("SELECT kid FROM prekey_used")
+        ]
+
+    def forget_used(self, kids: Sequence[PrekeyId]) -> None:
+        """Forget them, after the key sheet has."""
+        for kid in kids:
+            self._db.run("DELETE FROM prekey_used WHERE kid = ?", kid)
+
+    # --- events
+
+    def add_event(self, at: int, what: str, name: Digest | None, post: str) -> None:
+        """Write down that something happened."""
+        self._db.run(
+            "INSERT INTO event (at, what, name, post) VALUES (?, ?, ?, ?)",
+            *(at, what, name, post),
+        )
+
+    def events(self, after: int, limit: int) -> list[EventRow]:
+        """Return what happened after event ``after``, oldest first."""
+        query = (
+            "SELECT number, at, what, name, post FROM event"
+            " WHERE number > ? ORDER BY number LIMIT ?"
+        )
+        return [EventRow(*row) for row in self._db.rows(query, after, limit)]
+
+
+def _of_target(target: Target) -> Row:
+    stream, seq, prev = target.place or (None, None, None)
+    return (
+        *(target.name, target.terminal, target.post, stream, seq, prev),
+        *(target.state, target.reseals, target.deposit),
+    )
+
+
+def _target(row: Row) -> Target:
+    name, terminal, post, stream, seq, prev, state, reseals, deposit = row
+    place = None if stream is None else Place(stream, seq, prev)
+    return Target(name, terminal, post, place, state, reseals, deposit)
+
+
+def _of_deposit(deposit: Deposit) -> Row:
+    return (
+        *(deposit.envelope, deposit.name, deposit.sealed, deposit.slip),
+        *(deposit.commitment, deposit.leaf, deposit.lane, deposit.log_index),
+        *(deposit.accepted, deposit.proof),
+    )
