@@ -78,6 +78,7 @@ class Reason(enum.StrEnum):
     PORTION_ABOVE_LABEL = "portion-above-label"
     ARCHIVE_MISSING = "archive-missing"
     TYPE_UNKNOWN = "type-unknown"
+    INCONSISTENT = "inconsistent"  # contradicts itself or what its type demands
     TOO_LARGE = "too-large"
 
 

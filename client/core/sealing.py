@@ -1,0 +1,329 @@
+"""Sealing and opening whole envelopes: ``crypto.envelope`` and the checks, composed.
+
+Sealing happens at deposit.  The record and its release signature were made before
+and never change; :func:`seal` draws a content key, salts and ``r``, writes and
+signs a slip, wraps, and opens its own work before anybody else sees it::
+
+    sealed = seal(record, sender=sender, recipients=recipients, entropy=system,
+                  release=sign_release(record, member_key, realm))
+    deposit(sealed.envelope, sealed.commitment)
+
+:func:`reseal` does the same again for addressees that lack the record: a new slip,
+content key and leaf, the same record, the same places in the streams.
+
+Opening is two steps, because the key sheet lies between them: :func:`arrived` says
+which prekey is meant, and a key that is gone is answered by a nack
+(:mod:`protocol.nack`); :func:`open_envelope` opens and admits.  Whatever is wrong
+with an envelope, it raises the one :exc:`UnreadableError`.
+
+Source: docs/spec/record-and-envelope.md sections 5 to 7.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from crypto.digest import H
+from crypto.entropy import Entropy
+from crypto.envelope import (
+    WrapSecret,
+    commitment,
+    open_body,
+    seal_body,
+    unwrap,
+    wrap,
+)
+from crypto.errors import CryptoError
+from crypto.kem import KemKey
+from crypto.sign import Realm, SigningKey, Usage
+from crypto.suite import SuiteId
+from crypto.types import (
+    Digest,
+    KeyId,
+    Mailbox,
+    MessageId,
+    PrekeyId,
+    PublicKey,
+    Salt,
+    Secret,
+)
+from protocol.admit import Outcome, Receiver, admit
+from protocol.codec import decode, encode
+from protocol.directory_view import DirectoryView
+from protocol.envelope import Envelope, Wrap, parse_envelope
+from protocol.errors import PolicyError, ProtocolError, Reason
+from protocol.genuine import Unsealed, attest, check_addressed
+from protocol.limits import MAX_RECORD
+from protocol.record import Record
+from protocol.signed import SignatureLine
+from protocol.slip import Heads, Inner, Place, Slip, leaf_commitment, slot_hash
+
+CEK: Final = 32  # bytes
+SALT: Final = 32
+R: Final = 32
+
+
+class UnreadableError(Exception):
+    """The envelope does not open, or what it holds is not genuine.
+
+    One error with one text for every cause; the cause is chained for the alarm log
+    of this terminal and goes nowhere else.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The sending terminal: its key, its directory and the logs it trusts."""
+
+    key: SigningKey
+    view: DirectoryView
+    heads: Heads
+    floor: int  # smallest padded length, bytes: the signed policy's
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One wrap to make: whose it is, to which prekey, at which place."""
+
+    post: str
+    key_id: KeyId  # of the terminal; for an archive H(public)
+    mailbox: Mailbox
+    kid: PrekeyId
+    public: PublicKey
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """One sealing, ready to deposit."""
+
+    name: Digest  # H(record)
+    id: MessageId
+    record: bytes
+    release: SignatureLine | None
+    slip: bytes
+    envelope: bytes
+    commitment: Digest  # what the relay logs beside H(body)
+    body: Digest  # H(body ciphertext)
+    recipients: tuple[Recipient, ...]
+
+    def __repr__(self) -> str:
+        return "<Sealed>"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """An envelope that came for our mailbox, not opened."""
+
+    envelope: Envelope
+    wrap: Wrap
+
+
+def sign_release(record: bytes, key: SigningKey, realm: Realm) -> SignatureLine:
+    """Return the member's signature over the record (usage ``release``)."""
+    return SignatureLine(key.id, key.sign(Usage.RELEASE, record, realm=realm))
+
+
+def seal(
+    record: bytes,
+    *,
+    sender: Sender,
+    recipients: Sequence[Recipient],
+    entropy: Entropy,
+    release: SignatureLine | None = None,
+) -> Sealed:
+    """Return a fresh sealing of ``record`` for ``recipients``.
+
+    Args:
+        record: the encoded record; ``by`` names the signer of ``release``.
+        sender: the terminal that signs the slip.
+        recipients: one per mailbox, at least one.
+        entropy: draws the content key, the salts and ``r``.
+        release: the member's signature, where ``record.by`` names one.
+
+    Raises:
+        MalformedError: ``record`` is not a record.
+        KeyFormatError: a recipient's key is refused (B15).
+        ValueError: two recipients with one mailbox, or none; a wrong floor.
+        PolicyError: the sending terminal is not current (``not-active``).
+        RuntimeError: the sealing does not open again: deposit nothing.
+    """
+    parsed = decode(record, Record, limit=MAX_RECORD)
+    _check_current(sender)
+    suite = sender.view.suite
+    cek = Secret(entropy(CEK))
+    ordered = sorted(recipients, key=lambda recipient: recipient.mailbox)
+    salts = [Salt(entropy(SALT)) for _ in ordered]
+    slip = Slip(
+        v=1,
+        id=parsed.id,
+        rec=H(record),
+        key=sender.key.id,
+        kc=commitment(suite, parsed.id, cek),
+        r=entropy(R),
+        dir=sender.heads,
+        slots=tuple(sorted(map(_slot, ordered, salts))),
+    )
+    encoded = encode(slip)
+    own = SignatureLine(
+        sender.key.id,
+        sender.key.sign(Usage.RECORD, encoded, realm=sender.view.realm),
+    )
+    inner = Inner(record, encoded, (own,) if release is None else (own, release))
+    body = seal_body(suite, parsed.id, cek, encode(inner), sender.floor)
+    wraps = tuple(
+        _wrap(suite, parsed.id, recipient, cek, salt)
+        for recipient, salt in zip(ordered, salts, strict=True)
+    )
+    sealed = Sealed(
+        name=slip.rec,
+        id=parsed.id,
+        record=record,
+        release=release,
+        slip=encoded,
+        envelope=encode(Envelope(1, suite, parsed.id, wraps, body)),
+        commitment=leaf_commitment(slip.r, encoded),
+        body=H(body),
+        recipients=tuple(ordered),
+    )
+    _verify_own(sealed, sender, cek, salts)
+    return sealed
+
+
+def reseal(
+    prior: Sealed,
+    *,
+    sender: Sender,
+    recipients: Sequence[Recipient],
+    entropy: Entropy,
+) -> Sealed:
+    """Return a new sealing of the same record for addressees that still lack it.
+
+    A terminal of the prior sealing keeps its place in its stream and gets another
+    prekey; nothing that anybody else received changes.
+
+    Raises:
+        ValueError: a place that is not the prior one, or a prekey used before.
+        and what :func:`seal` raises.
+    """
+    before = {recipient.key_id: recipient for recipient in prior.recipients}
+    for recipient in recipients:
+        earlier = before.get(recipient.key_id)
+        if earlier is None:
+            continue
+        if recipient.place != earlier.place or recipient.kid == earlier.kid:
+            raise ValueError("a reseal keeps the place and takes another prekey")
+    return seal(
+        prior.record,
+        sender=sender,
+        recipients=recipients,
+        entropy=entropy,
+        release=prior.release,
+    )
+
+
+def arrived(data: bytes, receiver: Receiver) -> Arrived:
+    """Return the envelope and the one wrap in it, which is for our mailbox.
+
+    Raises:
+        UnreadableError: not an envelope, of a suite that the root does not open
+            (B16), or not split for our mailbox.
+    """
+    try:
+        envelope = parse_envelope(data)
+    except ProtocolError as error:
+        raise _unreadable() from error
+    wrap_ = envelope.wraps[0]
+    if (
+        envelope.suite not in receiver.suites
+        or len(envelope.wraps) != 1
+        or wrap_.mailbox != receiver.own.mailbox
+    ):
+        raise _unreadable()
+    return Arrived(envelope, wrap_)
+
+
+def open_envelope(
+    came: Arrived, key: KemKey, receiver: Receiver, *, witnessed: int | None = None
+) -> Outcome:
+    """Return the outcome of admitting what the envelope holds.
+
+    Args:
+        came: from :func:`arrived`.
+        key: the private prekey that ``came.wrap.kid`` names in our key sheet.
+        receiver: our terminal and what it knows.
+        witnessed: see :func:`protocol.admit.admit`.
+
+    Raises:
+        UnreadableError: for every cause the same.
+    """
+    try:
+        return admit(_unseal(came, key), receiver, witnessed=witnessed)
+    except (CryptoError, ProtocolError) as error:
+        raise _unreadable() from error
+
+
+def _unseal(came: Arrived, key: KemKey) -> Unsealed:
+    suite, message_id = came.envelope.suite, came.envelope.id
+    mailbox, kid, wrapped = came.wrap
+    secret = unwrap(suite, message_id, mailbox, kid, key, wrapped)
+    return Unsealed(
+        id=message_id,
+        kid=kid,
+        kc=commitment(suite, message_id, secret.cek),
+        place=Place(secret.stream, secret.seq, secret.prev),
+        salt=secret.salt,
+        inner=open_body(suite, message_id, secret.cek, came.envelope.body),
+        body=H(came.envelope.body),
+    )
+
+
+def _unreadable() -> UnreadableError:
+    return UnreadableError("unreadable")
+
+
+def _slot(recipient: Recipient, salt: Salt) -> Digest:
+    return slot_hash(recipient.key_id, recipient.kid, recipient.place, salt)
+
+
+def _wrap(
+    suite: SuiteId, message_id: MessageId, to: Recipient, cek: Secret, salt: Salt
+) -> Wrap:
+    secret = WrapSecret(cek, to.place.stream, to.place.seq, to.place.prev, salt)
+    wrapped = wrap(suite, message_id, to.mailbox, to.kid, to.public, secret)
+    return Wrap(to.mailbox, to.kid, wrapped)
+
+
+def _check_current(sender: Sender) -> None:
+    terminal = sender.view.terminal(sender.key.id)
+    if terminal is None or terminal.ended is not None:
+        raise PolicyError(Reason.NOT_ACTIVE)
+
+
+def _verify_own(
+    sealed: Sealed, sender: Sender, cek: Secret, salts: Iterable[Salt]
+) -> None:
+    """Open the body again and check it as each receiver will.
+
+    A fault of this machine, or of the caller, must show here and not at a post.
+    """
+    suite = sender.view.suite
+    try:
+        envelope = parse_envelope(sealed.envelope)
+        inner = open_body(suite, sealed.id, cek, envelope.body)
+        found = attest(inner, envelope.id, sender.view)
+        for recipient, salt in zip(sealed.recipients, salts, strict=True):
+            unsealed = Unsealed(
+                id=envelope.id,
+                kid=recipient.kid,
+                kc=commitment(suite, sealed.id, cek),
+                place=recipient.place,
+                salt=salt,
+                inner=inner,
+                body=sealed.body,
+            )
+            check_addressed(
+                found, unsealed, key_id=recipient.key_id, post=recipient.post
+            )
+    except (CryptoError, ProtocolError) as error:
+        raise RuntimeError("a sealing that does not open again") from error

@@ -1,0 +1,198 @@
+"""Is it genuine: signatures first, then every binding, in the spec's order.
+
+:func:`genuine` answers one question about opened bytes: did a terminal of the post
+that the record names sign this sealing of this record, for us, with the member that
+the record names?  It decides nothing about what is allowed
+(:mod:`protocol.acceptance`), so that what it accepts can always be named, counted
+and answered.
+
+A key that has ended still proves who signed; ``Genuine.ended`` says so, and
+:mod:`protocol.admit` decides by the witnessed time of the leaf.
+"""
+
+import hmac
+from dataclasses import dataclass
+
+from crypto.digest import H
+from crypto.errors import SignatureError
+from crypto.sign import Realm, Usage, VerifyKey
+from crypto.types import Digest, KeyId, MessageId, PrekeyId, Salt
+from protocol.codec import decode
+from protocol.directory_view import DirectoryView, Ended, Member, Terminal
+from protocol.errors import BindingError, ExpiredError, VerificationError
+from protocol.limits import MAX_RECORD
+from protocol.record import Record
+from protocol.signed import SignatureLine
+from protocol.slip import Inner, Place, Slip, slot_hash
+
+# Record, slip and two signatures: a slip of 1,000 slots is 34 KiB.
+MAX_INNER = MAX_RECORD + 128 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Unsealed:
+    """Opened and authenticated by the content key, and not believed yet."""
+
+    id: MessageId  # of the envelope, outside
+    kid: PrekeyId
+    kc: bytes  # commitment to the content key that opened the body, recomputed
+    place: Place
+    salt: Salt
+    inner: bytes  # without padding
+    body: Digest  # H(body ciphertext)
+
+    def __repr__(self) -> str:
+        return "<Unsealed>"
+
+
+@dataclass(frozen=True, slots=True)
+class Genuine:
+    """A record proven to come from ``terminal``, for us, by this sealing."""
+
+    name: Digest  # H(record)
+    record: Record
+    slip: Slip
+    inner: Inner  # the signed bytes verbatim: what evidence is made of
+    terminal: Terminal
+    member: Member | None
+    place: Place
+    body: Digest  # H(body ciphertext): with the slip it gives the leaf
+    ended: Ended | None  # the end of the signing keys that came first, if any
+
+
+@dataclass(frozen=True, slots=True)
+class Attested:
+    """Record and slip with their signers: proven, and not yet for anyone."""
+
+    name: Digest
+    record: Record
+    slip: Slip
+    inner: Inner
+    terminal: Terminal
+    member: Member | None
+
+
+def genuine(
+    unsealed: Unsealed, own: Terminal, view: DirectoryView, *, now: int
+) -> Genuine:
+    """Return the parsed record and slip with their proven signers.
+
+    Raises:
+        MalformedError: inner parts, slip or record are not their one encoding.
+        VerificationError: unknown signer, or a signature that does not hold (B12).
+        BindingError: B5, B4, B6, B7, B1, B2 or B8, in this order.
+        ExpiredError: the sender's terminal is not usable yet at ``now``.
+    """
+    found = attest(unsealed.inner, unsealed.id, view)
+    check_addressed(found, unsealed, key_id=own.key_id, post=own.post)
+    if now < found.terminal.usable_from:
+        raise ExpiredError("a terminal that is not usable yet")
+    return Genuine(
+        name=found.name,
+        record=found.record,
+        slip=found.slip,
+        inner=found.inner,
+        terminal=found.terminal,
+        member=found.member,
+        place=unsealed.place,
+        body=unsealed.body,
+        ended=_first_end(found.terminal, found.member, now),
+    )
+
+
+def attest(data: bytes, message_id: MessageId, view: DirectoryView) -> Attested:
+    """Return what the signatures of the inner parts prove, whoever it is for.
+
+    Args:
+        data: the encoded inner parts, without padding.
+        message_id: the envelope's, outside.
+        view: our own directory: the only source of keys.
+
+    Raises:
+        MalformedError: the parts are not their one encoding.
+        VerificationError: unknown signer, or a signature that does not hold.
+        BindingError: B5, B4, B6 or B7.
+    """
+    inner = decode(data, Inner, limit=MAX_INNER)
+    terminal, member = _verify(inner, view)
+    slip = decode(inner.slip, Slip)
+    record = decode(inner.record, Record, limit=MAX_RECORD)
+    name = H(inner.record)
+    if slip.rec != name:
+        raise BindingError("B5")
+    if not slip.id == record.id == message_id:
+        raise BindingError("B4")
+    if slip.key != terminal.key_id or terminal.post != record.sender:
+        raise BindingError("B6")
+    _check_by(record, member)
+    return Attested(name, record, slip, inner, terminal, member)
+
+
+def check_addressed(
+    found: Attested, unsealed: Unsealed, *, key_id: KeyId, post: str
+) -> None:
+    """Find the post in ``to``, the key's slot in ``slots`` and the key in ``kc``.
+
+    Raises:
+        BindingError: B1, B2 (also a wrong place: B13) or B8.
+    """
+    if all(addressee.post != post for addressee in found.record.to):
+        raise BindingError("B1")
+    slots = found.slip.slots
+    slot = slot_hash(key_id, unsealed.kid, unsealed.place, unsealed.salt)
+    if slot not in slots or list(slots) != sorted(set(slots)):
+        raise BindingError("B2")
+    if not hmac.compare_digest(found.slip.kc, unsealed.kc):
+        raise BindingError("B8")
+
+
+def _verify(inner: Inner, view: DirectoryView) -> tuple[Terminal, Member | None]:
+    """Return who signed, proven over the raw bytes, before anything is parsed."""
+    first, *rest = inner.sigs
+    terminal = view.terminal(first.key)
+    if terminal is None:
+        raise VerificationError("a terminal that the directory does not have")
+    _hold(terminal.key, first, Usage.RECORD, inner.slip, view.realm)
+    member = _verify_member(rest[0], inner.record, view) if rest else None
+    return terminal, member
+
+
+def _verify_member(line: SignatureLine, record: bytes, view: DirectoryView) -> Member:
+    member = view.member(line.key)
+    if member is None:
+        raise VerificationError("a member that the directory does not have")
+    _hold(member.key, line, Usage.RELEASE, record, view.realm)
+    return member
+
+
+def _hold(
+    key: VerifyKey, line: SignatureLine, usage: Usage, document: bytes, realm: Realm
+) -> None:
+    try:
+        key.verify(line.signature, usage, document, realm)
+    except SignatureError:
+        raise VerificationError("a signature does not hold") from None
+
+
+def _check_by(record: Record, member: Member | None) -> None:
+    """Compare the member that signed with the one inside the signed record (B7)."""
+    signed = () if member is None else (member.key_id,)
+    if record.by != signed:
+        raise BindingError("B7")
+    if member is not None and member.post != record.sender:
+        raise BindingError("B7")
+
+
+def _first_end(terminal: Terminal, member: Member | None, now: int) -> Ended | None:
+    """Return the earlier end of the signing keys, or None while all are current."""
+    keys = [terminal] if member is None else [terminal, member]
+    ends = [end for key in keys if (end := _end_of(key, now)) is not None]
+    return min(ends, key=lambda end: end.witnessed, default=None)
+
+
+def _end_of(key: Terminal | Member, now: int) -> Ended | None:
+    if key.ended is not None:
+        return key.ended
+    if now >= key.valid_until:
+        return Ended("expired", None, key.valid_until)
+    return None
