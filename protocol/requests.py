@@ -63,15 +63,6 @@ class LogName(enum.IntEnum):
     MESSAGE = 2
 
 
-class Kind(enum.IntEnum):
-    """What an object on the line is.  A number is never reused."""
-
-    REQUEST = 1  # terminal to relay
-    ANSWER = 2  # relay to terminal, on the lane of its request
-    DELIVERY = 3  # relay to terminal, on the lane of its submission
-    NOTICE = 4  # relay to terminal
-
-
 class Request(Message):
     """One question; ``number`` is fresh per session, ``body`` is of type ``ask``."""
 

@@ -6,7 +6,7 @@ How a terminal connects
    SHA-256 of the certificate's SubjectPublicKeyInfo must be the root document's pin.
    (``tls = false`` in ``relay.toml`` gives plain HTTP on loopback, for tests.)
 2. ``GET /session``, WebSocket upgrade, no subprotocol, no compression.  All messages
-   are binary; a text message, or one over 32 cells of 16 KiB, closes.
+   are binary; a text message, or one over 16 KiB, closes.
 3. The handshake is one whole message each, in this order (types and machines:
    :mod:`protocol.handshake`, :mod:`protocol.relay_session`)::
 
@@ -16,10 +16,8 @@ How a terminal connects
        both     -> cells
 
    The terminal sends nothing after ``hello`` before it opened ``ready``.
-4. Then each WebSocket message is 1-32 *whole* cells, in order, of the profile that
-   the line machine was made with (:mod:`protocol.line`): no header of its own.
-   A cell is never split over messages.
-5. Objects on the line have a kind (:class:`protocol.requests.Kind`)::
+4. Then each WebSocket message is exactly one cell (:mod:`protocol.line.cells`).
+5. Objects on the line have a kind (:class:`protocol.line.frames.Kind`)::
 
        REQUEST   terminal -> relay   encode(Request)
        ANSWER    relay -> terminal   encode(Answer), on the lane of its request
