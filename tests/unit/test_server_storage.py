@@ -1,0 +1,287 @@
+"""The store's contract: what is committed is there, what is not never was."""
+
+import sqlite3
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from crypto.digest import H
+from crypto.types import Digest, KeyId, Mailbox, MessageId, PrekeyId, PublicKey
+from protocol.envelope import Wrap
+from protocol.requests import LogName
+from server.storage.interfaces import (
+    Head,
+    Store,
+    StoreBrokenError,
+    StoredDelivery,
+    StoredEnvelope,
+    StoredManifest,
+    StoredPrekey,
+    StoreFullError,
+)
+from server.storage.store import sqlite_store
+
+BOX = Mailbox(bytes(16))
+OTHER = Mailbox(b"o" * 16)
+SENDER = KeyId(b"s" * 32)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    made = await sqlite_store(tmp_path / "relay.sqlite")
+    yield made
+    await made.close()
+
+
+def envelope(index: int) -> StoredEnvelope:
+    return StoredEnvelope(
+        index=index,
+        name=H(b"envelope %d" % index),
+        message_id=MessageId(b"m" * 16),
+        body_hash=H(b"body"),
+        sender=SENDER,
+        suite=1,
+        lane=2,
+        received=100 + index,
+        body=b"body",
+    )
+
+
+def delivery(index: int, cursor: int, mailbox: Mailbox = BOX) -> StoredDelivery:
+    wrap = Wrap(mailbox=mailbox, kid=PrekeyId(b"k" * 16), wrap=b"wrap")
+    return StoredDelivery(mailbox=mailbox, cursor=cursor, index=index, wrap=wrap)
+
+
+async def test_what_is_committed_is_read_back_by_another_process(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "relay.sqlite"
+    first = await sqlite_store(path)
+    async with first.writing() as tables:
+        await tables.envelopes.add([envelope(0)], [delivery(0, 1)])
+    second = await sqlite_store(path)
+    async with second.reading() as tables:
+        (owed,) = await tables.envelopes.owed(BOX, 0, 10)
+    await second.close()
+    await first.close()
+    assert owed.delivery == delivery(0, 1)
+    assert (owed.message_id, owed.suite, owed.lane, owed.body) == (
+        envelope(0).message_id,
+        1,
+        2,
+        b"body",
+    )
+
+
+async def test_an_exception_leaves_nothing_of_the_transaction(store: Store) -> None:
+    async def interrupted() -> None:
+        async with store.writing() as tables:
+            await tables.envelopes.add([envelope(0)], [delivery(0, 1)])
+            await tables.logs.add_leaves(LogName.MESSAGE, 0, [b"leaf"])
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        await interrupted()
+    async with store.reading() as tables:
+        assert not await tables.envelopes.known([envelope(0).name])
+        assert not await tables.envelopes.owed(BOX, 0, 10)
+        assert not await tables.logs.leaves(LogName.MESSAGE, 0, 10)
+
+
+async def test_a_reader_sees_one_state_while_a_writer_commits(store: Store) -> None:
+    async with store.reading() as before:
+        assert not await before.envelopes.known([envelope(0).name])
+        async with store.writing() as tables:
+            await tables.envelopes.add([envelope(0)], [delivery(0, 1)])
+        assert not await before.envelopes.known([envelope(0).name])
+    async with store.reading() as after:
+        assert await after.envelopes.known([envelope(0).name]) == {envelope(0).name: 0}
+
+
+async def test_a_reading_transaction_cannot_write(store: Store) -> None:
+    with pytest.raises(StoreBrokenError, match="READONLY"):
+        async with store.reading() as tables:
+            await tables.logs.set_head(LogName.KEY, Head(0, H(b"")))
+
+
+async def test_an_envelope_is_stored_once(store: Store) -> None:
+    async with store.writing() as tables:
+        await tables.envelopes.add([envelope(0)], [delivery(0, 1)])
+    with pytest.raises(IntegrityError):
+        async with store.writing() as tables:
+            await tables.envelopes.add([envelope(0)], [delivery(0, 2)])
+
+
+async def test_a_delivery_needs_its_envelope(store: Store) -> None:
+    with pytest.raises(IntegrityError):
+        async with store.writing() as tables:
+            await tables.envelopes.add([envelope(0)], [delivery(7, 1)])
+
+
+async def test_what_is_owed_comes_by_cursor_and_ends_with_its_acknowledgement(
+    store: Store,
+) -> None:
+    async with store.writing() as tables:
+        assert await tables.envelopes.last_cursor(BOX) == 0
+        await tables.envelopes.add(
+            [envelope(n) for n in range(4)],
+            [*(delivery(n, n + 1) for n in range(4)), delivery(0, 1, OTHER)],
+        )
+        await tables.envelopes.acknowledge(BOX, [2, 2, 99], 500)
+        assert await tables.envelopes.last_cursor(BOX) == 4
+        owed = await tables.envelopes.owed(BOX, 0, 10)
+        assert [one.delivery.cursor for one in owed] == [1, 3, 4]
+        owed = await tables.envelopes.owed(BOX, 1, 1)
+        assert [one.delivery.cursor for one in owed] == [3]
+        owed = await tables.envelopes.owed(OTHER, 0, 10)
+        assert [one.delivery.cursor for one in owed] == [1]
+
+
+async def test_a_depositor_is_found_by_id_body_and_mailbox_together(
+    store: Store,
+) -> None:
+    one = envelope(0)
+    async with store.writing() as tables:
+        await tables.envelopes.add([one], [delivery(0, 1)])
+        found = tables.envelopes.depositors
+        assert await found(one.message_id, one.body_hash, BOX) == [SENDER]
+        assert not await found(one.message_id, one.body_hash, OTHER)
+        assert not await found(one.message_id, H(b"other"), BOX)
+        assert not await found(MessageId(bytes(16)), one.body_hash, BOX)
+
+
+async def test_leaves_tiles_and_heads_of_the_two_logs_are_apart(store: Store) -> None:
+    async with store.writing() as tables:
+        logs = tables.logs
+        assert await logs.head(LogName.KEY) is None
+        await logs.set_head(LogName.KEY, Head(1, H(b"a")))
+        await logs.set_head(LogName.KEY, Head(2, H(b"b"), 1, b"note"))
+        await logs.add_leaves(LogName.KEY, 0, [b"0", b"1", b"2"])
+        await logs.add_leaves(LogName.MESSAGE, 0, [b"other"])
+        await logs.put_tiles(LogName.KEY, {(0, 0): b"x", (1, 0): b"y"})
+        await logs.put_tiles(LogName.KEY, {(0, 0): b"xx", (0, 1): b"z"})
+        await logs.put_tiles(LogName.KEY, {})
+    async with store.reading() as tables:
+        logs = tables.logs
+        assert await logs.head(LogName.KEY) == Head(2, H(b"b"), 1, b"note")
+        assert await logs.head(LogName.MESSAGE) is None
+        assert await logs.leaves(LogName.KEY, 1, 1) == [b"1"]
+        assert await logs.leaves(LogName.MESSAGE, 0, 9) == [b"other"]
+        assert await logs.tiles(LogName.KEY, [(0, 0), (0, 1), (5, 5)]) == {
+            (0, 0): b"xx",
+            (0, 1): b"z",
+        }
+
+
+def manifest(number: int) -> StoredManifest:
+    return StoredManifest(
+        name=H(b"manifest %d" % number),
+        terminal=SENDER,
+        number=number,
+        manifest=b"manifest",
+        signature=b"signature",
+        index=10 * number,
+    )
+
+
+def prekey(number: int, index: int, *, one_time: bool) -> StoredPrekey:
+    return StoredPrekey(
+        manifest=manifest(number).name,
+        index=index,
+        one_time=one_time,
+        valid_from=100,
+        valid_until=200,
+        key=PublicKey(b"key %d" % index),
+        path=(H(b"one"), H(b"two")),
+    )
+
+
+async def test_the_newest_manifest_below_a_size_of_the_log_counts(store: Store) -> None:
+    async with store.writing() as tables:
+        for number in (1, 2):
+            await tables.prekeys.add_manifest(
+                manifest(number), [prekey(number, 0, one_time=False)]
+            )
+        assert await tables.prekeys.manifest(SENDER, 99) == manifest(2)
+        assert await tables.prekeys.manifest(SENDER, 20) == manifest(1)
+        assert await tables.prekeys.manifest(SENDER, 10) is None
+        assert await tables.prekeys.manifest(KeyId(bytes(32)), 99) is None
+
+
+async def test_a_one_time_key_is_taken_once_and_in_its_time(store: Store) -> None:
+    keys = [prekey(1, n, one_time=n > 0) for n in range(3)]
+    name = manifest(1).name
+    async with store.writing() as tables:
+        await tables.prekeys.add_manifest(manifest(1), keys)
+    async with store.writing() as tables:
+        take = tables.prekeys.take_one_time
+        assert await take(name, 99) is None
+        assert await take(name, 200) is None
+        assert await take(name, 100) == keys[1]
+    async with store.writing() as tables:
+        take = tables.prekeys.take_one_time
+        assert await take(name, 100) == keys[2]
+        assert await take(name, 100) is None
+        assert await tables.prekeys.epoch_key(name, 199) == keys[0]
+        assert await tables.prekeys.epoch_key(name, 200) is None
+
+
+def modes_in(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mode for path in folder.iterdir()}
+
+
+async def test_the_database_is_for_its_owner_only(tmp_path: Path) -> None:
+    store = await sqlite_store(tmp_path / "relay.sqlite")
+    async with store.writing() as tables:
+        await tables.logs.set_head(LogName.KEY, Head(0, Digest(bytes(32))))
+    modes = modes_in(tmp_path)
+    await store.close()
+    assert {"relay.sqlite", "relay.sqlite-wal"} <= set(modes)
+    assert all(stat.S_IMODE(mode) == 0o600 for mode in modes.values())
+
+
+async def test_a_full_disk_is_told_apart_and_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "relay.sqlite"
+    store = await sqlite_store(path)
+    async with store._writer.connect() as connection:  # noqa: SLF001 -- the disk's size
+        await connection.exec_driver_sql("PRAGMA max_page_count = 40")
+    big = [bytes(1 << 20)]
+    with pytest.raises(StoreFullError):
+        async with store.writing() as tables:
+            await tables.logs.add_leaves(LogName.KEY, 0, big)
+    async with store.writing() as tables:
+        assert not await tables.logs.leaves(LogName.KEY, 0, 9)
+    await store.close()
+
+
+async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "relay.sqlite"
+    path.write_bytes(b"not a database at all" * 100)
+    with pytest.raises(StoreBrokenError):
+        await sqlite_store(path)
+
+
+async def test_a_database_of_another_schema_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "relay.sqlite"
+    await (await sqlite_store(path)).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE meta SET value = '99' WHERE name = 'schema'")
+    connection.close()
+    with pytest.raises(StoreBrokenError, match="schema"):
+        await sqlite_store(path)
+
+
+async def test_synchronous_is_extra_and_the_journal_is_a_wal(tmp_path: Path) -> None:
+    store = await sqlite_store(tmp_path / "relay.sqlite")
+    async with store._writer.connect() as connection:  # noqa: SLF001 -- what was set
+        synchronous = await connection.exec_driver_sql("PRAGMA synchronous")
+        assert synchronous.scalar() == 3
+        journal = await connection.exec_driver_sql("PRAGMA journal_mode")
+        assert journal.scalar() == "wal"
+    async with store._reader.connect() as connection:  # noqa: SLF001
+        checkpoint = await connection.exec_driver_sql("PRAGMA wal_autocheckpoint")
+        assert checkpoint.scalar() == 0
+    await store.close()
