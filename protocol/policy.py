@@ -1,0 +1,115 @@
+"""The signed policy: part of the root document, so only root holders change it.
+
+Numbers that people may argue about stand here and not in code; each has the unit in
+its name or comment.  :data:`DEMO` is the policy of demonstrations and tests.
+Source: docs/spec/labels.md section 5.
+"""
+
+from typing import Annotated, Final
+
+from msgspec import Meta
+
+from protocol.codec import Message
+from protocol.fields import Line, UInt8, UInt32
+from protocol.label import Level, Scheme
+
+HOUR: Final = 3_600
+DAY: Final = 24 * HOUR
+NEXT_WORKING_DAY: Final = 0  # as a deadline: counted by the post's working days
+
+
+class LevelRule(Message):
+    """What holds for one level."""
+
+    level: Level
+    freshness: UInt32  # seconds that the directory may be old when sealing
+    second_member: UInt8 = 0  # 1: the releaser is another person than the drafter
+    archive: UInt8 = 0  # 1: a copy for the archive is mandatory where there is one
+
+
+class Equivalence(Message):
+    """A foreign marking and the national level it is handled as."""
+
+    scheme: Scheme
+    marking: Line
+    level: Level
+
+
+class Policy(Message):
+    """What this installation may carry, and how long things take."""
+
+    ceiling: Level  # no message above it leaves or is shown
+    levels: Annotated[tuple[LevelRule, ...], Meta(min_length=5, max_length=5)]
+    equivalences: Annotated[tuple[Equivalence, ...], Meta(max_length=64)] = ()
+    # seconds to acknowledge: ROUTINE, PRIORITY, IMMEDIATE, FLASH
+    deadlines: Annotated[tuple[UInt32, ...], Meta(min_length=4, max_length=4)]
+    floor: Annotated[int, Meta(ge=4096, le=8192)]  # bytes, smallest padded body
+    floor_poor: Annotated[int, Meta(ge=4096, le=8192)]  # on lines marked poor
+    reorder_flash: UInt32  # seconds before a hole in a FLASH lane is asked for
+    reorder: UInt32  # the same in the other lanes
+    clock: UInt32  # seconds that wall clock and witnessed time may differ
+    epoch: UInt32  # seconds of one epoch prekey, 6 h to 7 days
+    published: UInt8  # epoch prekeys published ahead
+    retention: UInt32  # seconds that the outbox waits for every terminal
+    cosignature: UInt32  # seconds that an ML-DSA cosignature serves
+    unconfirmed: UInt8  # restrictions per operator without a second signature
+    consent: UInt32  # seconds before a terminal without the post's consent works
+    standing: Level  # highest level of a standing release
+    review: UInt32  # seconds to review what went under a standing release
+
+
+DEMO: Final = Policy(
+    ceiling=Level.DEP_V,
+    levels=(
+        LevelRule(level=Level.ONGERUBRICEERD, freshness=7 * DAY),
+        LevelRule(level=Level.DEP_V, freshness=DAY),
+        LevelRule(level=Level.STG_C, freshness=4 * HOUR, second_member=1, archive=1),
+        LevelRule(level=Level.STG_G, freshness=HOUR, second_member=1, archive=1),
+        LevelRule(level=Level.STG_ZG, freshness=HOUR, second_member=1, archive=1),
+    ),
+    equivalences=(
+        Equivalence(scheme="EU", marking="RESTREINT UE", level=Level.DEP_V),
+        Equivalence(scheme="EU", marking="CONFIDENTIEL UE", level=Level.STG_C),
+        Equivalence(scheme="EU", marking="SECRET UE", level=Level.STG_G),
+        Equivalence(scheme="EU", marking="TRES SECRET UE", level=Level.STG_ZG),
+        Equivalence(scheme="NATO", marking="NATO RESTRICTED", level=Level.DEP_V),
+        Equivalence(scheme="NATO", marking="NATO CONFIDENTIAL", level=Level.STG_C),
+        Equivalence(scheme="NATO", marking="NATO SECRET", level=Level.STG_G),
+        Equivalence(scheme="NATO", marking="COSMIC TOP SECRET", level=Level.STG_ZG),
+    ),
+    deadlines=(NEXT_WORKING_DAY, 3 * HOUR, HOUR, 15 * 60),
+    floor=6144,
+    floor_poor=4096,
+    reorder_flash=60,
+    reorder=30 * 60,
+    clock=15 * 60,
+    epoch=DAY,
+    published=30,
+    retention=30 * DAY,
+    cosignature=6 * HOUR,
+    unconfirmed=3,
+    consent=DAY,
+    standing=Level.DEP_V,
+    review=DAY,
+)
+
+
+def rule_for(policy: Policy, level: Level) -> LevelRule:
+    """Return the rule of ``level``.
+
+    Raises:
+        KeyError: the policy has none; root documents are refused without all five.
+    """
+    return {rule.level: rule for rule in policy.levels}[level]
+
+
+def national_level(policy: Policy, scheme: str, marking: str) -> Level | None:
+    """Return the level that a foreign marking is handled as; None: nobody decided.
+
+    A marking that the table does not name is never guessed (British levels are
+    left out on purpose: a person decides).
+    """
+    for row in policy.equivalences:
+        if (row.scheme, row.marking) == (scheme, marking):
+            return row.level
+    return None
