@@ -1,6 +1,7 @@
 """Envelopes and deliveries in SQL."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
 
 from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -8,7 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from crypto.types import Digest, KeyId, Mailbox, MessageId
 from protocol.envelope import Wrap
 from server.storage.interfaces import Owed, StoredDelivery, StoredEnvelope
-from server.storage.tables import deliveries, envelopes
+from server.storage.tables import deliveries, envelopes, nacks
+
+MAX_NACKS: Final = 256  # told to one terminal at once
 
 
 class EnvelopeTables:
@@ -40,7 +43,6 @@ class EnvelopeTables:
                     "body_hash": one.body_hash,
                     "sender": one.sender,
                     "suite": one.suite,
-                    "lane": one.lane,
                     "received": one.received,
                     "body": one.body,
                 }
@@ -54,6 +56,7 @@ class EnvelopeTables:
                     "mailbox": one.mailbox,
                     "cursor": one.cursor,
                     "leaf": one.index,
+                    "lane": one.lane,
                     "kid": one.wrap.kid,
                     "wrap": one.wrap.wrap,
                     "acknowledged": None,
@@ -69,23 +72,25 @@ class EnvelopeTables:
         )
         return int(found or 0)
 
-    async def owed(self, mailbox: Mailbox, after: int, limit: int) -> Sequence[Owed]:
-        """Return at most ``limit`` unacknowledged deliveries above ``after``."""
+    async def owed(
+        self, mailbox: Mailbox, *, skip: Collection[int], lane: int, limit: int
+    ) -> Sequence[Owed]:
+        """Return at most ``limit`` of what is owed, by lane, then by cursor."""
         rows = await self._connection.execute(
             select(
                 deliveries,
                 envelopes.c.message_id,
                 envelopes.c.suite,
-                envelopes.c.lane,
                 envelopes.c.body,
             )
             .join(envelopes, envelopes.c.leaf == deliveries.c.leaf)
             .where(
                 deliveries.c.mailbox == mailbox,
-                deliveries.c.cursor > after,
+                deliveries.c.lane <= lane,
+                deliveries.c.cursor.not_in(tuple(skip)),
                 deliveries.c.acknowledged.is_(None),
             )
-            .order_by(deliveries.c.cursor)
+            .order_by(deliveries.c.lane, deliveries.c.cursor)
             .limit(limit)
         )
         return [_owed(row) for row in rows]
@@ -120,6 +125,30 @@ class EnvelopeTables:
         )
         return [row.sender for row in rows]
 
+    async def add_nack(
+        self, depositor: KeyId, name: Digest, nack: bytes, now: int
+    ) -> None:
+        """Keep a nack for its depositor; one that is known changes nothing."""
+        known = await self._connection.scalar(
+            select(nacks.c.received).where(nacks.c.name == name)
+        )
+        if known is None:
+            await self._connection.execute(
+                insert(nacks).values(
+                    name=name, depositor=depositor, received=now, nack=nack
+                )
+            )
+
+    async def nacks(self, depositor: KeyId, since: int) -> Sequence[bytes]:
+        """Return the depositor's newest nacks received at or after ``since``."""
+        rows = await self._connection.execute(
+            select(nacks.c.nack)
+            .where(nacks.c.depositor == depositor, nacks.c.received >= since)
+            .order_by(nacks.c.received.desc())
+            .limit(MAX_NACKS)
+        )
+        return [row.nack for row in rows]
+
 
 def _owed(row: Row[*tuple[object, ...]]) -> Owed:
     return Owed(
@@ -127,10 +156,10 @@ def _owed(row: Row[*tuple[object, ...]]) -> Owed:
             mailbox=row.mailbox,
             cursor=row.cursor,
             index=row.leaf,
+            lane=row.lane,
             wrap=Wrap(mailbox=row.mailbox, kid=row.kid, wrap=row.wrap),
         ),
         message_id=row.message_id,
         suite=row.suite,
-        lane=row.lane,
         body=row.body,
     )

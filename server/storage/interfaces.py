@@ -18,7 +18,7 @@ then unknown and the process must end (recovery is the normal start).
 The same tests run over every store (tests/unit/test_server_storage.py).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -50,7 +50,6 @@ class StoredEnvelope:
     body_hash: Digest
     sender: KeyId  # the terminal that deposited it
     suite: int
-    lane: int
     received: int  # POSIX seconds
     body: bytes
 
@@ -62,6 +61,7 @@ class StoredDelivery:
     mailbox: Mailbox
     cursor: int
     index: int
+    lane: int
     wrap: Wrap
 
 
@@ -72,7 +72,6 @@ class Owed:
     delivery: StoredDelivery
     message_id: MessageId
     suite: int
-    lane: int
     body: bytes
 
 
@@ -125,8 +124,17 @@ class Envelopes(Protocol):
     async def last_cursor(self, mailbox: Mailbox) -> int:
         """Return the highest cursor of ``mailbox``, 0 before the first."""
 
-    async def owed(self, mailbox: Mailbox, after: int, limit: int) -> Sequence[Owed]:
-        """Return at most ``limit`` deliveries above ``after`` that are owed."""
+    async def owed(
+        self, mailbox: Mailbox, *, skip: Collection[int], lane: int, limit: int
+    ) -> Sequence[Owed]:
+        """Return at most ``limit`` of what is owed, by lane, then by cursor.
+
+        Args:
+            mailbox: whose.
+            skip: cursors that are under way already; a bounded set.
+            lane: the last lane that counts.
+            limit: rows.
+        """
 
     async def acknowledge(
         self, mailbox: Mailbox, cursors: Iterable[int], now: int
@@ -137,6 +145,14 @@ class Envelopes(Protocol):
         self, message_id: MessageId, body_hash: Digest, mailbox: Mailbox
     ) -> Sequence[KeyId]:
         """Return who deposited this body under this id for ``mailbox``."""
+
+    async def add_nack(
+        self, depositor: KeyId, name: Digest, nack: bytes, now: int
+    ) -> None:
+        """Keep a nack for its depositor; one that is known changes nothing."""
+
+    async def nacks(self, depositor: KeyId, since: int) -> Sequence[bytes]:
+        """Return the depositor's newest nacks received at or after ``since``."""
 
 
 class Logs(Protocol):

@@ -3,6 +3,7 @@
 ==========  ===========================================================
 envelopes   a sealed body, its sender and the leaf that speaks of it
 deliveries  one wrap per mailbox: what a terminal fetches, by cursor
+nacks       "seal it again", for the terminals that deposited
 leaves      data of every leaf of both logs, in order
 tiles       hashes of both trees, 256 to a row (C2SP tlog-tiles)
 heads       size and root of both trees, and the last published note
@@ -56,7 +57,6 @@ envelopes: Final = Table(
     Column("body_hash", LargeBinary(32), nullable=False),
     Column("sender", LargeBinary(32), nullable=False),  # the terminal's key id
     Column("suite", SmallInteger, nullable=False),
-    Column("lane", SmallInteger, nullable=False),
     Column("received", BigInteger, nullable=False),  # POSIX seconds, relay's clock
     Column("body", LargeBinary, nullable=False),
 )
@@ -67,6 +67,7 @@ deliveries: Final = Table(
     Column("mailbox", LargeBinary(16), primary_key=True),
     Column("cursor", BigInteger, primary_key=True, autoincrement=False),
     Column("leaf", Number, ForeignKey(envelopes.c.leaf), nullable=False, index=True),
+    Column("lane", SmallInteger, nullable=False),
     Column("kid", LargeBinary(32), nullable=False),
     Column("wrap", LargeBinary, nullable=False),
     Column("acknowledged", BigInteger),  # POSIX seconds; null: still owed
@@ -75,9 +76,19 @@ deliveries: Final = Table(
 Index(
     "deliveries_owed",
     deliveries.c.mailbox,
+    deliveries.c.lane,
     deliveries.c.cursor,
     sqlite_where=deliveries.c.acknowledged.is_(None),
     postgresql_where=deliveries.c.acknowledged.is_(None),
+)
+
+nacks: Final = Table(
+    "nacks",
+    metadata,
+    Column("name", LargeBinary(32), primary_key=True),  # H(nack)
+    Column("depositor", LargeBinary(32), nullable=False, index=True),
+    Column("received", BigInteger, nullable=False),
+    Column("nack", LargeBinary, nullable=False),
 )
 
 leaves: Final = Table(

@@ -19,14 +19,17 @@ How a terminal connects
 4. Then each WebSocket message is exactly one cell (:mod:`protocol.line.cells`).
 5. Objects on the line have a kind (:class:`protocol.line.frames.Kind`)::
 
-       REQUEST   terminal -> relay   encode(Request)
-       ANSWER    relay -> terminal   encode(Answer), on the lane of its request
-       DELIVERY  relay -> terminal   encode(Delivery), on the lane of its submission
-       NOTICE    relay -> terminal   encode(Notice), lane 0
+       SUBMISSION  terminal -> relay  encode(Submit); answered by ACCEPT (index,
+                                      leaf) and ACK when durable, or by CLOSE
+       REQUEST     terminal -> relay  encode(Request); a Submit may come so too
+       ANSWER      relay -> terminal  encode(Answer), on the lane of its request
+       DELIVERY    relay -> terminal  encode(Delivery), on its submission's lane
+       NOTICE      relay -> terminal  encode(Notice), lane 1
 
-   A :class:`~protocol.requests.Submit` goes to its recipients on the lane on which
-   its request came.  The relay never sends a request.  Unacknowledged deliveries
-   are sent again, by cursor, at the start of each session and never within one.
+   The line's ACK of a DELIVERY acknowledges its cursor, as an Acknowledge request
+   does.  The relay never sends a request.  What is owed and not acknowledged is
+   sent again in each session, and once within a session: by lane, then by cursor,
+   at most WINDOW under way (lane 0 and 1 beyond it).
 6. The relay closes: 1000 when it drains, 1008 on any refusal (one code for all).
    10 s without progress before ``ready`` and 30 s after (nothing received *and*
    something owed, or nothing at all, a WebSocket ping included) end the connection.

@@ -2,7 +2,7 @@
 
 import sqlite3
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from protocol.envelope import Wrap
 from protocol.requests import LogName
 from server.storage.interfaces import (
     Head,
+    Owed,
     Store,
     StoreBrokenError,
     StoredDelivery,
@@ -21,6 +22,7 @@ from server.storage.interfaces import (
     StoredManifest,
     StoredPrekey,
     StoreFullError,
+    Tables,
 )
 from server.storage.store import sqlite_store
 
@@ -44,15 +46,29 @@ def envelope(index: int) -> StoredEnvelope:
         body_hash=H(b"body"),
         sender=SENDER,
         suite=1,
-        lane=2,
         received=100 + index,
         body=b"body",
     )
 
 
-def delivery(index: int, cursor: int, mailbox: Mailbox = BOX) -> StoredDelivery:
+def delivery(
+    index: int, cursor: int, mailbox: Mailbox = BOX, *, lane: int = 2
+) -> StoredDelivery:
     wrap = Wrap(mailbox=mailbox, kid=PrekeyId(b"k" * 16), wrap=b"wrap")
-    return StoredDelivery(mailbox=mailbox, cursor=cursor, index=index, wrap=wrap)
+    return StoredDelivery(
+        mailbox=mailbox, cursor=cursor, index=index, lane=lane, wrap=wrap
+    )
+
+
+async def owed_of(
+    tables: Tables,
+    mailbox: Mailbox,
+    *,
+    skip: Collection[int] = (),
+    lane: int = 4,
+    limit: int = 10,
+) -> Sequence[Owed]:
+    return await tables.envelopes.owed(mailbox, skip=skip, lane=lane, limit=limit)
 
 
 async def test_what_is_committed_is_read_back_by_another_process(
@@ -64,14 +80,13 @@ async def test_what_is_committed_is_read_back_by_another_process(
         await tables.envelopes.add([envelope(0)], [delivery(0, 1)])
     second = await sqlite_store(path)
     async with second.reading() as tables:
-        (owed,) = await tables.envelopes.owed(BOX, 0, 10)
+        (owed,) = await owed_of(tables, BOX)
     await second.close()
     await first.close()
     assert owed.delivery == delivery(0, 1)
-    assert (owed.message_id, owed.suite, owed.lane, owed.body) == (
+    assert (owed.message_id, owed.suite, owed.body) == (
         envelope(0).message_id,
         1,
-        2,
         b"body",
     )
 
@@ -87,7 +102,7 @@ async def test_an_exception_leaves_nothing_of_the_transaction(store: Store) -> N
         await interrupted()
     async with store.reading() as tables:
         assert not await tables.envelopes.known([envelope(0).name])
-        assert not await tables.envelopes.owed(BOX, 0, 10)
+        assert not await owed_of(tables, BOX)
         assert not await tables.logs.leaves(LogName.MESSAGE, 0, 10)
 
 
@@ -132,12 +147,33 @@ async def test_what_is_owed_comes_by_cursor_and_ends_with_its_acknowledgement(
         )
         await tables.envelopes.acknowledge(BOX, [2, 2, 99], 500)
         assert await tables.envelopes.last_cursor(BOX) == 4
-        owed = await tables.envelopes.owed(BOX, 0, 10)
+        owed = await owed_of(tables, BOX)
         assert [one.delivery.cursor for one in owed] == [1, 3, 4]
-        owed = await tables.envelopes.owed(BOX, 1, 1)
+        owed = await owed_of(tables, BOX, skip=[1], limit=1)
         assert [one.delivery.cursor for one in owed] == [3]
-        owed = await tables.envelopes.owed(OTHER, 0, 10)
+        owed = await owed_of(tables, OTHER)
         assert [one.delivery.cursor for one in owed] == [1]
+
+
+async def test_what_is_owed_comes_by_lane_first(store: Store) -> None:
+    async with store.writing() as tables:
+        await tables.envelopes.add(
+            [envelope(n) for n in range(3)],
+            [delivery(0, 1, lane=3), delivery(1, 2, lane=0), delivery(2, 3, lane=1)],
+        )
+        owed = await owed_of(tables, BOX)
+        assert [one.delivery.cursor for one in owed] == [2, 3, 1]
+        owed = await owed_of(tables, BOX, lane=1, skip=[2])
+        assert [one.delivery.cursor for one in owed] == [3]
+
+
+async def test_a_nack_is_kept_once_for_its_depositor(store: Store) -> None:
+    async with store.writing() as tables:
+        for now in (100, 200):
+            await tables.envelopes.add_nack(SENDER, H(b"nack"), b"nack", now)
+        assert await tables.envelopes.nacks(SENDER, 100) == [b"nack"]
+        assert not await tables.envelopes.nacks(SENDER, 101)
+        assert not await tables.envelopes.nacks(KeyId(bytes(32)), 0)
 
 
 async def test_a_depositor_is_found_by_id_body_and_mailbox_together(
