@@ -1,0 +1,132 @@
+"""``send``, ``inbox``, ``read``, ``ack``, ``outbox``, ``receipts``: daily work.
+
+Each asks the agent and prints what it answers; nothing is decided here.
+"""
+
+from typing import Any, Final
+
+import click
+
+from client.cli.shell import Shell, as_json, print_json, with_shell
+
+PRECEDENCES: Final = ("ROUTINE", "PRIORITY", "IMMEDIATE", "FLASH")
+LEVELS: Final = ("Ongerubriceerd", "Dep.V", "Stg.C", "Stg.G", "Stg.ZG")
+
+
+@click.command(
+    epilog="Example: koerier send --to tfc --subject Test --level Dep.V"
+    " --until 2027-06-30 < text"
+)
+@click.option("--to", "to", multiple=True, required=True, metavar="POST")
+@click.option("--info", multiple=True, metavar="POST", help="Kept aware, not tasked.")
+@click.option("--subject", required=True)
+@click.option("--precedence", type=click.Choice(PRECEDENCES), default="ROUTINE")
+@click.option("--level", type=click.Choice(LEVELS), required=True)
+@click.option("--until", metavar="DATE", help="The classification ends on this day.")
+@click.option("--event", metavar="TEXT", help="The classification ends with this.")
+@click.option("--text", type=click.File(encoding="utf-8"), default="-")
+@as_json
+@with_shell
+def send(shell: Shell, /, *, text: Any, as_json: bool, **wishes: Any) -> None:  # noqa: ANN401
+    """Send a message; the text is read from a file or from standard input."""
+    _sent(shell, shell.ask("send", text=text.read(), **wishes), as_json=as_json)
+
+
+def _sent(shell: Shell, answer: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(answer)
+    else:
+        shell.say("message.in-outbox", id=answer["id"])
+
+
+@click.command()
+@as_json
+@with_shell
+def inbox(shell: Shell, /, *, as_json: bool) -> None:
+    """List what came in, newest first."""
+    messages = shell.ask("inbox")
+    if as_json:
+        print_json(messages)
+        return
+    if not messages:
+        shell.say("inbox.empty")
+    for message in messages:
+        shell.say("inbox.line", **message)
+
+
+@click.command()
+@click.argument("message", metavar="ID")
+@as_json
+@with_shell
+def read(shell: Shell, /, *, message: str, as_json: bool) -> None:
+    """Show a message.  Its sender is told that it was read, and by whom."""
+    opened = shell.ask("read", id=message)
+    if as_json:
+        print_json(opened)
+        return
+    shell.say("message.banner", level=opened["level"])
+    for line in opened["lines"]:
+        click.echo(line)
+    shell.say("message.banner", level=opened["level"])
+
+
+@click.command()
+@click.argument("message", metavar="ID")
+@as_json
+@with_shell
+def ack(shell: Shell, /, *, message: str, as_json: bool) -> None:
+    """Acknowledge a message: we take this on."""
+    answer = shell.ask("acknowledge", id=message)
+    if as_json:
+        print_json(answer)
+    else:
+        shell.say("message.acknowledged", id=answer["id"])
+
+
+@click.command()
+@as_json
+@with_shell
+def outbox(shell: Shell, /, *, as_json: bool) -> None:
+    """List what was written here and where it is."""
+    messages = shell.ask("outbox")
+    if as_json:
+        print_json(messages)
+        return
+    if not messages:
+        shell.say("outbox.empty")
+    for message in messages:
+        for target in message["to"]:
+            state = shell.words.say(f"state.{_furthest(target['states'])}")
+            shell.say("outbox.line", id=message["id"], post=target["post"], state=state)
+
+
+@click.command()
+@click.argument("message", metavar="ID")
+@as_json
+@with_shell
+def receipts(shell: Shell, /, *, message: str, as_json: bool) -> None:
+    """Show who has a message, who read it and who acknowledged it."""
+    found = shell.ask("receipts", id=message)
+    if as_json:
+        print_json(found)
+        return
+    for target in found["to"]:
+        for state, at in target["states"].items():
+            word = shell.words.say(f"state.{state}")
+            when = at if at is not None else shell.words.say("state.not-yet")
+            shell.say("receipts.line", post=target["post"], state=word, at=when)
+
+
+def _furthest(states: dict[str, str | None]) -> str:
+    reached = [name for name, at in states.items() if at is not None]
+    return reached[-1] if reached else "waiting"
+
+
+COMMANDS: Final = {
+    "send": send,
+    "inbox": inbox,
+    "read": read,
+    "ack": ack,
+    "outbox": outbox,
+    "receipts": receipts,
+}
