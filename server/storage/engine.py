@@ -59,6 +59,7 @@ def _sqlite(
         pool_size=connections,
         max_overflow=0,
         connect_args={"timeout": BUSY_TIMEOUT},
+        hide_parameters=True,  # an error text never holds what was stored
     )
 
     @event.listens_for(engine.sync_engine, "connect")

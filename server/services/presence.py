@@ -1,0 +1,86 @@
+"""Who is connected, so that what is new goes out at once.
+
+Only hints pass here: a session that is woken looks in the store what it owes.  A
+lost hint costs a delay, never a message.  All of it lives in memory, on one node.
+"""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from crypto.types import KeyId, Mailbox
+
+
+class Connected(Protocol):
+    """A session of an authenticated terminal."""
+
+    @property
+    def terminal(self) -> KeyId:
+        """The key id that it proved."""
+
+    @property
+    def mailbox(self) -> Mailbox:
+        """Where its envelopes are."""
+
+    def wake(self) -> None:
+        """Say that something new may be owed."""
+
+    def notify(self) -> None:
+        """Say that a log has grown or a nack has come."""
+
+    def end(self) -> None:
+        """Close the session; nothing more is taken from it or sent to it."""
+
+
+class Presence:
+    """The sessions of this node, one for each terminal."""
+
+    def __init__(self) -> None:
+        self._by_mailbox: dict[Mailbox, Connected] = {}
+        self._by_terminal: dict[KeyId, Connected] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_terminal)
+
+    def terminals(self) -> tuple[KeyId, ...]:
+        """Return who is connected."""
+        return tuple(self._by_terminal)
+
+    def join(self, session: Connected) -> None:
+        """Add a session; an older one of the same terminal ends.
+
+        The newer one is the one that works: after a cut the older may hang for as
+        long as a timeout, and its answers go nowhere.
+        """
+        older = self._by_terminal.get(session.terminal)
+        if older is not None:
+            older.end()
+        self._by_terminal[session.terminal] = session
+        self._by_mailbox[session.mailbox] = session
+
+    def leave(self, session: Connected) -> None:
+        """Take a session out; one that was replaced changes nothing."""
+        if self._by_terminal.get(session.terminal) is session:
+            del self._by_terminal[session.terminal]
+        if self._by_mailbox.get(session.mailbox) is session:
+            del self._by_mailbox[session.mailbox]
+
+    def wake(self, mailboxes: Iterable[Mailbox]) -> None:
+        """Tell the sessions of these mailboxes that something is owed."""
+        for mailbox in mailboxes:
+            session = self._by_mailbox.get(mailbox)
+            if session is not None:
+                session.wake()
+
+    def notify(self, terminals: Iterable[KeyId] | None = None) -> None:
+        """Tell these terminals, or all, to look at the logs and their nacks."""
+        for terminal in self.terminals() if terminals is None else terminals:
+            session = self._by_terminal.get(terminal)
+            if session is not None:
+                session.notify()
+
+    def end(self, terminals: Iterable[KeyId]) -> None:
+        """Close the sessions of terminals that may no longer have one."""
+        for terminal in terminals:
+            session = self._by_terminal.get(terminal)
+            if session is not None:
+                session.end()
