@@ -2,54 +2,150 @@
 
 Every failure here is a :exc:`PolicyError` with a reason code, never an error of
 verification: the record counts as received and its sender is told why.  The order
-of the checks is the specification's (record-and-envelope.md, section 7), so that
+of the checks is the specification's (record-and-envelope.md, section 8), so that
 two receivers give one reason.
 
 What may be shown to one member is asked again, with the member's own clearance,
 when it is shown.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from crypto.types import Digest
-from protocol.bodies import CableBody, IncidentBody, StandingReleaseBody
+from protocol.bodies import CableBody, IncidentBody
 from protocol.codec import Message, decode
-from protocol.directory_view import DirectoryView, Member, Terminal
+from protocol.directory_view import Member
 from protocol.errors import MalformedError, PolicyError, Reason
 from protocol.genuine import Genuine
+from protocol.label import Label, flaws, refusals
 from protocol.limits import MAX_RECORD
-from protocol.record import Record, Role
-from protocol.record_type import Hand, RecordType, TypeRule, rule_of
+from protocol.policy import Policy, rule_for
+from protocol.receiver import Receiver
+from protocol.record import ARCHIVE, Record, Role
+from protocol.record_type import Hand, TypeRule, rule_of
 
 
-@dataclass(frozen=True, slots=True)
-class StandingRelease:
-    """A standing release that was admitted before, with the post that signed it."""
-
-    post: str
-    body: StandingReleaseBody
-
-
-# H(record) -> the standing release that was admitted under that name, if any.
-Standing = Callable[[Digest], StandingRelease | None]
-
-
-def accept(
-    found: Genuine, own: Terminal, view: DirectoryView, standing: Standing
-) -> Message:
+def accept(found: Genuine, receiver: Receiver) -> Message:
     """Return the parsed body of a record that may be received.
 
     Raises:
         PolicyError: with the first reason that applies.
     """
-    record = found.record
+    record, policy = found.record, receiver.view.policy
     rule = rule_of(record.type)
     if rule is None:
         raise PolicyError(Reason.TYPE_UNKNOWN)
     _check_shape(record, rule)
+    body = _body(record, rule)
+    _check_hand(found, body, rule, receiver)
+    _check_precedence(record)
+    if record.label is not None:
+        _check_portions(body, record.label)
+        if record.label.level > policy.ceiling:
+            raise PolicyError(Reason.LEVEL_ABOVE_CEILING)
+        own = receiver.own
+        _refuse_first(refusals(own.clearance, own.post, record.label))
+        if receiver.archive:
+            _check_archive(record, record.label, policy)
+    return body
+
+
+def _refuse_first(reasons: tuple[Reason, ...]) -> None:
+    if reasons:
+        raise PolicyError(reasons[0])
+
+
+def _check_shape(record: Record, rule: TypeRule) -> None:
+    """Compare the record with what its type demands, and with itself."""
+    if (record.label is not None) != rule.labelled:
+        raise PolicyError(Reason.LABEL_INCOMPLETE)
+    if record.label is not None:
+        _refuse_first(flaws(record.label))
+    posts = [addressee.post for addressee in record.to]
+    if len(set(posts)) != len(posts):
+        raise PolicyError(Reason.INCONSISTENT)
+    if rule.own_post and posts != [record.sender]:
+        raise PolicyError(Reason.INCONSISTENT)
+
+
+def _body(record: Record, rule: TypeRule) -> Message:
     try:
-        body = decode(record.body, rule.body, limit=MAX_RECORD)
+        return decode(record.body, rule.body, limit=MAX_RECORD)
     except MalformedError:
         raise PolicyError(Reason.INCONSISTENT) from None
-    return body
+
+
+def _check_hand(
+    found: Genuine, body: Message, rule: TypeRule, receiver: Receiver
+) -> None:
+    """Check whose signature stands beside the terminal's (the right part of B7)."""
+    member = found.member
+    if rule.hand is Hand.EITHER:
+        return
+    if rule.hand is Hand.MACHINE:
+        if member is not None:
+            raise PolicyError(Reason.INCONSISTENT)
+        return
+    if member is None:
+        raise PolicyError(Reason.RELEASE_MISSING)
+    if rule.hand is Hand.RELEASER and not (
+        may_release(found.record, member, receiver.view.policy)
+        or _stands(found.record, body, receiver)
+    ):
+        raise PolicyError(Reason.RELEASE_NOT_PERMITTED)
+
+
+def may_release(record: Record, member: Member, policy: Policy) -> bool:
+    """Tell whether ``member`` may be the one that signs ``record``.
+
+    Where the policy asks for a second member, the signer holds the release of the
+    level and is not the drafter; elsewhere any member of the post signs.
+    """
+    if record.label is None or not rule_for(policy, record.label.level).second_member:
+        return True
+    return (
+        member.may_release >= record.label.level
+        and record.drafter is not None
+        and record.drafter != member.key_id
+    )
+
+
+def _stands(record: Record, body: Message, receiver: Receiver) -> bool:
+    """Tell whether a standing release of the post covers this alert.
+
+    The sender's clock decides here, and only here: an alert that was days on its
+    way is still covered, and a releaser reviews each one.
+    """
+    if not isinstance(body, IncidentBody) or record.ref is None or not record.label:
+        return False
+    standing = receiver.standing(record.ref)
+    return (
+        standing is not None
+        and standing.post == record.sender
+        and standing.body.stage == body.stage
+        and record.label.level <= standing.body.highest
+        and record.label.level <= receiver.view.policy.standing
+        and standing.body.start <= record.ts < standing.body.until
+    )
+
+
+def _check_precedence(record: Record) -> None:
+    """Info addressees are never above the action addressees, where there are any."""
+    action, info = (
+        [to.precedence for to in record.to if to.role is role]
+        for role in (Role.ACTION, Role.INFO)
+    )
+    if action and info and max(info) > max(action):
+        raise PolicyError(Reason.INFO_ABOVE_ACTION)
+
+
+def _check_portions(body: Message, label: Label) -> None:
+    if isinstance(body, CableBody) and any(
+        paragraph.mark is not None and paragraph.mark > label.level
+        for paragraph in body.paragraphs
+    ):
+        raise PolicyError(Reason.PORTION_ABOVE_LABEL)
+
+
+def _check_archive(record: Record, label: Label, policy: Policy) -> None:
+    if rule_for(policy, label.level).archive and all(
+        addressee.post != ARCHIVE for addressee in record.to
+    ):
+        raise PolicyError(Reason.ARCHIVE_MISSING)

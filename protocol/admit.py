@@ -21,27 +21,15 @@ Whether the record is already in the vault (B3) and where it stands in its strea
 
 import enum
 from dataclasses import dataclass
-from typing import Protocol
 
-from crypto.suite import SuiteId
-from crypto.types import Digest
-from protocol.acceptance import Standing, accept
+from protocol.acceptance import accept
 from protocol.codec import Message
-from protocol.directory_view import DirectoryView, Ended, Terminal
+from protocol.directory_view import Ended
 from protocol.errors import PolicyError, Reason
 from protocol.genuine import Genuine, Unsealed, genuine
 from protocol.receipt import Receipt, credit
+from protocol.receiver import LogRoots, Receiver
 from protocol.slip import Heads
-
-
-class LogRoots(Protocol):
-    """What this terminal knows of both logs: roots at sizes, verified."""
-
-    def key_root(self, size: int) -> Digest | None:
-        """Return the key log's root at ``size``, or None where it is not known."""
-
-    def message_root(self, size: int) -> Digest | None:
-        """Return the message log's root at ``size``, or None."""
 
 
 class ViewCheck(enum.Enum):
@@ -50,18 +38,6 @@ class ViewCheck(enum.Enum):
     AGREES = "agrees"
     UNKNOWN = "unknown"  # a size that we cannot compare: ask for a consistency proof
     DIFFERS = "differs"  # the question of a split view: the sender must answer
-
-
-@dataclass(frozen=True, slots=True)
-class Receiver:
-    """Who asks, and what it knows: the trusted side of every check."""
-
-    own: Terminal
-    view: DirectoryView
-    logs: LogRoots
-    standing: Standing  # looks standing releases up that were admitted before
-    suites: frozenset[SuiteId]  # the root's: to seal with, or still to be opened (B16)
-    now: int  # witnessed time W, POSIX seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +95,7 @@ def admit(
     if ended is not None and not _from_before(ended, witnessed):
         return Held(found, ended, view)
     try:
-        body = accept(found, receiver.own, receiver.view, receiver.standing)
+        body = accept(found, receiver)
     except PolicyError as error:
         return Refused(found, error.reason, view)
     receipts, void = credit(

@@ -61,6 +61,7 @@ class CableBody(Message):
 class IncidentBody(Message):
     """A staged incident report; ``report`` is read by protocol.incident."""
 
+    stage: UInt8  # as the report says: 0 alert .. 4 final, 9 correction
     report: Annotated[bytes, Meta(min_length=1, max_length=MAX_RECORD)]
     deskby: Time | None = None
     niact: Stated | None = None

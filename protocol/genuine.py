@@ -185,7 +185,9 @@ def _check_by(record: Record, member: Member | None) -> None:
 
 def _first_end(terminal: Terminal, member: Member | None, now: int) -> Ended | None:
     """Return the earlier end of the signing keys, or None while all are current."""
-    keys = [terminal] if member is None else [terminal, member]
+    keys: list[Terminal | Member] = [terminal]
+    if member is not None:
+        keys.append(member)
     ends = [end for key in keys if (end := _end_of(key, now)) is not None]
     return min(ends, key=lambda end: end.witnessed, default=None)
 

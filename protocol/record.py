@@ -15,7 +15,7 @@ parse cannot even be named.  The body is bytes, of the type that
 """
 
 import enum
-from typing import Annotated, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 from msgspec import Meta
 
@@ -41,6 +41,8 @@ from protocol.limits import (
     MAX_RECORD,
 )
 from protocol.receipt import Statement
+
+ARCHIVE: Final = "archive"  # the post id that stands for the root's archive keys
 
 
 class Role(enum.IntEnum):

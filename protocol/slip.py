@@ -96,9 +96,7 @@ def slot_hash(key_id: KeyId, kid: PrekeyId, place: Place, salt: Salt) -> Digest:
         place: in the stream from the sending to the receiving terminal.
         salt: 32 bytes that travel inside the wrap only.
     """
-    return H(
-        T(SLOT_LABEL, key_id, kid, place.stream, u64(place.seq), place.prev, salt)
-    )
+    return H(T(SLOT_LABEL, key_id, kid, place.stream, u64(place.seq), place.prev, salt))
 
 
 def leaf_commitment(r: bytes, slip: bytes) -> Digest:

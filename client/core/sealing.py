@@ -47,13 +47,14 @@ from crypto.types import (
     Salt,
     Secret,
 )
-from protocol.admit import Outcome, Receiver, admit
+from protocol.admit import Outcome, admit
 from protocol.codec import decode, encode
 from protocol.directory_view import DirectoryView
 from protocol.envelope import Envelope, Wrap, parse_envelope
 from protocol.errors import PolicyError, ProtocolError, Reason
 from protocol.genuine import Unsealed, attest, check_addressed
 from protocol.limits import MAX_RECORD
+from protocol.receiver import Receiver
 from protocol.record import Record
 from protocol.signed import SignatureLine
 from protocol.slip import Heads, Inner, Place, Slip, leaf_commitment, slot_hash
