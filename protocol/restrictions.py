@@ -1,0 +1,149 @@
+"""Adopting restrictions, and what they leave of a right.
+
+Logged restrictions and bulletins are kept apart: the first are the same at every
+client and may decide whether a later entry counts; the second cut what this client
+seals and shows at once, and never make it disagree with others about a chain.
+
+One signer alone may have a few restrictions standing (``policy.unconfirmed``): a
+stolen operator key can hinder three keys, and not the ministry.  A second signer, or
+the lift, frees the place.
+
+Source: docs/spec/root-and-directory.md section 6.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from msgspec import structs
+
+from crypto.sign import Usage
+from crypto.types import KeyId
+from protocol.codec import decode
+from protocol.directory_state import Cut, Holder, Moment, PostRecord, State
+from protocol.directory_view import Ended
+from protocol.errors import BusyError, ChainError, ThresholdError
+from protocol.label import Clearance, meet
+from protocol.restriction import Restriction
+from protocol.signed import Signed, signers
+
+
+def restrict(state: State, signed: Signed, moment: Moment) -> tuple[State, Cut]:
+    """Return the state with a logged restriction.
+
+    Raises:
+        MalformedError: not a restriction.
+        VerificationError: a signature fails.
+        ThresholdError: nobody signed who may.
+        ChainError: it was lifted, and is dead.
+        BusyError: its only signer has used up the policy's number.
+    """
+    cut = replace(_verified(state, signed), index=moment.index, since=moment.after)
+    _within_budget(state, cut, state.restrictions.values())
+    known = state.restrictions.get(cut.digest, cut)
+    cut = replace(known, by=known.by | cut.by)
+    logged = {**state.restrictions, cut.digest: cut}
+    return replace(state, restrictions=logged), cut
+
+
+def restrict_by_bulletin(state: State, signed: Signed, witnessed: int) -> State:
+    """Return the state with a restriction that a witness told, first seen now.
+
+    Raises:
+        as :func:`restrict`.
+    """
+    cut = replace(_verified(state, signed), since=witnessed)
+    everywhere = {**state.bulletins, **state.restrictions}
+    _within_budget(state, cut, everywhere.values())
+    known = state.bulletins.get(cut.digest, cut)
+    cut = replace(known, by=known.by | cut.by)
+    return replace(state, bulletins={**state.bulletins, cut.digest: cut})
+
+
+def cuts(state: State, post: PostRecord, holder: Holder) -> Iterator[Cut]:
+    """Yield what stands against a holder: its lineage, or its whole post."""
+    targets = holder.lineage() | post.recoveries
+    for found in (state.restrictions, state.bulletins):
+        for cut in found.values():
+            if cut.restriction.key in targets and cut.digest not in post.lifted:
+                yield cut
+
+
+def suspended_in_log(state: State, post: PostRecord, holder: Holder) -> bool:
+    """Tell whether the log, as every client has it, cuts the holder to nothing."""
+    return any(
+        cut.restriction.highest is None and cut.index is not None
+        for cut in cuts(state, post, holder)
+    )
+
+
+def suspension(state: State, post: PostRecord, holder: Holder) -> Ended | None:
+    """Return the earliest end by a restriction to nothing, or None."""
+    ends = [
+        Ended("restricted", cut.index, cut.since)
+        for cut in cuts(state, post, holder)
+        if cut.restriction.highest is None
+    ]
+    return min(ends, key=lambda end: end.witnessed, default=None)
+
+
+def effective(state: State, post: PostRecord, holder: Holder) -> Clearance:
+    """Return the holder's clearance, within its post's, after every cut."""
+    clearance = meet(holder.clearance, post.clearance)
+    for cut in cuts(state, post, holder):
+        if cut.restriction.highest is not None:
+            level = min(clearance.level, cut.restriction.highest)
+            clearance = structs.replace(clearance, level=level)
+    return clearance
+
+
+def _verified(state: State, signed: Signed) -> Cut:
+    known = {line.key: state.known(line.key) for line in signed.signatures}
+    keys = {key_id: key for key_id, key in known.items() if key is not None}
+    who = signers(signed, keys, usage=Usage.SUSPEND, realm=state.root.realm)
+    restriction = decode(signed.document, Restriction)
+    post = state.owner(restriction.key)
+    by = who & _permitted(state, restriction, post)
+    if not by:
+        raise ThresholdError(
+            valid=0, required=1, missing=frozenset(state.root.operators)
+        )
+    if post is not None and signed.digest in post.lifted:
+        raise ChainError("a restriction that was lifted")
+    return Cut(restriction, signed.digest, by, index=None, since=0)
+
+
+def _permitted(
+    state: State, restriction: Restriction, post: PostRecord | None
+) -> frozenset[KeyId]:
+    """Return who may restrict so: any operator, the key itself, the paper key."""
+    permitted = set(state.root.operators)
+    if post is not None:
+        if restriction.key not in post.recoveries:
+            permitted.add(restriction.key)
+        if restriction.highest is None:
+            permitted.add(post.recovery.id)
+    return frozenset(permitted)
+
+
+def _within_budget(state: State, cut: Cut, standing: Iterable[Cut]) -> None:
+    if len(cut.by) > 1:
+        return
+    spent = [
+        other
+        for other in standing
+        if other.by == cut.by and other.digest != cut.digest and _stands(state, other)
+    ]
+    if len(spent) >= state.root.document.policy.unconfirmed:
+        raise BusyError
+
+
+def _stands(state: State, cut: Cut) -> bool:
+    """Tell whether a restriction still cuts something, or may come to."""
+    post = state.owner(cut.restriction.key)
+    if post is None:
+        return True
+    if cut.digest in post.lifted:
+        return False
+    return cut.restriction.key in post.recoveries or any(
+        cut.restriction.key in holder.lineage() for holder in post.live()
+    )

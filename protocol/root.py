@@ -1,0 +1,213 @@
+"""The root document: the one thing a client believes before it knows anything.
+
+Its hash is on paper at each post.  It names everybody else: operators, logs,
+witnesses, relay, archive, and the policy.  Version k+1 is made by the threshold of
+k and of k+1 (:mod:`protocol.trusted_root`), so holders, suite and policy change
+without a new sheet of paper.
+
+An :class:`Extension` is signed in advance, by a threshold of its own, and kept with
+the operators: published in a crisis it gives one root document 30 more days.
+
+Source: docs/spec/root-and-directory.md section 2, after the rules of TUF 1.0
+(threshold, chain, rollback, freeze, expiry) in our own record format
+(docs/decisions/0009-own-record-format.md).
+"""
+
+from typing import Annotated, Final, Literal, NamedTuple
+
+from msgspec import Meta
+
+from crypto.sign import Realm
+from crypto.suite import SUITES, SuiteId
+from protocol.codec import Message
+from protocol.directory_entry import Action
+from protocol.directory_rules import RULES
+from protocol.errors import VerificationError
+from protocol.fields import (
+    V1,
+    Bytes32,
+    DigestField,
+    Line,
+    MailboxField,
+    Name,
+    PublicKeyField,
+    Time,
+    UInt8,
+)
+from protocol.fields import Sequence as Version
+from protocol.label import Level
+from protocol.policy import Policy
+from protocol.signed import SignatureKey
+from protocol.witness_policy import WitnessPolicy
+
+DAY: Final = 86_400  # seconds
+MAX_LIFE: Final = 396 * DAY  # of a root document: 13 months
+EXTENSION: Final = 30 * DAY  # what an emergency extension adds, once
+EARNEST_THRESHOLD: Final = 2  # no single holder makes a root in earnest
+EARNEST_OPERATORS: Final = 3  # losing one leaves two
+EPOCH_FROM: Final = 6 * 3600  # seconds of one epoch prekey, at least
+EPOCH_TO: Final = 7 * DAY  # and at most
+
+Address = Annotated[str, Meta(pattern=r"\A(https|wss)://[!-~]{1,200}\Z")]
+Origin = Annotated[str, Meta(pattern=r"\A[a-z0-9][a-z0-9./-]{0,99}\Z")]
+ClientVersion = Annotated[str, Meta(pattern=r"\A\d{1,4}\.\d{1,4}\.\d{1,4}\Z")]
+
+
+class OpenSuite(NamedTuple):
+    """A suite that is no longer sealed with, and until when it is opened."""
+
+    suite: SuiteId
+    until: Time
+
+
+class Threshold(NamedTuple):
+    """How many operators an action needs: never below the rule's own number."""
+
+    action: Action
+    operators: UInt8
+
+
+class LogKey(NamedTuple):
+    """One of the relay's two logs: the origin line and the Ed25519 note key."""
+
+    origin: Origin
+    public: Bytes32
+
+
+class RelayIdentity(Message):
+    """Whom a terminal talks to, and how it knows it."""
+
+    key: SignatureKey  # signs the day keys of sessions (usage ``relaykey``)
+    tls_pin: Bytes32  # SHA-256 of the certificate's SubjectPublicKeyInfo
+    addresses: Annotated[tuple[Address, ...], Meta(min_length=1, max_length=8)]
+
+
+class ArchiveKey(Message):
+    """A quarter's archive: a KEM key whose seed is split among a quorum."""
+
+    suite: SuiteId
+    public: PublicKeyField
+    mailbox: MailboxField
+    start: Time
+    until: Time  # two quarters overlap
+
+
+class RootDocument(Message):
+    """The signed document of usage ``root``."""
+
+    v: V1
+    version: Version
+    prev: DigestField  # H of the version before; zeros in version 1
+    ministry: Name
+    realm: Literal["koerier", "koerier-demo"]
+    issued: Time
+    expires: Time
+    suite: SuiteId
+    opens: Annotated[tuple[OpenSuite, ...], Meta(max_length=4)] = ()
+    root_keys: Annotated[tuple[SignatureKey, ...], Meta(min_length=1, max_length=9)]
+    root_threshold: UInt8
+    emergency_threshold: UInt8
+    operators: Annotated[tuple[SignatureKey, ...], Meta(min_length=2, max_length=16)]
+    thresholds: Annotated[tuple[Threshold, ...], Meta(max_length=len(Action))] = ()
+    key_log: LogKey
+    message_log: LogKey
+    witnesses: WitnessPolicy
+    relay: RelayIdentity
+    archive: Annotated[tuple[ArchiveKey, ...], Meta(max_length=4)] = ()
+    policy: Policy
+    min_client: ClientVersion
+
+
+class Extension(Message):
+    """Emergency: 30 more days for one root document, once (usage ``root``)."""
+
+    v: V1
+    extends: DigestField  # H(root document)
+    reason: Line
+
+
+def realm_of(root: RootDocument) -> Realm:
+    """Return the realm whose signatures count under ``root``."""
+    return Realm(root.realm.encode())
+
+
+def operators_needed(root: RootDocument, action: Action) -> int:
+    """Return how many distinct operators ``action`` needs under ``root``."""
+    raised = dict(root.thresholds)
+    return max(RULES[action].operators, raised.get(action, 0))
+
+
+def suite_is_open(root: RootDocument, suite: SuiteId, at: int) -> bool:
+    """Return whether what was made with ``suite`` is still opened at time ``at``."""
+    return suite is root.suite or any(
+        opened.suite is suite and at < opened.until for opened in root.opens
+    )
+
+
+def check_root(root: RootDocument) -> None:
+    """Return if the document could be anybody's root: it agrees with itself.
+
+    Raises:
+        VerificationError: a threshold that cannot be met or lets one holder decide
+            in earnest, a key in two roles (NAME-5), or a life that is too long.
+    """
+    if not (
+        _holders_suffice(root)
+        and _operators_suffice(root)
+        and _keys_have_one_purpose(root)
+        and root.issued < root.expires <= root.issued + MAX_LIFE
+        and root.key_log.origin != root.message_log.origin
+        and _suites_agree(root)
+        and _policy_is_whole(root.policy)
+    ):
+        raise VerificationError("the root document contradicts itself")
+
+
+def _holders_suffice(root: RootDocument) -> bool:
+    floor = EARNEST_THRESHOLD if realm_of(root) is Realm.KOERIER else 1
+    holders = len(root.root_keys)
+    return (
+        floor <= root.root_threshold <= holders
+        and floor <= root.emergency_threshold <= holders
+    )
+
+
+def _operators_suffice(root: RootDocument) -> bool:
+    operators = len(root.operators)
+    named = [threshold.action for threshold in root.thresholds]
+    enough = operators >= EARNEST_OPERATORS or realm_of(root) is not Realm.KOERIER
+    return (
+        enough
+        and len(set(named)) == len(named)
+        and all(operators_needed(root, action) <= operators for action in Action)
+    )
+
+
+def _keys_have_one_purpose(root: RootDocument) -> bool:
+    keys = [*root.root_keys, *root.operators, root.relay.key]
+    publics = {key.public for key in keys}
+    logs = {root.key_log.public, root.message_log.public}
+    return len(publics) == len(keys) and len(logs) == 2  # noqa: PLR2004 -- two logs
+
+
+def _suites_agree(root: RootDocument) -> bool:
+    suites = [root.suite, *(opened.suite for opened in root.opens)]
+    keys = (*root.root_keys, *root.operators, root.relay.key)
+    return (
+        len(set(suites)) == len(suites)
+        and all(key.suite in suites for key in keys)
+        and all(
+            archive.suite in suites
+            and len(archive.public) == SUITES[archive.suite].kem_public_key
+            and archive.start < archive.until
+            for archive in root.archive
+        )
+    )
+
+
+def _policy_is_whole(policy: Policy) -> bool:
+    """Tell whether every level has its one rule, and epochs keep to their limits."""
+    return (
+        sorted(rule.level for rule in policy.levels) == list(Level)
+        and EPOCH_FROM <= policy.epoch <= EPOCH_TO
+    )

@@ -1,0 +1,276 @@
+"""One door to the directory: leaves of the key log, in order, under a checkpoint.
+
+::
+
+    directory, outcomes = found_directory(leaves, pin, realm, checkpoint)
+    directory, outcomes = directory.adopt(more_leaves, checkpoint)
+    view = directory.view(witnessed)               # a DirectoryView
+
+The checkpoint is one that :mod:`protocol.trusted_log` trusts: its witnesses saw this
+size and this root at this time.  All leaves up to it are needed and must give its
+root, or nothing is adopted.  Then each leaf counts or is refused by itself: what is
+refused keeps its place in the log and changes nothing, so that one poisoned entry
+blocks no other.  :attr:`Adopted` and :class:`Refused` say which.
+
+The relay, which makes the log, asks :meth:`TrustedDirectory.check` before it appends.
+
+Source: docs/spec/root-and-directory.md section 5.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from crypto.merkle import Frontier
+from crypto.sign import Realm, Usage
+from crypto.types import Digest, KeyId
+from protocol.codec import decode
+from protocol.directory_adopt import adopt_entry
+from protocol.directory_snapshot import Snapshot
+from protocol.directory_state import Adopted, Moment, Notice, State
+from protocol.errors import (
+    ChainError,
+    ProtocolError,
+    RollbackError,
+    SplitViewError,
+    VerificationError,
+)
+from protocol.key_log_entry import (
+    LeafKind,
+    ManifestNotice,
+    read_leaf,
+    read_signed,
+)
+from protocol.restriction import ZeroiseOrder
+from protocol.restrictions import restrict, restrict_by_bulletin, suspended_in_log
+from protocol.signed import Signed, require, signers
+from protocol.trusted_root import TrustedRoot, extend, follow, found
+
+
+@dataclass(frozen=True, slots=True)
+class Witnessed:
+    """A checkpoint of the key log that the witness quorum cosigned."""
+
+    size: int
+    root: Digest
+    time: int  # W, POSIX seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One leaf that counts for nothing, and why."""
+
+    index: int
+    error: ProtocolError
+
+
+Outcome = Adopted | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedDirectory:
+    """What this client believes; :meth:`adopt` gives the next one."""
+
+    state: State
+    tree: Frontier
+    witnessed: int  # POSIX seconds: the latest time this size was witnessed
+
+    @property
+    def root(self) -> TrustedRoot:
+        """The root document in force at this position."""
+        return self.state.root
+
+    @property
+    def size(self) -> int:
+        """Leaves of the key log that were looked at."""
+        return self.tree.size
+
+    def adopt(
+        self, leaves: Sequence[bytes], checkpoint: Witnessed
+    ) -> tuple["TrustedDirectory", tuple[Outcome, ...]]:
+        """Return the directory at ``checkpoint``, and what became of each leaf.
+
+        Args:
+            leaves: all from :attr:`size` up to the checkpoint's size; none if only
+                its time is newer.
+            checkpoint: verified, with witness quorum.
+
+        Raises:
+            RollbackError: a checkpoint that is smaller or older.
+            ChainError: leaves are missing, or are too many.
+            SplitViewError: the leaves do not give the checkpoint's root.
+        """
+        if checkpoint.size < self.size or checkpoint.time < self.witnessed:
+            raise RollbackError("a checkpoint that is smaller or older")
+        if checkpoint.size != self.size + len(leaves):
+            raise ChainError("not the leaves up to the checkpoint")
+        tree = _grown(self.tree, leaves)
+        if tree.root() != checkpoint.root:
+            raise SplitViewError("the leaves of another tree")
+        state = self.state
+        outcomes: list[Outcome] = []
+        for index, leaf in enumerate(leaves, start=self.size):
+            moment = Moment(index, after=self.witnessed, witnessed=checkpoint.time)
+            try:
+                state, adopted = adopt_leaf(state, leaf, moment)
+            except ProtocolError as error:
+                outcomes.append(Refused(index, error))
+            else:
+                outcomes.append(adopted)
+        return TrustedDirectory(state, tree, checkpoint.time), tuple(outcomes)
+
+    def check(self, leaf: bytes) -> Adopted:
+        """Return what ``leaf`` would be as the next one: for whoever logs it.
+
+        Raises:
+            ProtocolError: it would count for nothing.
+        """
+        moment = Moment(self.size, after=self.witnessed, witnessed=self.witnessed)
+        return adopt_leaf(self.state, leaf, moment)[1]
+
+    def bulletin(self, signed: Signed) -> "TrustedDirectory":
+        """Return the directory with a restriction that a witness told.
+
+        Raises:
+            ProtocolError: as :func:`protocol.restrictions.restrict`.
+        """
+        state = restrict_by_bulletin(self.state, signed, self.witnessed)
+        return replace(self, state=state)
+
+    def view(self, witnessed: int | None = None) -> Snapshot:
+        """Return the effective rights at a witnessed time, by default the last."""
+        time = self.witnessed if witnessed is None else witnessed
+        return Snapshot(self.state, (self.size, self.tree.root()), time)
+
+
+def found_directory(
+    leaves: Sequence[bytes], *, pin: Digest, realm: Realm, checkpoint: Witnessed
+) -> tuple[TrustedDirectory, tuple[Outcome, ...]]:
+    """Return the first directory: the whole key log, under the hash on paper.
+
+    Args:
+        leaves: from position 0; the first is root document version 1.
+        pin: H of any root document of the chain, from paper: each names the one
+            before, so one pins them all.
+        realm: of this client; never taken from the document.
+        checkpoint: verified with the witnesses that the pinned root names.
+
+    Raises:
+        MalformedError: no root document at position 0.
+        VerificationError: a root that does not hold, or a chain without the pin.
+        ChainError, SplitViewError: as :meth:`TrustedDirectory.adopt`.
+    """
+    if not leaves:
+        raise ChainError("a key log without a root document")
+    entry = read_leaf(leaves[0])
+    signed = read_signed(entry.body)
+    root = found(signed, realm=realm)
+    if entry.kind is not LeafKind.ROOT:
+        raise ChainError("a key log without a root document")
+    first = TrustedDirectory(State(root=root), _grown(Frontier(), leaves[:1]), 0)
+    directory, outcomes = first.adopt(leaves[1:], checkpoint)
+    if pin not in directory.root.past:
+        raise VerificationError("not the root document on paper")
+    founding = Adopted(0, LeafKind.ROOT, signed.digest, frozenset(root.holders))
+    return directory, (founding, *outcomes)
+
+
+def adopt_leaf(state: State, leaf: bytes, moment: Moment) -> tuple[State, Adopted]:
+    """Return the state with one leaf.
+
+    Raises:
+        ProtocolError: it counts for nothing.
+    """
+    entry = read_leaf(leaf)
+    if entry.kind is LeafKind.MANIFEST:
+        return _noticed(state, decode(entry.body, ManifestNotice), moment)
+    signed = read_signed(entry.body)
+    match entry.kind:
+        case LeafKind.DIRECTORY:
+            return adopt_entry(state, signed, moment)
+        case LeafKind.RESTRICTION:
+            return _restricted(state, signed, moment)
+        case LeafKind.ROOT:
+            state = replace(state, root=follow(state.root, signed))
+        case LeafKind.EXTENSION:
+            state = replace(state, root=extend(state.root, signed))
+        case LeafKind.ZEROISE:
+            zeroise_order(state, signed)
+    return state, Adopted(moment.index, entry.kind, signed.digest)
+
+
+def _grown(tree: Frontier, leaves: Iterable[bytes]) -> Frontier:
+    for leaf in leaves:
+        tree = tree.append(leaf)
+    return tree
+
+
+def _noticed(
+    state: State, notice: ManifestNotice, moment: Moment
+) -> tuple[State, Adopted]:
+    """Note the name of a manifest; a suspended terminal makes none that counts."""
+    post = state.owner(notice.terminal)
+    holder = None if post is None else post.holder(notice.terminal)
+    if post is None or holder is None or holder.mailbox is None:
+        raise ChainError("a manifest of no current terminal")
+    if suspended_in_log(state, post, holder):
+        raise ChainError("a manifest under a suspension")
+    named = Notice(moment.index, notice)
+    return replace(state, notices={**state.notices, notice.terminal: named}), Adopted(
+        index=moment.index,
+        kind=LeafKind.MANIFEST,
+        digest=notice.manifest,
+        post=post.post,
+        keys=frozenset({notice.terminal}),
+    )
+
+
+def _restricted(state: State, signed: Signed, moment: Moment) -> tuple[State, Adopted]:
+    state, cut = restrict(state, signed, moment)
+    post = state.owner(cut.restriction.key)
+    return state, Adopted(
+        index=moment.index,
+        kind=LeafKind.RESTRICTION,
+        digest=cut.digest,
+        signers=cut.by,
+        post=None if post is None else post.post,
+        keys=frozenset({cut.restriction.key}),
+    )
+
+
+def zeroise_order(state: State, signed: Signed) -> ZeroiseOrder:
+    """Return the order, by two operators; the terminal that it names obeys.
+
+    Raises:
+        MalformedError: not an order.
+        VerificationError: a signature fails.
+        ThresholdError: fewer than two operators.
+    """
+    operators = state.root.operators
+    who = signers(signed, operators, usage=Usage.ZEROISE, realm=state.root.realm)
+    require(who, permitted=operators.keys(), required=2)
+    return decode(signed.document, ZeroiseOrder)
+
+
+def own_changes(
+    outcomes: Iterable[Outcome],
+    *,
+    post: str,
+    keys: frozenset[KeyId],
+    manifests: frozenset[Digest],
+) -> tuple[Adopted, ...]:
+    """Return what was adopted about ``post`` without its signature: the alarm.
+
+    Args:
+        outcomes: of :meth:`TrustedDirectory.adopt`.
+        post: our own.
+        keys: key ids of our own terminals and paper key.
+        manifests: H of each manifest that our terminal made.
+    """
+    return tuple(
+        outcome
+        for outcome in outcomes
+        if isinstance(outcome, Adopted)
+        and (outcome.post == post or outcome.keys & keys)
+        and not outcome.signers & keys
+        and outcome.digest not in manifests
+    )
