@@ -4,7 +4,7 @@ It commits to key and context, authenticates each chunk of 16 KiB in its place, 
 shows truncation when it is finished.  Plaintext leaves ``update`` before that, so
 nothing of it may be looked at until ``finalize`` has returned.
 
-Source: C2SP chunked-encryption.
+Source: C2SP chunked-encryption, instantiated with SHA-512 and AES-256-GCM.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,11 @@ def steps(data: bytes | memoryview) -> Iterator[memoryview]:
 
 
 def encrypt(key: Secret, context: bytes, plaintext: bytes) -> bytes:
-    """Return the ciphertext: 56 bytes more, and 16 for each chunk begun."""
+    """Return the ciphertext: salt, commitment and chunks.
+
+    That is 56 bytes more, and 16 for each chunk; the last chunk is always shorter
+    than 16 KiB and may be empty.
+    """
     encryptor = Cobblestone256Encryptor(key.reveal(), context)
     parts = [encryptor.update(step) for step in steps(plaintext)]
     return b"".join((*parts, encryptor.finalize()))
