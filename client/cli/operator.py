@@ -1,0 +1,168 @@
+"""``koerier operator``: changes that two people make together.
+
+The first form knows the enrolment of a post: invite, propose, approve.  Files go
+from hand to hand; each step checks what it is given before it signs anything.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from client.cli.exits import Exit
+from client.cli.messages import LEVELS
+from client.cli.shell import Shell, passphrase_fd, with_shell
+from client.clock import SystemClock
+from client.files import write_atomic
+from client.home import Config
+from client.operator.documents import Invitation, Request, read_document, write_document
+from client.operator.enrolment import invite as make_invitation
+from client.operator.enrolment import proposal
+from client.operator.keyfile import make_key, open_key
+from client.operator.rootfile import read_root
+from crypto.entropy import system
+from crypto.sign import Usage
+from crypto.suite import SuiteId
+from protocol.codec import decode
+from protocol.directory_entry import DirectoryEntry
+from protocol.errors import ProtocolError
+from protocol.key_log_entry import LeafKind, read_leaf, read_signed, signed_leaf
+from protocol.label import Caveat, Clearance, Level
+from protocol.proposal import require_open
+from protocol.signed import Signed, gather, sign_document, signers
+
+ROLE: Final = "operator"
+WEEK: Final = 7 * 86_400  # seconds: life of an invitation and of a proposal
+FILE: Final = click.Path(dir_okay=False, path_type=Path)
+_root = click.option("--root", "root_file", type=FILE, required=True)
+_out = click.option("--out", type=FILE, required=True, help="File to write.")
+
+
+@click.group()
+def operator() -> None:
+    """Two-person changes: invite, propose, approve.
+
+    \b
+    koerier operator init
+    koerier operator invite --root root.cbor --post bern ... --out bern.invite
+    koerier operator propose bern.request ... --out bern.proposal
+    koerier operator approve bern.proposal --out bern.entry     (another operator)
+    """  # noqa: D301 -- click's own mark
+
+
+@operator.command()
+@passphrase_fd
+@with_shell
+def init(shell: Shell, /, *, passphrase_fd: int | None) -> None:
+    """Make this operator's key."""
+    shell.home.create(Config())
+    passphrase = shell.passphrase(passphrase_fd, fresh=True)
+    public = make_key(shell.home, ROLE, SuiteId.S1, passphrase, system)
+    shell.say("operator.made", file=public)
+
+
+@operator.command()
+@_root
+@click.option("--post", required=True)
+@click.option("--name-nl", required=True)
+@click.option("--name-en", required=True)
+@_out
+@with_shell
+def invite(
+    shell: Shell,
+    /,
+    *,
+    root_file: Path,
+    post: str,
+    name_nl: str,
+    name_en: str,
+    out: Path,
+) -> None:
+    """Invite a post to enrol its first terminal and member."""
+    root = read_root(root_file)
+    until = SystemClock().wall() + WEEK
+    invitation = make_invitation(
+        root.digest, post, (name_nl, name_en), until=until, entropy=system
+    )
+    write_document(out, invitation)
+    read_document(out, Invitation, "invitation")  # a wrong post id shows here
+    shell.say("operator.invited", post=post, file=out)
+
+
+@operator.command()
+@click.argument("request_file", type=FILE)
+@_root
+@click.option("--level", type=click.Choice(LEVELS), required=True)
+@click.option("--release", type=click.Choice(LEVELS), help="Highest level released.")
+@click.option("--eyes-only", is_flag=True, help="Holds NLD EYES ONLY.")
+@passphrase_fd
+@_out
+@with_shell
+def propose(
+    shell: Shell,
+    /,
+    *,
+    request_file: Path,
+    root_file: Path,
+    level: str,
+    release: str | None,
+    eyes_only: bool,
+    passphrase_fd: int | None,
+    out: Path,
+) -> None:
+    """Propose what a post asked, with rights, and sign it first."""
+    asked = read_document(request_file, Request, "request")
+    root = read_root(root_file)
+    caveats = (Caveat.NLD_EYES_ONLY,) if eyes_only else ()
+    document = proposal(
+        asked,
+        Clearance(level=Level(LEVELS.index(level)), caveats=caveats),
+        None if release is None else Level(LEVELS.index(release)),
+        expires=SystemClock().wall() + WEEK,
+    )
+    key = open_key(
+        shell.home, ROLE, root.document.suite, shell.passphrase(passphrase_fd)
+    )
+    signed = sign_document(document, [key], usage=Usage.DIR, realm=root.realm)
+    write_document(out, signed)
+    shell.say("operator.proposed", file=out)
+
+
+@operator.command()
+@click.argument("proposal_file", type=FILE)
+@_root
+@passphrase_fd
+@_out
+@with_shell
+def approve(
+    shell: Shell,
+    /,
+    *,
+    proposal_file: Path,
+    root_file: Path,
+    passphrase_fd: int | None,
+    out: Path,
+) -> None:
+    """Approve another operator's proposal; the result goes to the relay."""
+    root = read_root(root_file)
+    proposed = read_document(proposal_file, Signed, "proposal")
+    key = open_key(
+        shell.home, ROLE, root.document.suite, shell.passphrase(passphrase_fd)
+    )
+    try:
+        before = signers(proposed, root.operators, usage=Usage.DIR, realm=root.realm)
+        require_open(decode(proposed.document, DirectoryEntry), SystemClock().wall())
+    except ProtocolError:
+        shell.refuse(
+            "operator.bad-file", Exit.BAD_INPUT, file=proposal_file, kind="proposal"
+        )
+    if key.id in before:
+        shell.refuse("operator.own-proposal", Exit.REFUSED)
+    own = sign_document(proposed.document, [key], usage=Usage.DIR, realm=root.realm)
+    leaf = signed_leaf(LeafKind.DIRECTORY, gather([proposed, own]))
+    read_signed(read_leaf(leaf).body)
+    write_atomic(out, leaf)
+    shell.say("operator.approved", file=out)
+
+
+COMMANDS: Final = {"operator": operator}

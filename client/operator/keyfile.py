@@ -1,0 +1,77 @@
+"""A signing key of a person who is no member of a terminal: operator or root holder.
+
+``keys/<role>.key`` holds the seed behind a passphrase; ``<role>-public.json`` the
+public half, for the root ceremony.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from client.files import write_atomic
+from client.home import Home, HomeError
+from client.operator.enrolment import draw_signing_key
+from client.vault.locked import WrongPassphraseError, lock, unlock
+from crypto.entropy import Entropy
+from crypto.sign import SigningKey
+from crypto.suite import SuiteId
+from crypto.types import PublicKey
+from protocol.signed import SignatureKey
+
+FORMAT = "koerier-key/1"
+
+
+def make_key(
+    home: Home, role: str, suite: SuiteId, passphrase: str, entropy: Entropy
+) -> Path:
+    """Draw a key, lock its seed, and return the file with its public half."""
+    seed, key = draw_signing_key(suite, entropy)
+    write_atomic(home.keys / f"{role}.key", lock(seed, [(role, passphrase)], entropy))
+    public = home.path / f"{role}-public.json"
+    content = {"format": FORMAT, "suite": suite.value, "public": key.public.hex()}
+    write_atomic(public, json.dumps(content).encode())
+    return public
+
+
+def open_key(home: Home, role: str, suite: SuiteId, passphrase: str) -> SigningKey:
+    """Return the key.
+
+    Raises:
+        HomeError: no such key here, or not this passphrase.
+    """
+    path = home.keys / f"{role}.key"
+    if not path.exists():
+        raise HomeError("home.missing", path=path)
+    try:
+        return SigningKey.from_seed(suite, unlock(path.read_bytes(), passphrase))
+    except WrongPassphraseError:
+        raise HomeError("passphrase.wrong") from None
+
+
+def read_json(path: Path, form: str) -> dict[str, Any]:
+    """Return the JSON object in a file of the format ``form``.
+
+    Raises:
+        HomeError: not such a file.
+    """
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        found = None
+    if not isinstance(found, dict) or found.get("format") != form:
+        raise HomeError("operator.bad-file", file=path, kind=form)
+    return found
+
+
+def read_public(path: Path) -> SignatureKey:
+    """Return the public key in a ``*-public.json`` file.
+
+    Raises:
+        HomeError: not such a file.
+    """
+    found = read_json(path, FORMAT)
+    try:
+        suite = SuiteId(found["suite"])
+        return SignatureKey(suite, PublicKey(bytes.fromhex(found["public"])))
+    except (KeyError, TypeError, ValueError):
+        raise HomeError("operator.bad-file", file=path, kind=FORMAT) from None
