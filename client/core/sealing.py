@@ -53,9 +53,10 @@ from protocol.directory_view import DirectoryView
 from protocol.envelope import Envelope, Wrap, parse_envelope
 from protocol.errors import PolicyError, ProtocolError, Reason
 from protocol.genuine import Unsealed, attest, check_addressed
+from protocol.label import refusals
 from protocol.limits import MAX_RECORD
 from protocol.receiver import Receiver
-from protocol.record import Record
+from protocol.record import ARCHIVE, Record
 from protocol.signed import SignatureLine
 from protocol.slip import Heads, Inner, Place, Slip, leaf_commitment, slot_hash
 
@@ -146,11 +147,14 @@ def seal(
         MalformedError: ``record`` is not a record.
         KeyFormatError: a recipient's key is refused (B15).
         ValueError: two recipients with one mailbox, or none; a wrong floor.
-        PolicyError: the sending terminal is not current (``not-active``).
+        PolicyError: the sending terminal or a recipient is not current, or a
+            recipient's clearance does not dominate the label.
         RuntimeError: the sealing does not open again: deposit nothing.
     """
     parsed = decode(record, Record, limit=MAX_RECORD)
     _check_current(sender)
+    for recipient in recipients:
+        _check_recipient(recipient, parsed, sender.view)
     suite = sender.view.suite
     cek = Secret(entropy(CEK))
     ordered = sorted(recipients, key=lambda recipient: recipient.mailbox)
@@ -299,6 +303,22 @@ def _check_current(sender: Sender) -> None:
     terminal = sender.view.terminal(sender.key.id)
     if terminal is None or terminal.ended is not None:
         raise PolicyError(Reason.NOT_ACTIVE)
+
+
+def _check_recipient(to: Recipient, record: Record, view: DirectoryView) -> None:
+    """Refuse a wrap that the directory does not allow, whoever asked for it."""
+    if to.post == ARCHIVE:
+        return
+    terminal = view.terminal(to.key_id)
+    if (
+        terminal is None
+        or terminal.ended is not None
+        or (terminal.post, terminal.mailbox) != (to.post, to.mailbox)
+    ):
+        raise PolicyError(Reason.NOT_ACTIVE)
+    if record.label is not None:
+        for reason in refusals(terminal.clearance, to.post, record.label):
+            raise PolicyError(reason)
 
 
 def _verify_own(

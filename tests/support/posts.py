@@ -163,6 +163,11 @@ class Station:
             self.came(sealed), self.prekey, self.receiver(), witnessed=witnessed
         )
 
+    def open_bytes(self, data: bytes) -> Outcome:
+        """Return the outcome of an envelope as it came, whoever made it."""
+        receiver = self.receiver()
+        return open_envelope(arrived(data, receiver), self.prekey, receiver)
+
     def new_prekey(self, seed: str) -> "Station":
         """Return the same terminal with another prekey."""
         draw, suite = seeded(seed), SUITES[self.directory.suite]
@@ -210,6 +215,23 @@ def station(directory: Directory, post: str, number: int = 1) -> Station:
     )
 
 
+@dataclass(frozen=True)
+class Cast:
+    """Who plays in most tests: the sender, two addressees."""
+
+    directory: Directory
+    tfc: Station
+    bern: Station
+    oslo: Station
+
+
+def cast_of(suite: SuiteId) -> Cast:
+    """Return a fresh directory with three posts of one terminal each."""
+    directory = Directory(suite)
+    tfc, bern, oslo = (station(directory, post) for post in ("tfc", "bern", "oslo"))
+    return Cast(directory, tfc, bern, oslo)
+
+
 def record_of(
     sender: Station,
     *to: str,
@@ -241,13 +263,14 @@ def seal_to(
     record: Record,
     *recipients: Station,
     seed: str = "seal",
+    seq: int = 1,
 ) -> Sealed:
     """Return ``record`` released and sealed to terminals, as an honest sender does."""
     raw = encode(record)
     return seal(
         raw,
         sender=sender.sender(),
-        recipients=[recipient.at() for recipient in recipients],
+        recipients=[recipient.at(seq) for recipient in recipients],
         entropy=seeded(seed),
         release=sender.release(raw) if record.by else None,
     )
