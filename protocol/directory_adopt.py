@@ -21,11 +21,17 @@ from protocol.directory_entry import (
     AddedMembers,
     AddedTerminals,
     Change,
+    ChangedDetails,
     ChangedRights,
     DirectoryEntry,
     Enrolment,
+    Lift,
+    NewMember,
+    NewTerminal,
     Proof,
+    Recovery,
     Revocation,
+    Rotation,
     Rotations,
     change_of,
     possession_preimage,
@@ -106,6 +112,7 @@ def position(state: State, post: str) -> tuple[int, Digest]:
 
 def new_keys(change: Change) -> Iterator[NewKey]:
     """Yield each key that ``change`` brings, with its proof."""
+    brought: tuple[Recovery | NewTerminal | NewMember | Rotation, ...] = ()
     match change:
         case Enrolment():
             brought = (change.recovery, *change.terminals, *change.members)
@@ -115,8 +122,8 @@ def new_keys(change: Change) -> Iterator[NewKey]:
             brought = change.members
         case Rotations():
             brought = change.rotations
-        case _:
-            brought = ()
+        case ChangedRights() | ChangedDetails() | Lift() | Revocation():
+            pass  # they bring no key
     for new in brought:
         yield NewKey(new.key, new.proof)
 

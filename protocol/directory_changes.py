@@ -29,7 +29,6 @@ from protocol.directory_entry import (
 )
 from protocol.directory_state import HeldKey, Holder, Moment, PostRecord, State
 from protocol.errors import ChainError
-from protocol.restrictions import suspended_in_log
 from protocol.signed import SignatureKey
 
 
@@ -61,10 +60,10 @@ def apply(state: State, sound: Sound) -> State:
         chained = replace(
             state.posts[entry.post], version=entry.version, head=sound.digest
         )
-        post = _changed(state, chained, sound.change, sound)
+        post = _changed(chained, sound.change, sound)
     boxes = [holder.mailbox for holder in post.holders if holder.mailbox is not None]
     numbers = [holder.number for holder in post.holders if holder.mailbox is not None]
-    elsewhere = {
+    elsewhere = {archive.mailbox for archive in state.root.document.archive} | {
         holder.mailbox
         for other in state.posts.values()
         if other.post != entry.post
@@ -81,16 +80,14 @@ def apply(state: State, sound: Sound) -> State:
     )
 
 
-def _changed(
-    state: State, post: PostRecord, change: LaterChange, sound: Sound
-) -> PostRecord:
+def _changed(post: PostRecord, change: LaterChange, sound: Sound) -> PostRecord:
     match change:
         case AddedTerminals():
             return _with_terminals(post, change, sound)
         case AddedMembers():
             return _joined(post, _new_holders((), change.members, sound))
         case Rotations():
-            return _rotated(state, post, change, sound)
+            return _rotated(post, change, sound)
         case ChangedRights():
             return _with_rights(post, change)
         case ChangedDetails():
@@ -142,13 +139,9 @@ def _joined(post: PostRecord, holders: tuple[Holder, ...]) -> PostRecord:
     return replace(post, holders=post.holders + holders)
 
 
-def _rotated(
-    state: State, post: PostRecord, change: Rotations, sound: Sound
-) -> PostRecord:
+def _rotated(post: PostRecord, change: Rotations, sound: Sound) -> PostRecord:
     for rotation in change.rotations:
         holder = _live_holder(post, rotation.old)
-        if suspended_in_log(state, post, holder):
-            raise ChainError("a rotation under a suspension")
         post = post.with_holder(holder, _with_key(holder, rotation, sound))
     return post
 

@@ -15,6 +15,8 @@ from typing import Final
 
 from protocol.directory_entry import Action
 
+ZEROISE_OPERATORS: Final = 2  # for an order to destroy a vault
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:

@@ -15,7 +15,12 @@ from crypto.types import Digest, KeyId
 from protocol.directory_state import HeldKey, Holder, Notice, PostRecord, State
 from protocol.directory_view import Ended, Member, Post, Terminal
 from protocol.policy import Policy
-from protocol.restrictions import effective, suspension
+from protocol.restrictions import (
+    effective,
+    post_clearance,
+    post_suspension,
+    suspension,
+)
 from protocol.root import RootDocument
 
 
@@ -71,13 +76,13 @@ class Snapshot:
     def posts(self) -> tuple[Post, ...]:
         """Return every post that the directory ever had, by post id."""
         return tuple(
-            _post(self._state.posts[name]) for name in sorted(self._state.posts)
+            self._post(record) for _, record in sorted(self._state.posts.items())
         )
 
     def post(self, post: str) -> Post | None:
         """Return the post, or None if the directory never had it."""
         record = self._state.posts.get(post)
-        return None if record is None else _post(record)
+        return None if record is None else self._post(record)
 
     def collective(self, address: str) -> tuple[str, ...]:
         """Return the active posts that a collective address stands for."""
@@ -124,6 +129,16 @@ class Snapshot:
     def notice(self, terminal: KeyId) -> Notice | None:
         """Return the last manifest that the log names for a terminal."""
         return self._state.notices.get(terminal)
+
+    def _post(self, record: PostRecord) -> Post:
+        suspended = post_suspension(self._state, record)
+        return Post(
+            post=record.post,
+            name_nl=record.details.name_nl,
+            name_en=record.details.name_en,
+            clearance=post_clearance(self._state, record),
+            active=record.ended is None and suspended is None,
+        )
 
     def _find(self, key_id: KeyId) -> tuple[PostRecord, Holder, HeldKey] | None:
         record = self._state.owner(key_id)
@@ -191,16 +206,6 @@ class Snapshot:
             if found is None or suspension(self._state, record, found[1]) is None:
                 return True
         return False
-
-
-def _post(record: PostRecord) -> Post:
-    return Post(
-        post=record.post,
-        name_nl=record.details.name_nl,
-        name_en=record.details.name_en,
-        clearance=record.clearance,
-        active=record.ended is None,
-    )
 
 
 def _earliest(ends: Iterable[Ended]) -> Ended | None:

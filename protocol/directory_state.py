@@ -35,9 +35,11 @@ class Moment:
         """Return the end of a key by this entry.
 
         A planned rotation takes the later time, so that it loses nothing.  A key
-        that was taken away is doubted: the earlier time.
+        that was taken away is doubted: the earlier time.  So is every key that
+        ended before this client was founded (``after`` is 0), since nothing that
+        was sealed to it can be under such a key.
         """
-        time = self.witnessed if reason == "rotated" else self.after
+        time = self.witnessed if reason == "rotated" and self.after else self.after
         return Ended(reason, self.index, time)
 
 

@@ -11,13 +11,13 @@ the lift, frees the place.
 Source: docs/spec/root-and-directory.md section 6.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from msgspec import structs
 
 from crypto.sign import Usage
-from crypto.types import KeyId
+from crypto.types import Digest, KeyId
 from protocol.codec import decode
 from protocol.directory_state import Cut, Holder, Moment, PostRecord, State
 from protocol.directory_view import Ended
@@ -41,8 +41,7 @@ def restrict(state: State, signed: Signed, moment: Moment) -> tuple[State, Cut]:
     _within_budget(state, cut, state.restrictions.values())
     known = state.restrictions.get(cut.digest, cut)
     cut = replace(known, by=known.by | cut.by)
-    logged = {**state.restrictions, cut.digest: cut}
-    return replace(state, restrictions=logged), cut
+    return replace(state, restrictions=_with(state, state.restrictions, cut)), cut
 
 
 def restrict_by_bulletin(state: State, signed: Signed, witnessed: int) -> State:
@@ -56,12 +55,20 @@ def restrict_by_bulletin(state: State, signed: Signed, witnessed: int) -> State:
     _within_budget(state, cut, everywhere.values())
     known = state.bulletins.get(cut.digest, cut)
     cut = replace(known, by=known.by | cut.by)
-    return replace(state, bulletins={**state.bulletins, cut.digest: cut})
+    return replace(state, bulletins=_with(state, state.bulletins, cut))
+
+
+def post_cuts(state: State, post: PostRecord) -> Iterator[Cut]:
+    """Yield what stands against the whole post: restrictions of its paper key."""
+    return _cuts(state, post, post.recoveries)
 
 
 def cuts(state: State, post: PostRecord, holder: Holder) -> Iterator[Cut]:
     """Yield what stands against a holder: its lineage, or its whole post."""
-    targets = holder.lineage() | post.recoveries
+    return _cuts(state, post, holder.lineage() | post.recoveries)
+
+
+def _cuts(state: State, post: PostRecord, targets: frozenset[KeyId]) -> Iterator[Cut]:
     for found in (state.restrictions, state.bulletins):
         for cut in found.values():
             if cut.restriction.key in targets and cut.digest not in post.lifted:
@@ -78,9 +85,18 @@ def suspended_in_log(state: State, post: PostRecord, holder: Holder) -> bool:
 
 def suspension(state: State, post: PostRecord, holder: Holder) -> Ended | None:
     """Return the earliest end by a restriction to nothing, or None."""
+    return _suspension(cuts(state, post, holder))
+
+
+def post_suspension(state: State, post: PostRecord) -> Ended | None:
+    """Return the earliest suspension of the whole post, or None."""
+    return _suspension(post_cuts(state, post))
+
+
+def _suspension(standing: Iterable[Cut]) -> Ended | None:
     ends = [
         Ended("restricted", cut.index, cut.since)
-        for cut in cuts(state, post, holder)
+        for cut in standing
         if cut.restriction.highest is None
     ]
     return min(ends, key=lambda end: end.witnessed, default=None)
@@ -89,11 +105,31 @@ def suspension(state: State, post: PostRecord, holder: Holder) -> Ended | None:
 def effective(state: State, post: PostRecord, holder: Holder) -> Clearance:
     """Return the holder's clearance, within its post's, after every cut."""
     clearance = meet(holder.clearance, post.clearance)
-    for cut in cuts(state, post, holder):
+    return _lowered(clearance, cuts(state, post, holder))
+
+
+def post_clearance(state: State, post: PostRecord) -> Clearance:
+    """Return the post's clearance after every cut of the whole post."""
+    return _lowered(post.clearance, post_cuts(state, post))
+
+
+def _lowered(clearance: Clearance, standing: Iterable[Cut]) -> Clearance:
+    for cut in standing:
         if cut.restriction.highest is not None:
             level = min(clearance.level, cut.restriction.highest)
             clearance = structs.replace(clearance, level=level)
     return clearance
+
+
+def _with(state: State, found: Mapping[Digest, Cut], cut: Cut) -> Mapping[Digest, Cut]:
+    """Return the cuts with one more, and without those that were lifted."""
+    kept = {digest: old for digest, old in found.items() if not _lifted(state, old)}
+    return {**kept, cut.digest: cut}
+
+
+def _lifted(state: State, cut: Cut) -> bool:
+    post = state.owner(cut.restriction.key)
+    return post is not None and cut.digest in post.lifted
 
 
 def _verified(state: State, signed: Signed) -> Cut:
@@ -142,8 +178,5 @@ def _stands(state: State, cut: Cut) -> bool:
     post = state.owner(cut.restriction.key)
     if post is None:
         return True
-    if cut.digest in post.lifted:
-        return False
-    return cut.restriction.key in post.recoveries or any(
-        cut.restriction.key in holder.lineage() for holder in post.live()
-    )
+    targets = post.recoveries.union(*(holder.lineage() for holder in post.live()))
+    return cut.restriction.key in targets and not _lifted(state, cut)

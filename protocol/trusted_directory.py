@@ -19,12 +19,15 @@ Source: docs/spec/root-and-directory.md section 5.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from crypto.merkle import Frontier
 from crypto.sign import Realm, Usage
 from crypto.types import Digest, KeyId
 from protocol.codec import decode
 from protocol.directory_adopt import adopt_entry
+from protocol.directory_entry import Action
+from protocol.directory_rules import ZEROISE_OPERATORS
 from protocol.directory_snapshot import Snapshot
 from protocol.directory_state import Adopted, Moment, Notice, State
 from protocol.errors import (
@@ -64,6 +67,9 @@ class Refused:
 
 
 Outcome = Adopted | Refused
+
+# What others may change about a post without an alarm: it touches no key.
+TOLD_ONLY: Final = frozenset({Action.SET_RIGHTS, Action.SET_DETAILS, Action.LIFT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +196,7 @@ def adopt_leaf(state: State, leaf: bytes, moment: Moment) -> tuple[State, Adopte
         case LeafKind.RESTRICTION:
             return _restricted(state, signed, moment)
         case LeafKind.ROOT:
-            state = replace(state, root=follow(state.root, signed))
+            state = _with_root(state, follow(state.root, signed))
         case LeafKind.EXTENSION:
             state = replace(state, root=extend(state.root, signed))
         case LeafKind.ZEROISE:
@@ -202,6 +208,14 @@ def _grown(tree: Frontier, leaves: Iterable[bytes]) -> Frontier:
     for leaf in leaves:
         tree = tree.append(leaf)
     return tree
+
+
+def _with_root(state: State, root: TrustedRoot) -> State:
+    """Return the state under the next root: its keys belong to no post (NAME-5)."""
+    relay = root.document.relay.key.parsed().id
+    if state.owners.keys() & {relay, *root.holders, *root.operators}:
+        raise VerificationError("a key of a post in the root document")
+    return replace(state, root=root)
 
 
 def _noticed(
@@ -247,30 +261,36 @@ def zeroise_order(state: State, signed: Signed) -> ZeroiseOrder:
     """
     operators = state.root.operators
     who = signers(signed, operators, usage=Usage.ZEROISE, realm=state.root.realm)
-    require(who, permitted=operators.keys(), required=2)
+    require(who, permitted=operators.keys(), required=ZEROISE_OPERATORS)
     return decode(signed.document, ZeroiseOrder)
 
 
-def own_changes(
-    outcomes: Iterable[Outcome],
-    *,
-    post: str,
-    keys: frozenset[KeyId],
-    manifests: frozenset[Digest],
+def about(
+    outcomes: Iterable[Outcome], *, post: str, keys: frozenset[KeyId]
 ) -> tuple[Adopted, ...]:
-    """Return what was adopted about ``post`` without its signature: the alarm.
-
-    Args:
-        outcomes: of :meth:`TrustedDirectory.adopt`.
-        post: our own.
-        keys: key ids of our own terminals and paper key.
-        manifests: H of each manifest that our terminal made.
-    """
+    """Return every adopted leaf that is about ``post`` or about one of ``keys``."""
     return tuple(
         outcome
         for outcome in outcomes
         if isinstance(outcome, Adopted)
         and (outcome.post == post or outcome.keys & keys)
-        and not outcome.signers & keys
-        and outcome.digest not in manifests
+    )
+
+
+def alarms(
+    entries: Iterable[Adopted], *, keys: frozenset[KeyId], manifests: frozenset[Digest]
+) -> tuple[Adopted, ...]:
+    """Return those of the entries about us that changed keys without our signature.
+
+    Args:
+        entries: what :func:`about` returned.
+        keys: key ids of our own terminals and of our paper key.
+        manifests: H of each manifest that our terminals made.
+    """
+    return tuple(
+        entry
+        for entry in entries
+        if entry.action not in TOLD_ONLY
+        and not entry.signers & keys
+        and entry.digest not in manifests
     )

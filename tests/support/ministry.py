@@ -3,15 +3,15 @@
 Everything is real but the entropy.  A test grows the ministry through the same doors
 as production::
 
-    hague = founded()
-    tfc = hague.enrol("tfc")
+    hague = ministry()
+    tfc = hague.posts["tfc"]
     hague.log(hague.restriction(tfc.terminal.key.id, by=hague.operators["anna"]))
     assert hague.view().terminals("tfc") == ()
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import count
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
 
 from crypto.digest import H
 from crypto.kem import KemKey
@@ -30,6 +30,7 @@ from protocol.directory_entry import (
     Recovery,
 )
 from protocol.directory_snapshot import Snapshot
+from protocol.directory_state import Adopted
 from protocol.key_log_entry import (
     LeafKind,
     ManifestNotice,
@@ -44,7 +45,6 @@ from protocol.restriction import Restriction
 from protocol.root import DAY, LogKey, RelayIdentity, RootDocument
 from protocol.signed import Signed, carried, sign_document
 from protocol.trusted_directory import (
-    Adopted,
     Outcome,
     TrustedDirectory,
     Witnessed,
@@ -54,6 +54,7 @@ from protocol.trusted_manifest import PrekeyBook
 from tests.support.keys import kem_key, signing_key, stretched
 from tests.support.witnesses import WITNESS_POLICY
 
+OPERATORS = ("anna", "bram", "chris")
 START = 1_790_000_000  # witnessed time of the founding
 YEAR = 365 * DAY
 HIGH = Clearance(
@@ -105,17 +106,22 @@ class Ministry:
     posts: dict[str, OwnPost] = field(default_factory=dict)
     book: PrekeyBook = field(default_factory=PrekeyBook)
     now: int = START
-    names: Iterator[int] = field(default_factory=count)
+    drawn: int = 0
 
     @property
     def pair(self) -> list[SigningKey]:
         return [self.operators["anna"], self.operators["bram"]]
 
+    def fork(self) -> "Ministry":
+        """Return a ministry that grows from here without changing this one."""
+        return replace(self, leaves=[*self.leaves], posts={**self.posts})
+
     def key(self, name: str) -> SigningKey:
-        return signing_key(self.suite, name)
+        return cached_key(self.suite, name)
 
     def fresh(self, size: int) -> bytes:
-        return stretched(f"fresh/{next(self.names)}", size)
+        self.drawn += 1
+        return stretched(f"fresh/{self.drawn}", size)
 
     def place(self, post: str, action: Action) -> Place:
         return next_place(self.directory.state, post, action)
@@ -272,6 +278,11 @@ class Ministry:
         return self.directory.view(at)
 
 
+@cache
+def cached_key(suite: SuiteId, name: str) -> SigningKey:
+    return signing_key(suite, name)
+
+
 def root_document(
     suite: SuiteId,
     realm: Realm,
@@ -312,9 +323,9 @@ def sign_root(document: bytes, holders: Sequence[SigningKey], realm: Realm) -> S
 
 def founded(suite: SuiteId = SuiteId.S1, realm: Realm = Realm.DEMO) -> Ministry:
     """Return a ministry with root and three operators, and no post yet."""
-    holders = [signing_key(suite, f"holder/{n}") for n in range(3)]
-    operators = {n: signing_key(suite, f"operator/{n}") for n in OPERATORS}
-    relay = signing_key(suite, "relay")
+    holders = [cached_key(suite, f"holder/{n}") for n in range(3)]
+    operators = {name: cached_key(suite, f"operator/{name}") for name in OPERATORS}
+    relay = cached_key(suite, "relay")
     document = root_document(suite, realm, holders, [*operators.values()], relay)
     signed = sign_root(encode(document), holders[:2], realm)
     leaf = signed_leaf(LeafKind.ROOT, signed)
@@ -325,4 +336,14 @@ def founded(suite: SuiteId = SuiteId.S1, realm: Realm = Realm.DEMO) -> Ministry:
     return Ministry(suite, realm, holders, operators, relay, [leaf], directory)
 
 
-OPERATORS = ("anna", "bram", "chris")
+@cache
+def _small(suite: SuiteId, realm: Realm) -> Ministry:
+    small = founded(suite, realm)
+    small.enrol("tfc")
+    small.enrol("bern")
+    return small
+
+
+def ministry(suite: SuiteId = SuiteId.S1, realm: Realm = Realm.DEMO) -> Ministry:
+    """Return one with the posts tfc and bern, each with a terminal and a member."""
+    return _small(suite, realm).fork()
