@@ -6,7 +6,7 @@ A tour, from the bottom:
   wrong, one type per byte string, H and T, where randomness comes from, and the two
   suites as one table.
 * ``sign`` -- composite signatures with a usage and a realm.  ``_edwards`` is their
-  classical half.
+  classical half.  ``notekey`` -- the keys of logs and witnesses, which sign notes.
 * ``kem`` -- keys of the hybrid KEM, checked when parsed.  ``_hpke`` seals to them,
   for the two modules below only.
 * ``envelope`` -- the content seal: a padded body, and its key wrapped per recipient.

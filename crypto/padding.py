@@ -69,6 +69,7 @@ def unpad(padded: bytes) -> bytes:
     if len(padded) < end:
         raise PaddingError
     sizes = BUCKETS if end <= BUCKETS[-1] else (padme(end),)
-    if len(padded) not in sizes or any(padded[end:]):
+    zeros = bytes(len(padded) - end)
+    if len(padded) not in sizes or padded[end:] != zeros:
         raise PaddingError
     return padded[_HEADER:end]

@@ -211,7 +211,7 @@ class AttachmentOpener:
         room = max(0, self._names.length - self._received)
         content, padding = padded[:room], padded[room:]
         self._received += len(padded)
-        if any(padding) or self._received > padme(self._names.length):
+        if padding.strip(b"\0") or self._received > padme(self._names.length):
             raise OpenError
         self._plaintext.update(content)
         self._sink(content)
