@@ -120,6 +120,7 @@ class Station:
     stream: StreamId
     logs: Logs = field(default_factory=Logs)
     standing: dict[Digest, StandingRelease] = field(default_factory=dict)
+    archive: bool = False  # whether the root lists an archive key
 
     @property
     def post(self) -> str:
@@ -135,7 +136,7 @@ class Station:
             logs=self.logs,
             standing=self.standing.get,
             suites=frozenset({self.directory.suite}),
-            archive=False,
+            archive=self.archive,
             now=now,
         )
 
@@ -152,6 +153,16 @@ class Station:
 
     def release(self, record: bytes) -> SignatureLine:
         return sign_release(record, self.member_key, self.directory.realm)
+
+    def seal(self, record: bytes, *recipients: Recipient, seed: str = "s") -> Sealed:
+        """Return a sealing by this terminal, released by its member."""
+        return seal(
+            record,
+            sender=self.sender(),
+            recipients=recipients,
+            entropy=seeded(seed),
+            release=self.release(record),
+        )
 
     def came(self, sealed: Sealed) -> Arrived:
         """Return what the relay hands this terminal of a sealing."""
