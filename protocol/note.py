@@ -1,0 +1,166 @@
+"""Signed notes: text, an empty line, and lines of signatures (C2SP signed-note).
+
+::
+
+    origin/key-log
+    17
+    mYbR...=
+
+    — origin/key-log 5yCTA...=
+    — witness.example 9dzz2...=
+
+A note is verified against keys that are known beforehand; lines of other keys are
+passed over, because anybody may add one.  A line that names a known key and does not
+verify refuses the whole note.  The text is returned as the bytes that were signed.
+
+Source: C2SP signed-note (v1.0.0).
+"""
+
+import base64
+import binascii
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from crypto.digest import H
+from crypto.errors import SignatureError
+from crypto.notekey import NoteAlgorithm, NoteSigningKey, NoteVerifyKey
+from protocol.errors import MalformedError, VerificationError
+from protocol.limits import MAX_NOTE
+
+DASH: Final = "\u2014 ".encode()
+MAX_LINES: Final = 64  # signatures on one note
+KEY_HASH: Final = 4  # bytes of a signature line that name its key
+ED25519_TYPE: Final = b"\x01"  # of a log's own signature
+_SPACE: Final = frozenset(b" +")  # never in a key name
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One signature line: the key's name, its hash, and what it signed with."""
+
+    name: bytes
+    key_hash: bytes  # 4 bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A note taken apart; nothing in it is believed."""
+
+    text: bytes  # with its last newline
+    lines: tuple[Line, ...]
+
+
+def key_hash(name: str, kind: bytes, public: bytes) -> bytes:
+    """Return the 4 bytes that name a key in signature lines."""
+    return H(name.encode() + b"\n" + kind + public)[:KEY_HASH]
+
+
+def parse_note(data: bytes) -> Note:
+    """Return the parts of a note.
+
+    Raises:
+        MalformedError: too long, not UTF-8, control characters, no signature, or
+            a line that is not of a signature.
+    """
+    if len(data) > MAX_NOTE or not data.endswith(b"\n"):
+        raise MalformedError
+    try:
+        characters = data.decode()
+    except UnicodeDecodeError:
+        raise MalformedError from None
+    if any(c < " " and c != "\n" for c in characters):
+        raise MalformedError
+    text, separator, signatures = data.rpartition(b"\n\n")
+    lines = signatures.removesuffix(b"\n").split(b"\n")
+    if not separator or not text or len(lines) > MAX_LINES:
+        raise MalformedError
+    return Note(text + b"\n", tuple(map(_line, lines)))
+
+
+def _line(raw: bytes) -> Line:
+    name, space, encoded = raw.removeprefix(DASH).partition(b" ")
+    if not raw.startswith(DASH) or not space or not is_name(name):
+        raise MalformedError
+    blob = from_base64(encoded)
+    if len(blob) <= KEY_HASH:
+        raise MalformedError
+    return Line(name, blob[:KEY_HASH], blob[KEY_HASH:])
+
+
+def is_name(name: bytes) -> bool:
+    """Tell whether ``name`` may name a key: not empty, no space, no plus."""
+    return bool(name) and not _SPACE.intersection(name) and not name.decode().isspace()
+
+
+def from_base64(encoded: bytes) -> bytes:
+    """Return what ``encoded`` is the one base64 of.
+
+    Raises:
+        MalformedError: characters, padding or bits that do not belong there.
+    """
+    try:
+        decoded = base64.b64decode(encoded, validate=True)
+    except binascii.Error:
+        raise MalformedError from None
+    if base64.b64encode(decoded) != encoded:
+        raise MalformedError
+    return decoded
+
+
+def signature_line(name: str, hashed: bytes, signature: bytes) -> bytes:
+    """Return one line with its newline."""
+    blob = base64.b64encode(hashed + signature)
+    return DASH + name.encode() + b" " + blob + b"\n"
+
+
+def sign_note(text: bytes, name: str, key: NoteSigningKey) -> bytes:
+    """Return ``text`` as a note signed by a log's Ed25519 key.
+
+    Args:
+        text: UTF-8 lines, ending in a newline.
+        name: of the key: the log's origin.
+        key: Ed25519.
+
+    Raises:
+        ValueError: a text without its last newline, a caller's bug.
+    """
+    if not text.endswith(b"\n"):
+        raise ValueError("a note's text ends in a newline")
+    hashed = key_hash(name, ED25519_TYPE, key.public)
+    return text + b"\n" + signature_line(name, hashed, key.sign(text))
+
+
+def add_lines(note: bytes, lines: Iterable[bytes]) -> bytes:
+    """Return the note with more signature lines, each as :func:`signature_line`."""
+    return note + b"".join(lines)
+
+
+def verify_log_signature(note: Note, name: str, public: bytes) -> None:
+    """Return if the log itself signed the note.
+
+    Raises:
+        VerificationError: it did not, or the signature does not hold.
+    """
+    hashed = key_hash(name, ED25519_TYPE, public)
+    key = NoteVerifyKey.parse(NoteAlgorithm.ED25519, public)
+    found = False
+    for line in note.lines:
+        if line.name == name.encode() and line.key_hash == hashed:
+            verify_line(key, line.signature, note.text)
+            found = True
+    if not found:
+        raise VerificationError("a note that the log did not sign")
+
+
+def verify_line(key: NoteVerifyKey, signature: bytes, message: bytes) -> None:
+    """Return if ``signature`` is the key's over ``message``.
+
+    Raises:
+        VerificationError: it is not.
+    """
+    try:
+        key.verify(signature, message)
+    except SignatureError:
+        raise VerificationError("a note's signature does not verify") from None
