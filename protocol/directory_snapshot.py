@@ -21,7 +21,7 @@ from protocol.restrictions import (
     post_suspension,
     suspension,
 )
-from protocol.root import RootDocument
+from protocol.root import RootDocument, suite_until
 
 
 @final
@@ -187,7 +187,7 @@ class Snapshot:
     def _ended(self, record: PostRecord, holder: Holder, held: HeldKey) -> Ended | None:
         """Return the earliest of everything that ends a key by now."""
         ends = [held.ended, holder.ended, suspension(self._state, record, holder)]
-        retired = _retired(self.root, held.key.suite)
+        retired = suite_until(self.root, held.key.suite)
         until = held.until if retired is None else min(held.until, retired)
         if self._witnessed >= until:
             ends.append(Ended("expired", None, until))
@@ -210,10 +210,3 @@ class Snapshot:
 
 def _earliest(ends: Iterable[Ended]) -> Ended | None:
     return min(ends, key=lambda end: end.witnessed, default=None)
-
-
-def _retired(root: RootDocument, suite: SuiteId) -> int | None:
-    """Return when keys of ``suite`` stop: never for the suite to seal with."""
-    if suite is root.suite:
-        return None
-    return next((old.until for old in root.opens if old.suite is suite), 0)

@@ -23,7 +23,7 @@ from typing import Annotated, Final, NamedTuple
 from msgspec import Meta, structs
 
 from crypto.digest import H, T, u32, u64
-from crypto.merkle import root_of
+from crypto.merkle import Frontier, inclusion_path, leaf_hash, root_of
 from crypto.sign import Realm, SigningKey, Usage
 from crypto.suite import SUITES, SuiteId
 from crypto.types import (
@@ -35,7 +35,7 @@ from crypto.types import (
     Signature,
 )
 from protocol.codec import Message, encode
-from protocol.errors import VerificationError
+from protocol.errors import BindingError, VerificationError
 from protocol.fields import (
     V1,
     DigestField,
@@ -164,6 +164,31 @@ def leaves_of(manifest: Manifest, keys: Sequence[PublicKey]) -> list[bytes]:
     return [
         prekey_leaf(index, window(manifest, index), public)
         for index, public in enumerate(keys)
+    ]
+
+
+def check_keys(manifest: Manifest, keys: Sequence[PublicKey]) -> None:
+    """Return if ``keys`` are the manifest's: what a relay asks before it stores them.
+
+    Raises:
+        VerificationError: the manifest contradicts itself.
+        BindingError: other keys, or another number of them (B14).
+    """
+    check_shape(manifest)
+    if len(keys) != manifest.n or root_of(leaves_of(manifest, keys)) != manifest.root:
+        raise BindingError("B14")
+
+
+def paths_of(leaves: Sequence[bytes]) -> list[tuple[Digest, ...]]:
+    """Return the inclusion path of each leaf in the tree over ``leaves``."""
+    nodes: dict[tuple[int, int], Digest] = {}
+    frontier = Frontier()
+    for leaf in leaves:
+        frontier, made = frontier.append_hash(leaf_hash(leaf))
+        nodes.update({(level, index): hashed for level, index, hashed in made})
+    return [
+        inclusion_path(index, len(leaves), lambda *place: nodes[place])
+        for index in range(len(leaves))
     ]
 
 

@@ -137,11 +137,14 @@ def operators_needed(root: RootDocument, action: Action) -> int:
     return max(RULES[action].operators, raised.get(action, 0))
 
 
-def suite_is_open(root: RootDocument, suite: SuiteId, at: int) -> bool:
-    """Return whether what was made with ``suite`` is still opened at time ``at``."""
-    return suite is root.suite or any(
-        opened.suite is suite and at < opened.until for opened in root.opens
-    )
+def suite_until(root: RootDocument, suite: SuiteId) -> int | None:
+    """Return when what is of ``suite`` is no longer opened.
+
+    None for the suite that is sealed with; 0 for one that the root does not name.
+    """
+    if suite is root.suite:
+        return None
+    return next((old.until for old in root.opens if old.suite is suite), 0)
 
 
 def check_root(root: RootDocument) -> None:
