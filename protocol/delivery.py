@@ -23,7 +23,7 @@ Source: docs/spec/delivery-and-streams.md, section 1.
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final, assert_never
+from typing import Final
 
 from crypto.types import Digest, PrekeyId
 from protocol.errors import UnexpectedMessageError
@@ -246,13 +246,11 @@ def step(delivery: Delivery, event: Event) -> Step:
             return _nacked(delivery, kid)
         case Doubt(forgotten):
             return _doubt(delivery, forgotten=forgotten)
-        case Tick(now):
-            late = now >= delivery.deadline and delivery.state in _UNCONFIRMED
+        case _:
+            late = event.now >= delivery.deadline and delivery.state in _UNCONFIRMED
             if not late or delivery.overdue or delivery.released:
                 return delivery, ()
             return replace(delivery, overdue=True), (Raise(Alarm.OVERDUE),)
-        case _:
-            assert_never(event)
 
 
 def _confirmed(delivery: Delivery, event: Stored | Proven) -> Step:

@@ -23,7 +23,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Final, assert_never
+from typing import Final
 
 from crypto.types import Digest
 from protocol.errors import BusyError
@@ -153,10 +153,8 @@ def step(mailbox: Mailbox, event: Event) -> Step:
             return mailbox, tuple(Offer(cursor, key) for _, cursor, key in due)
         case Confirmed(cursors, now):
             return _confirmed(mailbox, cursors, now)
-        case Expire(now):
-            return _expired(mailbox, now), ()
         case _:
-            assert_never(event)
+            return _expired(mailbox, event.now), ()
 
 
 def _submitted(mailbox: Mailbox, event: Submitted) -> Step:

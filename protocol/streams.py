@@ -24,7 +24,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Final, NamedTuple, assert_never
+from typing import Final, NamedTuple
 
 from crypto.types import ZERO_DIGEST, Digest, StreamId
 from protocol.errors import BusyError, UnexpectedMessageError
@@ -217,10 +217,8 @@ def step(stream: Stream, event: Event) -> Step:
             if stream.state is State.HOLED:
                 after = replace(after, since=stream.since, overdue=stream.overdue)
             return _patient(after, stream.patience.other), _ask(after)
-        case Tick(now):
-            return _tick(stream, now)
         case _:
-            assert_never(event)
+            return _tick(stream, event.now)
 
 
 def _arrived(stream: Stream, event: Arrived) -> Step:

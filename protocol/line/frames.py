@@ -20,7 +20,7 @@ zero behind the last frame.
 import enum
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, assert_never
+from typing import Final
 
 from protocol.errors import MalformedError
 
@@ -156,10 +156,9 @@ def write(frame: Frame) -> bytes:
         case Accept(stream, index, leaf):
             head = _head(FrameType.ACCEPT) + _u16(stream)
             return head + _u48(index) + _sized(leaf, LEAF_SIZE)
-        case Shape(interval, cells):
-            return _head(FrameType.SHAPE) + interval.to_bytes(4, "big") + _u16(cells)
         case _:
-            assert_never(frame)
+            head = _head(FrameType.SHAPE) + frame.interval.to_bytes(4, "big")
+            return head + _u16(frame.cells)
 
 
 def _head(frame_type: FrameType, lane: int = 0) -> bytes:

@@ -37,7 +37,7 @@ Source: docs/spec/line.md.
 """
 
 from collections import deque
-from typing import Final, assert_never
+from typing import Final
 
 from crypto.digest import H
 from protocol.errors import MalformedError, UnexpectedMessageError
@@ -73,7 +73,6 @@ from protocol.line.frames import (
     Kind,
     Open,
     Seen,
-    Shape,
     write,
 )
 from protocol.line.inbound import Draft, Inbound
@@ -277,10 +276,8 @@ class Line:
                 if cells > self._credit.cells:
                     raise MalformedError
                 draft.seen = cells
-            case Shape():  # reserved: nobody sends it in v1
+            case _:  # SHAPE is reserved: nobody sends it in v1
                 raise UnexpectedMessageError
-            case _:
-                assert_never(frame)
 
     def accept(self, object_id: bytes, offset: int = 0) -> None:
         """Let an offered streamed object come, from what is durable here on."""

@@ -101,9 +101,6 @@ class Outbound:
     def __len__(self) -> int:
         return len(self._objects)
 
-    def __contains__(self, object_id: object) -> bool:
-        return object_id in self._objects
-
     # --- the shell's word
 
     def offer(self, outgoing: Outgoing, now: float) -> None:

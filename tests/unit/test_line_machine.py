@@ -55,7 +55,7 @@ def test_requests_and_answers_need_no_acknowledgement() -> None:
 def test_a_lone_control_frame_takes_a_short_cell() -> None:
     ends = connected()
     name = ends.terminal.offer(Kind.SUBMISSION, RECORD, 3, ends.now)
-    ends.relay.receive(*ends.terminal.cells(ends.now), ends.now)
+    ends.relay.receive(ends.terminal.cells(ends.now)[0], ends.now)
     ends.relay.stored(name)
     assert [len(cell) for cell in ends.relay.cells(ends.now, 9)] == [SHORT]
 
@@ -63,7 +63,7 @@ def test_a_lone_control_frame_takes_a_short_cell() -> None:
 def test_seen_travels_with_what_goes_anyway_and_alone_after_a_while() -> None:
     ends = connected()
     ends.terminal.offer(Kind.REQUEST, b"ask", 1, 0.0)
-    ends.relay.receive(*ends.terminal.cells(0.0), 0.0)
+    ends.relay.receive(ends.terminal.cells(0.0)[0], 0.0)
     assert ends.relay.cells(SEEN_DELAY - 0.01) == ()
     assert ends.relay.wake() == SEEN_DELAY
     (cell,) = ends.relay.cells(SEEN_DELAY)
@@ -92,8 +92,8 @@ def test_a_flash_overtakes_at_the_next_cell() -> None:
     ends.terminal.offer(Kind.SUBMISSION, RECORD, 3, 0.0)
     routine = ends.terminal.cells(0.0, 2)
     flash = ends.terminal.offer(Kind.SUBMISSION, b"FLASH" * 100, 0, 0.0)
-    for cell in (*routine, *ends.terminal.cells(0.0)):
-        effects = ends.relay.receive(cell, 0.0)
+    assert [ends.relay.receive(cell, 0.0) for cell in routine] == [(), ()]
+    effects = ends.relay.receive(ends.terminal.cells(0.0)[0], 0.0)
     assert [effect.id for effect in effects] == [flash]  # type: ignore[union-attr]
 
 

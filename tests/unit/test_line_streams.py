@@ -30,6 +30,7 @@ from protocol.line.frames import (
     Open,
     write,
 )
+from protocol.line.inbound import MAX_KNOWN
 from protocol.line.outbound import AHEAD
 from tests.support.line import Ends, Seal, connected
 
@@ -332,3 +333,46 @@ def test_an_older_acknowledgement_takes_nothing_back() -> None:
         effect.offset > 10  # type: ignore[union-attr]
         for effect in at_terminal
     )
+
+
+def test_a_withdrawal_that_comes_too_late_abandons_nothing() -> None:
+    ends = connected()
+    name = ends.terminal.offer(Kind.SUBMISSION, b"envelope", 3, 0.0)
+    ends.settle()
+    ends.terminal.withdraw(name)
+    assert ends.settle() == ([], [])
+    # Offered again while the first is still being stored, and withdrawn again.
+    ends.terminal.offer(Kind.SUBMISSION, b"envelope", 3, 0.0)
+    opened = Open(5, 3, Kind.SUBMISSION, 8, 0, name)
+    ends.cut()
+    ends.connect()
+    ends.relay.receive(cell(opened, Data(5, 3, b"env"), Close(5, CloseReason.DONE)), 0)
+    ends.relay.stored(name)
+    assert ends.relay.cells(0.0) == ()
+
+
+def test_only_the_latest_finished_objects_are_remembered() -> None:
+    ends = connected()
+    names = []
+    for number in range(MAX_KNOWN + 1):
+        content = number.to_bytes(4, "big")
+        names.append(ends.terminal.offer(Kind.SUBMISSION, content, 3, ends.now))
+        ends.settle()
+        ends.relay.stored(names[-1])
+        ends.settle()
+    ends.terminal.offer(Kind.SUBMISSION, (1).to_bytes(4, "big"), 3, ends.now)
+    assert ends.settle()[0] == []
+    ends.terminal.offer(Kind.SUBMISSION, (0).to_bytes(4, "big"), 3, ends.now)
+    assert len(ends.settle()[0]) == 1
+
+
+def test_objects_are_found_by_id_among_many() -> None:
+    ends = connected()
+    names = [
+        ends.terminal.offer(Kind.SUBMISSION, bytes([n]) * 9, 3, 0.0) for n in range(9)
+    ]
+    ends.settle()
+    for name in reversed(names):
+        ends.relay.stored(name)
+    _, at_terminal = ends.settle()
+    assert [effect.id for effect in at_terminal] == names[::-1]  # type: ignore[union-attr]
