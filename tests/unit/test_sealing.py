@@ -1,22 +1,279 @@
 """What is sealed is opened: both suites, every addressee, nobody else."""
 
-import pytest
+from dataclasses import replace
 
-from crypto.suite import SuiteId
+import pytest
+from msgspec import structs
+
+from client.core.recipients import NO_STREAM, to_archive, to_terminal
+from client.core.sealing import Recipient, Sealed, open_envelope, reseal, seal
+from crypto.digest import H
+from crypto.kem import KemKey
+from crypto.sign import SigningKey
+from crypto.suite import SUITES, SuiteId
+from crypto.types import Digest, KeyId, Mailbox, Secret, Signature
 from protocol.admit import Admitted, ViewCheck
-from tests.support.posts import CABLE, Directory, record_of, seal_to, station
+from protocol.codec import encode
+from protocol.directory_view import Ended
+from protocol.envelope import parse_envelope
+from protocol.errors import MalformedError, PolicyError, Reason
+from protocol.label import Clearance, Level, Precedence
+from protocol.manifest import PrekeyKind, Window, archive_prekey_id
+from protocol.record import ARCHIVE, Addressee, Role
+from protocol.root import ArchiveKey
+from protocol.slip import leaf_commitment
+from protocol.trusted_manifest import Prekey
+from tests.support.posts import (
+    CABLE,
+    LATER,
+    NOW,
+    Cast,
+    cast_of,
+    record_of,
+    seal_to,
+    seeded,
+    station,
+)
 
 
 @pytest.fixture(params=list(SuiteId), ids=lambda suite: suite.name)
-def directory(request: pytest.FixtureRequest) -> Directory:
-    return Directory(request.param)
+def cast(request: pytest.FixtureRequest) -> Cast:
+    return cast_of(request.param)
 
 
-def test_what_is_sealed_is_opened(directory: Directory) -> None:
-    tfc, bern = station(directory, "tfc"), station(directory, "bern")
-    record = record_of(tfc, "bern")
-    outcome = bern.open(seal_to(tfc, record, bern))
-    assert isinstance(outcome, Admitted)
+def test_what_is_sealed_is_opened_by_every_addressee(cast: Cast) -> None:
+    record = record_of(cast.tfc, "bern", "oslo")
+    sealed = seal_to(cast.tfc, record, cast.oslo, cast.bern)
+    for reader in (cast.bern, cast.oslo):
+        outcome = reader.open(sealed)
+        assert isinstance(outcome, Admitted)
+        assert outcome.genuine.record == record
+        assert outcome.genuine.name == sealed.name == H(encode(record))
+        assert outcome.genuine.inner.record == encode(record)
+        assert outcome.genuine.inner.slip == sealed.slip
+        assert outcome.body == CABLE
+        assert outcome.view is ViewCheck.AGREES
+
+
+def test_a_second_terminal_of_a_post_opens_it_too(cast: Cast) -> None:
+    second = station(cast.directory, "bern", number=2)
+    sealed = seal_to(cast.tfc, record_of(cast.tfc, "bern"), cast.bern, second)
+    for reader in (cast.bern, second):
+        assert isinstance(reader.open(sealed), Admitted)
+
+
+def test_each_mailbox_gets_its_own_wrap_and_the_same_body(cast: Cast) -> None:
+    record = record_of(cast.tfc, "bern", "oslo")
+    sealed = seal_to(cast.tfc, record, cast.bern, cast.oslo)
+    envelope = parse_envelope(sealed.envelope)
+    assert len(envelope.wraps) == 2
+    for reader in (cast.bern, cast.oslo):
+        came = reader.came(sealed)
+        assert came.wrap.mailbox == reader.terminal.mailbox
+        assert came.envelope.body == envelope.body
+    with pytest.raises(KeyError):
+        envelope.split(cast.tfc.terminal.mailbox)
+
+
+def test_b18_the_leaf_is_of_this_slip_and_no_other(cast: Cast) -> None:
+    """The leaf of one message is not passed off as the leaf of another."""
+    record = record_of(cast.tfc, "bern")
+    first = seal_to(cast.tfc, record, cast.bern, seed="one")
+    second = seal_to(cast.tfc, record, cast.bern, seed="two")
+    opened = cast.bern.open(first).genuine
+    assert leaf_commitment(opened.slip.r, opened.inner.slip) == first.commitment
+    assert opened.body == first.body
+    assert first.commitment != second.commitment
+    assert first.body != second.body
+    assert leaf_commitment(opened.slip.r, second.slip) != second.commitment
+
+
+# --- reseal
+
+
+def test_a_reseal_for_one_changes_nothing_for_the_others(cast: Cast) -> None:
+    record = record_of(cast.tfc, "bern", "oslo")
+    first = seal_to(cast.tfc, record, cast.bern, cast.oslo)
+    before = cast.bern.open(first)
+    oslo = cast.oslo.new_prekey("the next day")
+    again = reseal(
+        first,
+        sender=cast.tfc.sender(),
+        recipients=[oslo.at()],
+        entropy=seeded("again"),
+    )
+    later = oslo.open(again)
+    assert isinstance(later, Admitted)
+    assert later.genuine.name == first.name == again.name
+    assert later.genuine.place == oslo.at().place
+    assert again.record == first.record
+    assert again.release == first.release
+    assert (again.slip, again.body, again.commitment) != (
+        first.slip,
+        first.body,
+        first.commitment,
+    )
+    mailboxes = [wrap.mailbox for wrap in parse_envelope(again.envelope).wraps]
+    assert mailboxes == [oslo.terminal.mailbox]
+    assert cast.bern.open(first) == before
+
+
+def test_a_reseal_reaches_a_terminal_that_was_enrolled_since(cast: Cast) -> None:
+    first = seal_to(cast.tfc, record_of(cast.tfc, "bern"), cast.bern)
+    new = station(cast.directory, "bern", number=2)
+    again = reseal(
+        first, sender=cast.tfc.sender(), recipients=[new.at()], entropy=seeded("n")
+    )
+    assert isinstance(new.open(again), Admitted)
+
+
+def test_a_reseal_keeps_the_place_in_the_stream(cast: Cast) -> None:
+    first = seal_to(cast.tfc, record_of(cast.tfc, "bern"), cast.bern)
+    moved = cast.bern.new_prekey("next").at(2)
+    with pytest.raises(ValueError, match="keeps the place"):
+        reseal(first, sender=cast.tfc.sender(), recipients=[moved], entropy=seeded("n"))
+
+
+# --- what is not sealed
+
+
+def sealing(cast: Cast, *to: Recipient, record: bytes | None = None) -> Sealed:
+    return cast.tfc.seal(record or encode(record_of(cast.tfc, "bern", "oslo")), *to)
+
+
+def test_a_terminal_that_has_ended_seals_nothing(cast: Cast) -> None:
+    found, name = cast.directory.found, cast.tfc.key.id
+    found[name] = replace(found[name], ended=Ended("revoked", 3, NOW))
+    with pytest.raises(PolicyError, match=Reason.NOT_ACTIVE):
+        sealing(cast, cast.bern.at())
+    del found[name]
+    with pytest.raises(PolicyError, match=Reason.NOT_ACTIVE):
+        sealing(cast, cast.bern.at())
+
+
+def test_nothing_is_sealed_to_a_terminal_that_has_ended(cast: Cast) -> None:
+    found, name = cast.directory.found, cast.bern.key.id
+    found[name] = replace(found[name], ended=Ended("revoked", 3, NOW))
+    with pytest.raises(PolicyError, match=Reason.NOT_ACTIVE):
+        sealing(cast, cast.bern.at())
+
+
+def test_nothing_is_sealed_to_a_terminal_below_the_label(cast: Cast) -> None:
+    found, name = cast.directory.found, cast.bern.key.id
+    found[name] = replace(found[name], clearance=Clearance(level=Level.ONGERUBRICEERD))
+    with pytest.raises(PolicyError, match=Reason.LEVEL_ABOVE_CLEARANCE):
+        sealing(cast, cast.bern.at())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"post": "oslo"},
+        {"mailbox": Mailbox(b"x" * 16)},
+        {"key_id": KeyId(b"nobody's" * 4)},
+    ],
+)
+def test_a_recipient_is_as_the_directory_has_it(
+    wrong: dict[str, str], cast: Cast
+) -> None:
+    with pytest.raises(PolicyError, match=Reason.NOT_ACTIVE):
+        sealing(cast, replace(cast.bern.at(), **wrong))  # type: ignore[arg-type]
+
+
+def test_a_post_that_is_not_addressed_gets_no_wrap(cast: Cast) -> None:
+    record = encode(record_of(cast.tfc, "bern"))
+    with pytest.raises(RuntimeError, match="does not open again"):
+        sealing(cast, cast.oslo.at(), record=record)
+
+
+def test_a_release_that_does_not_verify_never_leaves(cast: Cast) -> None:
+    record = encode(record_of(cast.tfc, "bern"))
+    line = cast.tfc.release(record)
+    broken = Signature(line.signature[:-1] + bytes([line.signature[-1] ^ 1]))
+    with pytest.raises(RuntimeError, match="does not open again"):
+        seal(
+            record,
+            sender=cast.tfc.sender(),
+            recipients=[cast.bern.at()],
+            entropy=seeded("s"),
+            release=line._replace(signature=broken),
+        )
+
+
+def test_one_mailbox_is_wrapped_for_once(cast: Cast) -> None:
+    with pytest.raises(RuntimeError, match="does not open again"):
+        sealing(cast, cast.bern.at(), cast.bern.new_prekey("other").at())
+
+
+def test_what_is_no_record_is_not_sealed(cast: Cast) -> None:
+    with pytest.raises(MalformedError):
+        sealing(cast, cast.bern.at(), record=b"\xa0")
+
+
+def test_a_machine_record_bears_the_terminals_signature_alone(cast: Cast) -> None:
+    record = structs.replace(record_of(cast.tfc, "bern"), by=(), drafter=None)
+    sealed = seal_to(cast.tfc, record, cast.bern)
+    assert len(cast.bern.open(sealed).genuine.inner.sigs) == 1
+
+
+# --- recipients
+
+
+def test_a_prekey_makes_its_own_terminal_a_recipient(cast: Cast) -> None:
+    bern = cast.bern
+    prekey = Prekey(
+        terminal=bern.key.id,
+        mailbox=bern.terminal.mailbox,
+        kid=bern.kid,
+        public=bern.prekey.public,
+        window=Window(PrekeyKind.EPOCH, NOW, LATER),
+    )
+    place = bern.at().place
+    assert to_terminal(bern.terminal, prekey, place) == bern.at()
+    with pytest.raises(ValueError, match="another terminal"):
+        to_terminal(cast.oslo.terminal, prekey, place)
+
+
+def test_an_archive_is_an_addressee_outside_every_stream(cast: Cast) -> None:
+    """Its custodians open the wrap with the quarter's key and read the record."""
+    suite = cast.directory.suite
+    key = KemKey.from_seed(suite, Secret(b"q" * SUITES[suite].kem_seed))
+    archive = ArchiveKey(
+        suite=suite,
+        public=key.public,
+        mailbox=Mailbox(b"archive, 16 byte"),
+        start=NOW,
+        until=LATER,
+    )
+    to = to_archive(archive)
+    assert (to.post, to.place) == (ARCHIVE, NO_STREAM)
+    assert to.kid == archive_prekey_id(suite, key.public)
+    record = record_of(cast.tfc, "bern")
+    copy = Addressee(post=ARCHIVE, role=Role.INFO, precedence=Precedence.ROUTINE)
+    record = structs.replace(record, to=(*record.to, copy))
+    sealed = sealing(cast, cast.bern.at(), to, record=encode(record))
+    assert isinstance(cast.bern.open(sealed), Admitted)
+    custodian = replace(
+        cast.bern,
+        terminal=replace(
+            cast.bern.terminal,
+            key_id=to.key_id,
+            post=ARCHIVE,
+            mailbox=archive.mailbox,
+        ),
+    )
+    receiver = replace(cast.bern.receiver(), own=custodian.terminal)
+    split = parse_envelope(sealed.envelope).split(archive.mailbox)
+    came = replace(cast.bern.came(sealed), envelope=parse_envelope(split))
+    came = replace(came, wrap=came.envelope.wraps[0])
+    outcome = open_envelope(came, key, receiver)
     assert outcome.genuine.record == record
-    assert outcome.body == CABLE
-    assert outcome.view is ViewCheck.AGREES
+
+
+def test_nothing_shows_content_in_its_repr(cast: Cast) -> None:
+    sealed = seal_to(cast.tfc, record_of(cast.tfc, "bern"), cast.bern)
+    came = cast.bern.came(sealed)
+    assert repr(sealed) == "<Sealed>"
+    assert repr(came.envelope) == "<Envelope>"
+    assert isinstance(cast.tfc.key, SigningKey)
+    assert Digest(sealed.body) == H(came.envelope.body)
