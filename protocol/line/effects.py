@@ -38,10 +38,11 @@ class Side(enum.Enum):
     @property
     def kinds(self) -> frozenset[Kind]:
         """The kinds that this side sends."""
-        return _TERMINAL if self is Side.TERMINAL else frozenset(Kind) - _TERMINAL
+        return _KINDS[self]
 
 
 _TERMINAL: Final = frozenset({Kind.SUBMISSION, Kind.REQUEST, Kind.ATTACHMENT_UP})
+_KINDS: Final = {Side.TERMINAL: _TERMINAL, Side.RELAY: frozenset(Kind) - _TERMINAL}
 
 
 @dataclass(frozen=True, slots=True)

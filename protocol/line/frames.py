@@ -19,8 +19,9 @@ zero behind the last frame.
 
 import enum
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from protocol.errors import MalformedError
 
@@ -66,8 +67,7 @@ class CloseReason(enum.IntEnum):
     NOT_WANTED = 3  # this object will never be taken
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(msgspec.Struct, frozen=True):
     """The next bytes of an open stream."""
 
     stream: int
@@ -75,8 +75,7 @@ class Data:
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
+class Open(msgspec.Struct, frozen=True):
     """A stream begins; ``offset`` is what the sender knows to be durable."""
 
     stream: int
@@ -87,31 +86,27 @@ class Open:
     id: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Ack:
+class Ack(msgspec.Struct, frozen=True):
     """All bytes of the stream before ``offset`` are durable at the receiver."""
 
     stream: int
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """So many cells of the session have arrived, ``ready`` not counted."""
 
     cells: int
 
 
-@dataclass(frozen=True, slots=True)
-class Close:
+class Close(msgspec.Struct, frozen=True):
     """The stream ends here, by either side."""
 
     stream: int
     reason: CloseReason
 
 
-@dataclass(frozen=True, slots=True)
-class Accept:
+class Accept(msgspec.Struct, frozen=True):
     """The submission's leaf stands in the message log at ``index``."""
 
     stream: int
@@ -119,8 +114,7 @@ class Accept:
     leaf: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(msgspec.Struct, frozen=True):
     """Reserved: from now on ``cells`` every ``interval`` milliseconds."""
 
     interval: int

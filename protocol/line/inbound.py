@@ -5,8 +5,11 @@ Every stream is a frozen value in one table.  The frames of a cell are tried on 
 """
 
 import enum
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from crypto.digest import H
 from protocol.errors import BusyError, MalformedError, UnexpectedMessageError
@@ -48,8 +51,7 @@ class Mode(enum.Enum):
     DRAIN = enum.auto()  # refused or already durable: not kept, until its end
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(msgspec.Struct, frozen=True):
     """One stream of the peer."""
 
     stream: int

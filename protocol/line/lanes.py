@@ -84,4 +84,6 @@ class Lanes:
 
 def promoted(lane: int, waited: float) -> int:
     """Return the lane that counts after ``waited`` seconds in lane 1, 2 or 3."""
+    if waited < PROMOTIONS[0]:
+        return lane
     return max(FLASH + 1, lane - sum(waited >= limit for limit in PROMOTIONS))

@@ -5,8 +5,11 @@ An object waits until a stream number is free, is opened, sent by the order of
 object is a frozen value in one table; a cell's frames are tried on a copy of it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from protocol.errors import BusyError, MalformedError
 from protocol.line.effects import (
@@ -42,8 +45,7 @@ _SHARE: Final = (MAX_STREAMS, *(MAX_STREAMS - 4,) * 3, MAX_STREAMS // 2)
 _STREAM_NUMBERS: Final = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True):
     """One object of ours, from its offer to its ACK."""
 
     id: bytes
