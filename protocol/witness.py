@@ -1,0 +1,173 @@
+"""The witness's decision: cosign only growth of what it saw (C2SP tlog-witness).
+
+Pure: the service keeps one :class:`Seen` per log, durably, and asks::
+
+    request = read_request(body)
+    seen, note = decide(seen, request, key)     # or a refusal with its HTTP status
+    ... persist ``seen``; only then ...
+    lines = [cosign(note, name, key, now=now) for key in keys]
+
+A mirror keeps every entry besides and calls :func:`require_mirrored` before it
+persists: the entries that it stored must give the checkpoint's root.
+
+Source: C2SP tlog-witness; docs/spec/log.md section 5.
+"""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from crypto.errors import ProofError
+from crypto.merkle import EMPTY_ROOT, Frontier, verify_consistency
+from crypto.types import Digest
+from protocol.checkpoint import Checkpoint, parse_checkpoint, parse_decimal
+from protocol.errors import MalformedError, ProtocolError, VerificationError
+from protocol.limits import KIB, MAX_NOTE
+from protocol.note import Note, from_base64, parse_note, verify_log_signature
+from protocol.root import LogKey
+
+MAX_REQUEST: Final = MAX_NOTE + 8 * KIB  # bytes
+MAX_PROOF: Final = 63  # lines, C2SP's bound
+_HASH: Final = 32
+
+
+class WitnessRefusal(Exception):  # noqa: N818 -- an answer, not a fault
+    """The witness does not cosign; ``status`` is C2SP's HTTP status."""
+
+    status: ClassVar[int]
+
+
+class BadRequest(WitnessRefusal):
+    """Not a request, or an old size above the checkpoint's."""
+
+    status = 400
+
+
+class NotSigned(WitnessRefusal):
+    """The log did not sign the checkpoint."""
+
+    status = 403
+
+
+class Conflict(WitnessRefusal):
+    """Not the size that was seen last; ``size`` is."""
+
+    status = 409
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+
+class Inconsistent(WitnessRefusal):
+    """The proof, or the mirrored entries, do not lead to the checkpoint's root."""
+
+    status = 422
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The latest checkpoint of one log that this witness cosigned."""
+
+    size: int = 0
+    root: Digest = EMPTY_ROOT
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessRequest:
+    """An add-checkpoint request, taken apart."""
+
+    old: int
+    proof: tuple[Digest, ...]
+    data: bytes  # the note as it arrived
+    note: Note
+    checkpoint: Checkpoint
+
+
+def write_request(old: int, proof: Sequence[Digest], note: bytes) -> bytes:
+    """Return the body of an add-checkpoint request."""
+    lines = [b"old %d" % old, *(base64.b64encode(node) for node in proof)]
+    return b"".join(line + b"\n" for line in lines) + b"\n" + note
+
+
+def read_request(body: bytes) -> WitnessRequest:
+    """Return the request that ``body`` holds.
+
+    Raises:
+        BadRequest: it holds none, or too much.
+    """
+    head, separator, data = body.partition(b"\n\n")
+    first, *lines = head.split(b"\n")
+    if len(body) > MAX_REQUEST or not separator or not first.startswith(b"old "):
+        raise BadRequest
+    try:
+        note = parse_note(data)
+        request = WitnessRequest(
+            old=parse_decimal(first.removeprefix(b"old ")),
+            proof=tuple(Digest(from_base64(line)) for line in lines),
+            data=data,
+            note=note,
+            checkpoint=parse_checkpoint(note.text),
+        )
+    except MalformedError:
+        raise BadRequest from None
+    hashes = all(len(node) == _HASH for node in request.proof)
+    if not hashes or len(request.proof) > MAX_PROOF:
+        raise BadRequest
+    return request
+
+
+def decide(seen: Seen, request: WitnessRequest, key: LogKey) -> tuple[Seen, Note]:
+    """Return what to remember and the note to cosign, in this order.
+
+    Args:
+        seen: the latest checkpoint cosigned for this log.
+        request: with the log's origin, which the caller looked up.
+        key: the log's.
+
+    Raises:
+        WitnessRefusal: in the order of C2SP's statuses; nothing is remembered.
+    """
+    checkpoint = request.checkpoint
+    try:
+        verify_log_signature(request.note, key.origin, key.public)
+    except ProtocolError:
+        raise NotSigned from None
+    if request.old > checkpoint.size:
+        raise BadRequest
+    if request.old != seen.size:
+        raise Conflict(seen.size)
+    if checkpoint.size == seen.size and checkpoint.root != seen.root:
+        raise Conflict(seen.size)
+    try:
+        verify_consistency(
+            seen.size, checkpoint.size, request.proof, seen.root, checkpoint.root
+        )
+    except ProofError:
+        raise Inconsistent from None
+    return Seen(checkpoint.size, checkpoint.root), request.note
+
+
+def require_mirrored(stored: Frontier, checkpoint: Checkpoint) -> None:
+    """Return if the entries that a mirror stored are those of the checkpoint.
+
+    Raises:
+        Inconsistent: entries are missing, or are others.
+    """
+    if (stored.size, stored.root()) != (checkpoint.size, checkpoint.root):
+        raise Inconsistent
+
+
+def read_cosignatures(body: bytes) -> tuple[bytes, ...]:
+    """Return the signature lines in a witness's answer, each with its newline.
+
+    Raises:
+        VerificationError: anything else stands there.
+    """
+    lines = body.splitlines(keepends=True)
+    try:
+        parse_note(b"-\n\n" + body)
+    except MalformedError:
+        raise VerificationError("not a witness's answer") from None
+    return tuple(lines)
