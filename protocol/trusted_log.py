@@ -72,6 +72,25 @@ class TrustedLog:
             witnessed=max(time, self.witnessed),
         )
 
+    def recalled(self, data: bytes) -> "TrustedLog":
+        """Return the log at a note that was adopted before, from our own store.
+
+        The store is authenticated, so only the policy's quorum is looked at again:
+        the note gives its size, root and time.
+
+        Raises:
+            MalformedError, VerificationError: it was not adopted under this policy.
+        """
+        note = parse_note(data)
+        checkpoint = parse_checkpoint(note.text)
+        return replace(
+            self,
+            size=checkpoint.size,
+            root=checkpoint.root,
+            note=data,
+            witnessed=self._witnessed(note, checkpoint),
+        )
+
     def _witnessed(self, note: Note, checkpoint: Checkpoint) -> int:
         """Return the k-th largest time at which the quorum cosigned."""
         times: dict[str, int] = {}

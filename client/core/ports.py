@@ -10,6 +10,7 @@ from typing import Protocol
 
 from client.core.rows import Deposit, EventRow, ReceiptRow, RecordRow, Target
 from crypto.types import Digest, KeyId, PrekeyId, StreamId
+from protocol.delivery import State
 from protocol.slip import Place
 
 
@@ -44,7 +45,7 @@ class Vault(Protocol):
     def records(self, way: int, limit: int) -> list[RecordRow]:
         """Return the newest records of one way first."""
 
-    def set_logged(self, name: Digest, log_index: int, proof: bytes) -> None:
+    def set_proof(self, name: Digest, proof: bytes) -> None:
         """Note that the record's leaf is proven to stand in the log."""
 
     def unproven(self, size: int) -> list[tuple[Digest, int]]:
@@ -61,7 +62,7 @@ class Vault(Protocol):
     def targets(self, name: Digest) -> list[Target]:
         """Return the receiving terminals of a record."""
 
-    def waiting(self, state: int) -> list[Target]:
+    def waiting(self, state: State) -> list[Target]:
         """Return the targets in ``state``, oldest record first."""
 
     def add_deposit(self, deposit: Deposit) -> None:
@@ -134,3 +135,6 @@ class Vault(Protocol):
 
     def events(self, after: int, limit: int) -> list[EventRow]:
         """Return what happened after event ``after``, oldest first."""
+
+    def events_of(self, name: Digest) -> list[EventRow]:
+        """Return what happened to one record, oldest first."""

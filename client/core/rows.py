@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from crypto.types import Digest, KeyId, MessageId
+from protocol.delivery import Delivery
 from protocol.slip import Place
 
 IN, OUT = 0, 1  # ``RecordRow.way``
@@ -21,8 +22,9 @@ class RecordRow:
     document: bytes = field(repr=False)  # the signed bytes
     inner: bytes = field(default=b"", repr=False)  # as opened: the evidence
     release: bytes = b""  # the member's signature, for what was written here
+    leaf: bytes = b""  # of the envelope it came in
     log_index: int | None = None
-    proof: bytes | None = None  # inclusion, once verified
+    proof: bytes | None = None  # C2SP tlog-proof, once verified
     refused: str | None = None  # reason, when it is kept unread
 
 
@@ -34,9 +36,7 @@ class Target:
     terminal: KeyId
     post: str
     place: Place | None  # given at the first seal, kept through reseals
-    state: int  # protocol.delivery's
-    reseals: int = 0
-    deposit: Digest | None = None  # H(envelope) of the current seal
+    delivery: Delivery  # where it stands, and by which seal
 
 
 @dataclass(frozen=True, slots=True)

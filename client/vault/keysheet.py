@@ -15,10 +15,9 @@ Order of writing, and what a crash there means:
 
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
-from msgspec import Meta
-
+from client.core.seeds import Seed, SeedList
 from client.files import write_atomic
 from crypto.entropy import Entropy
 from crypto.errors import OpenError
@@ -26,7 +25,7 @@ from crypto.recordbox import open_box, seal_box
 from crypto.types import PrekeyId, Secret
 from protocol.codec import Message, decode, encode
 from protocol.errors import MalformedError
-from protocol.fields import V1, Bytes32, PrekeyIdField, Time, UInt8, UInt32, UInt48
+from protocol.fields import V1, Bytes32, UInt48
 
 _KEY_BYTES: Final = 32
 _MAX_SHEET: Final = 1024 * 1024  # bytes: 14 days of prekeys take about 60 KiB
@@ -36,21 +35,9 @@ class KeySheetError(Exception):
     """The sheet or its erase key does not open: damaged, or of another vault."""
 
 
-class Seed(Message):
-    """One prekey's private half, and what decides about its end."""
-
-    kid: PrekeyIdField
-    manifest: UInt48  # the manifest's number
-    index: UInt32
-    kind: UInt8
-    start: Time
-    until: Time
-    seed: Bytes32
-
-
 class _Sheet(Message):
     v: V1
-    seeds: Annotated[tuple[Seed, ...], Meta(max_length=8192)] = ()
+    seeds: SeedList = ()
 
 
 class _EraseKey(Message):

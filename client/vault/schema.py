@@ -27,6 +27,7 @@ CREATE TABLE record (
     document BLOB NOT NULL,            -- the record's bytes
     inner BLOB NOT NULL,               -- record, slip and signatures as opened; or b""
     release BLOB NOT NULL,             -- the releaser's signature, or b""
+    leaf BLOB NOT NULL,                -- of the envelope it came in, or b""
     log_index INTEGER,
     proof BLOB,                        -- tlog-proof once verified
     refused TEXT                       -- reason, when kept unread
@@ -38,10 +39,17 @@ CREATE TABLE target (
     name BLOB NOT NULL REFERENCES record,
     terminal BLOB NOT NULL,
     post TEXT NOT NULL,
-    stream BLOB, seq INTEGER, prev BLOB,
+    stream BLOB, seq INTEGER, prev BLOB,   -- place; NULL before the first seal
+    -- protocol.delivery.Delivery, field by field
     state INTEGER NOT NULL,
-    reseals INTEGER NOT NULL DEFAULT 0,
-    deposit BLOB,                      -- H(envelope) of the current seal
+    deadline INTEGER NOT NULL,
+    archive INTEGER NOT NULL,
+    envelope BLOB,                     -- H(envelope) of the current seal
+    kids BLOB NOT NULL,                -- prekeys of all seals, joined
+    proven INTEGER NOT NULL,
+    whole INTEGER NOT NULL,
+    overdue INTEGER NOT NULL,
+    released INTEGER NOT NULL,
     PRIMARY KEY (name, terminal)
 ) WITHOUT ROWID;
 CREATE INDEX target_state ON target (state);

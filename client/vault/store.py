@@ -3,15 +3,29 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
-from client.core.rows import IN, Deposit, EventRow, ReceiptRow, RecordRow, Target
+from client.core.rows import (
+    IN,
+    Deposit,
+    EventRow,
+    ReceiptRow,
+    RecordRow,
+    Target,
+)
 from client.vault.database import Database, Row
 from crypto.types import Digest, KeyId, PrekeyId, StreamId
+from protocol.codec import decode, encode
+from protocol.delivery import Delivery, State
 from protocol.slip import Place
 
 _RECORD = (
-    "name, id, way, type, post, at, document, inner, release, log_index, proof, refused"
+    "name, id, way, type, post, at, document, inner, release,"
+    " leaf, log_index, proof, refused"
 )
-_TARGET = "name, terminal, post, stream, seq, prev, state, reseals, deposit"
+_TARGET = (
+    "name, terminal, post, stream, seq, prev,"
+    " state, deadline, archive, envelope, kids, proven, whole, overdue, released"
+)
+_TARGET_MARKS = "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?"
 _DEPOSIT = (
     "envelope, name, sealed, slip, commitment, leaf, lane, log_index, accepted, proof"
 )
@@ -53,9 +67,9 @@ class Store:
     def add_record(self, row: RecordRow) -> None:
         """Keep a record; its name must be new."""
         self._db.run(
-            f"INSERT INTO record ({_RECORD}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
+            f"INSERT INTO record ({_RECORD}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
             *(row.name, row.id, row.way, row.type, row.post, row.at, row.document),
-            *(row.inner, row.release, row.log_index, row.proof, row.refused),
+            *(row.inner, row.release, row.leaf, row.log_index, row.proof, row.refused),
         )
 
     def record(self, name: Digest) -> RecordRow | None:
@@ -68,12 +82,9 @@ class Store:
         query = f"SELECT {_RECORD} FROM record WHERE way = ? ORDER BY at DESC LIMIT ?"  # noqa: S608
         return [RecordRow(*row) for row in self._db.rows(query, way, limit)]
 
-    def set_logged(self, name: Digest, log_index: int, proof: bytes) -> None:
+    def set_proof(self, name: Digest, proof: bytes) -> None:
         """Note that the record's leaf is proven to stand in the log."""
-        self._db.run(
-            "UPDATE record SET log_index = ?, proof = ? WHERE name = ?",
-            *(log_index, proof, name),
-        )
+        self._db.run("UPDATE record SET proof = ? WHERE name = ?", proof, name)
 
     def unproven(self, size: int) -> list[tuple[Digest, int]]:
         """Return (name, index) of received records with an unproven leaf < size."""
@@ -88,14 +99,14 @@ class Store:
     def add_target(self, target: Target) -> None:
         """Add a receiving terminal of a record."""
         self._db.run(
-            f"INSERT INTO target ({_TARGET}) VALUES (?,?,?,?,?,?,?,?,?)",  # noqa: S608
+            f"INSERT INTO target ({_TARGET}) VALUES ({_TARGET_MARKS})",  # noqa: S608
             *_of_target(target),
         )
 
     def set_target(self, target: Target) -> None:
         """Replace the row of the same record and terminal."""
         self._db.run(
-            f"INSERT OR REPLACE INTO target ({_TARGET}) VALUES (?,?,?,?,?,?,?,?,?)",  # noqa: S608
+            f"INSERT OR REPLACE INTO target ({_TARGET}) VALUES ({_TARGET_MARKS})",  # noqa: S608
             *_of_target(target),
         )
 
@@ -104,7 +115,7 @@ class Store:
         query = f"SELECT {_TARGET} FROM target WHERE name = ? ORDER BY post, terminal"  # noqa: S608
         return [_target(row) for row in self._db.rows(query, name)]
 
-    def waiting(self, state: int) -> list[Target]:
+    def waiting(self, state: State) -> list[Target]:
         """Return the targets in ``state``, oldest record first."""
         columns = ", ".join(f"target.{name}" for name in _TARGET.split(", "))
         query = (
@@ -264,19 +275,42 @@ class Store:
         )
         return [EventRow(*row) for row in self._db.rows(query, after, limit)]
 
+    def events_of(self, name: Digest) -> list[EventRow]:
+        """Return what happened to one record, oldest first."""
+        query = (
+            "SELECT number, at, what, name, post FROM event"
+            " WHERE name = ? ORDER BY number"
+        )
+        return [EventRow(*row) for row in self._db.rows(query, name)]
+
 
 def _of_target(target: Target) -> Row:
-    stream, seq, prev = target.place or (None, None, None)
+    delivery = target.delivery
     return (
-        *(target.name, target.terminal, target.post, stream, seq, prev),
-        *(target.state, target.reseals, target.deposit),
+        *(target.name, target.terminal, target.post),
+        *(target.place or (None, None, None)),
+        *(delivery.state, delivery.deadline, delivery.archive, delivery.envelope),
+        *(encode(delivery.kids), delivery.proven, delivery.whole),
+        *(delivery.overdue, delivery.released),
     )
 
 
 def _target(row: Row) -> Target:
-    name, terminal, post, stream, seq, prev, state, reseals, deposit = row
+    name, terminal, post, stream, seq, prev, state, deadline, archive, *rest = row
+    envelope, kids, proven, whole, overdue, released = rest
+    delivery = Delivery(
+        deadline=deadline,
+        archive=bool(archive),
+        state=State(state),
+        envelope=envelope,
+        kids=decode(kids, tuple[PrekeyId, ...]),
+        proven=bool(proven),
+        whole=bool(whole),
+        overdue=bool(overdue),
+        released=bool(released),
+    )
     place = None if stream is None else Place(stream, seq, prev)
-    return Target(name, terminal, post, place, state, reseals, deposit)
+    return Target(name, terminal, post, place, delivery)
 
 
 def _of_deposit(deposit: Deposit) -> Row:

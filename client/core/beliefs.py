@@ -1,0 +1,69 @@
+"""What this terminal believes at the moment: directory, prekeys, both logs, time.
+
+The values are immutable; this holder names the current ones, so that every part of
+the core speaks of the same view.  They are replaced only by :mod:`client.core.sync`.
+"""
+
+from dataclasses import dataclass, field
+
+from crypto.types import ZERO_DIGEST, Digest
+from protocol.directory_snapshot import Snapshot
+from protocol.errors import FreshnessError
+from protocol.label import Level
+from protocol.policy import rule_for
+from protocol.slip import Heads
+from protocol.trusted_directory import TrustedDirectory
+from protocol.trusted_log import TrustedLog
+from protocol.trusted_manifest import PrekeyBook
+
+
+@dataclass(slots=True)
+class Beliefs:
+    """The current values.  ``directory`` is None before the first synchronisation."""
+
+    key_log: TrustedLog
+    message_log: TrustedLog
+    witnessed: int  # W, POSIX seconds; never falls
+    directory: TrustedDirectory | None = None
+    book: PrekeyBook = field(default_factory=PrekeyBook)
+    key_roots: dict[int, Digest] = field(default_factory=dict)  # by size
+    message_roots: dict[int, Digest] = field(default_factory=dict)
+
+    def view(self) -> Snapshot:
+        """Return the directory as it is effective at the witnessed time.
+
+        Raises:
+            FreshnessError: nothing was synchronised yet.
+        """
+        if self.directory is None:
+            raise FreshnessError("no directory yet")
+        return self.directory.view(max(self.witnessed, self.directory.witnessed))
+
+    def require_fresh(self, level: Level, wall: int) -> None:
+        """Return if the directory is fresh enough to seal ``level``.
+
+        Raises:
+            FreshnessError: wall clock and witnessed time are further apart than the
+                policy allows for this level.
+        """
+        limit = rule_for(self.view().policy, level).freshness
+        if abs(wall - self.witnessed) > limit:
+            raise FreshnessError("older than the level allows")
+
+    @property
+    def heads(self) -> Heads:
+        """Sizes and roots of both logs, for a slip (B19)."""
+        return Heads(
+            self.key_log.size,
+            self.key_log.root or ZERO_DIGEST,
+            self.message_log.size,
+            self.message_log.root or ZERO_DIGEST,
+        )
+
+    def key_root(self, size: int) -> Digest | None:
+        """Return the key log's root at ``size``, where it is known."""
+        return self.key_roots.get(size)
+
+    def message_root(self, size: int) -> Digest | None:
+        """Return the message log's root at ``size``, where it is known."""
+        return self.message_roots.get(size)

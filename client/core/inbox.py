@@ -1,0 +1,261 @@
+"""The inbox: from an envelope that came to a record in the archive and its receipt.
+
+Whatever comes is answered: shown, kept unread with a reason, known already, or told
+as an alarm.  Nothing that cannot be used blocks what comes behind it.  The relay may
+forget an envelope once :meth:`Inbox.delivered` has returned: by then everything about
+it is durable here, in one transaction.
+"""
+
+from dataclasses import replace
+
+from client.core.rows import IN, ReceiptRow, RecordRow
+from client.core.sealing import UnreadableError, arrived, open_envelope
+from client.core.station import Station
+from client.core.stream_state import freeze, thaw
+from crypto.kem import KemKey
+from crypto.types import Digest, PrekeyId, Secret
+from protocol import delivery, streams
+from protocol.admit import Admitted, Held, Outcome, Refused
+from protocol.codec import decode, encode
+from protocol.errors import BindingError, BusyError
+from protocol.genuine import Genuine
+from protocol.leaf import leaf_commitment, message_leaf
+from protocol.limits import MAX_RECORD
+from protocol.manifest import PrekeyKind
+from protocol.receipt import Kind, Receipt, Sent, Statement, check_receipt, is_complete
+from protocol.receiver import Receiver
+from protocol.record import Record
+from protocol.record_type import rule_of
+from protocol.requests import Delivery
+
+_EVENTS = {
+    Kind.DELIVERED: "delivered",
+    Kind.READ: "read",
+    Kind.ACKNOWLEDGED: "acknowledged",
+    Kind.REFUSED: "refused",
+}
+
+
+class Inbox:
+    """Records on their way in."""
+
+    def __init__(self, station: Station) -> None:
+        self._vault = station.vault
+        self._identity = station.identity
+        self._beliefs = station.beliefs
+        self._seeds = station.seeds
+
+    def delivered(self, came: Delivery, now: int) -> None:
+        """Take one envelope of our mailbox; durable when this returns.
+
+        Raises:
+            FreshnessError: nothing was synchronised yet; the relay keeps it.
+            BusyError: too many holes in its stream; the relay keeps it.
+        """
+        receiver = self._receiver()
+        try:
+            envelope = arrived(came.envelope, receiver)
+            seed = self._seeds.seed(envelope.wrap.kid)
+            if seed is None:
+                self._alarm("prekey-gone", now)
+                return
+            key = KemKey.from_seed(receiver.view.suite, Secret(seed.seed))
+            outcome = open_envelope(envelope, key, receiver)
+        except UnreadableError:
+            self._alarm("unreadable", now)
+            return
+        with self._vault.transaction():
+            self._take(outcome, came.index, now)
+            if seed.kind == PrekeyKind.ONE_TIME:
+                self._vault.use_prekey(PrekeyId(seed.kid))
+        # A crash before the commit: the relay delivers it again, and the seed is
+        # still here.  A crash behind it: `erase_used` runs at the next start.
+        self.erase_used()
+
+    def erase_used(self) -> None:
+        """Erase the seeds of records that are durably in the vault."""
+        used = self._vault.used_prekeys()
+        if used:
+            self._seeds.erase(used)
+            with self._vault.transaction():
+                self._vault.forget_used(used)
+
+    def _receiver(self) -> Receiver:
+        view = self._beliefs.view()
+        own = view.terminal(self._identity.terminal.id)
+        if own is None:
+            raise BusyError
+        root = view.root
+        return Receiver(
+            own=own,
+            view=view,
+            logs=self._beliefs,
+            standing=lambda _: None,
+            suites=frozenset({root.suite, *(opened.suite for opened in root.opens)}),
+            archive=bool(root.archive),
+            now=view.witnessed,
+        )
+
+    def _take(self, outcome: Outcome, index: int, now: int) -> None:
+        found = outcome.genuine
+        if isinstance(outcome, Held):
+            if self._vault.record(found.name) is None:
+                self._keep(found, index, now, refused="held")
+                self._vault.add_event(now, "held", found.name, found.record.sender)
+            return
+        for effect in self._moved(found, now):
+            match effect:
+                case streams.Accept():
+                    self._accept(outcome, index, now)
+                case streams.Duplicate():
+                    self._owe(found, Kind.DELIVERED, index, now)
+                case streams.Held() | streams.Fork():
+                    if self._vault.record(found.name) is None:
+                        self._keep(found, index, now, refused="fork")
+                    self._vault.add_event(now, "fork", found.name, found.record.sender)
+                case streams.AskResend() | streams.HoleOverdue():
+                    self._vault.add_event(now, "hole", None, found.record.sender)
+
+    def _moved(self, found: Genuine, now: int) -> tuple[streams.Effect, ...]:
+        policy = self._beliefs.view().policy
+        patience = streams.Patience(policy.reorder_flash, policy.reorder)
+        sender, place = found.terminal.key_id, found.place
+        stream = thaw(
+            self._vault.stream_in(sender, place.stream), place.stream, patience
+        )
+        known = self._vault.record(found.name) is not None
+        lane = max(a.precedence for a in found.record.to).lane
+        event = streams.Arrived(place, found.name, known=known, lane=lane, now=now)
+        after, effects = streams.step(stream, event)
+        self._vault.set_stream_in(sender, place.stream, freeze(after))
+        return effects
+
+    def _accept(self, outcome: Outcome, index: int, now: int) -> None:
+        found = outcome.genuine
+        if isinstance(outcome, Admitted):
+            self._keep(found, index, now, refused=None)
+            self._owe(found, Kind.DELIVERED, index, now)
+            self._vault.add_event(now, "received", found.name, found.record.sender)
+            for receipt in outcome.receipts:
+                self._credit(receipt, found.name, now)
+        elif isinstance(outcome, Refused):
+            reason = outcome.reason.value
+            self._keep(found, index, now, refused=reason)
+            self._owe(found, Kind.REFUSED, index, now, reason)
+
+    def _keep(
+        self, found: Genuine, index: int, now: int, *, refused: str | None
+    ) -> None:
+        record = found.record
+        self._vault.add_record(
+            RecordRow(
+                name=found.name,
+                id=record.id,
+                way=IN,
+                type=record.type,
+                post=record.sender,
+                at=now,
+                document=found.inner.record,
+                inner=encode(found.inner),
+                leaf=message_leaf(
+                    leaf_commitment(found.slip.r, found.inner.slip), found.body
+                ),
+                log_index=index,
+                refused=refused,
+            )
+        )
+
+    # --- receipts
+
+    def _owe(
+        self,
+        found: Genuine,
+        kind: Kind,
+        index: int,
+        now: int,
+        reason: str | None = None,
+    ) -> None:
+        """Queue a receipt, for the types that are receipted."""
+        rule = rule_of(found.record.type)
+        if rule is not None and not rule.receipted:
+            return
+        statement = Statement(
+            kind=kind,
+            record=found.name,
+            id=found.record.id,
+            time=now,
+            index=index,
+            reason=reason,
+        )
+        self._vault.owe_receipt(found.record.sender, encode(statement))
+
+    def _credit(self, receipt: Receipt, carrier: Digest, now: int) -> None:
+        """Note a receipt for something that was written here."""
+        statement = receipt.statement
+        sent = self._sent(statement.record)
+        if sent is None or not _holds(receipt, sent):
+            self._vault.add_event(now, "receipt-odd", carrier, receipt.post)
+            return
+        row = ReceiptRow(
+            name=statement.record,
+            post=receipt.post,
+            kind=statement.kind,
+            signer=receipt.signer,
+            at=statement.time,
+            reason=statement.reason or "",
+            carrier=carrier,
+        )
+        if self._vault.add_receipt(row):
+            self._vault.add_event(
+                now, _EVENTS[statement.kind], statement.record, receipt.post
+            )
+        self._advance(receipt, sent)
+
+    def _sent(self, name: Digest) -> Sent | None:
+        row = self._vault.record(name)
+        if row is None or row.way == IN:
+            return None
+        record = decode(row.document, Record, limit=MAX_RECORD)
+        return Sent(
+            record=name,
+            id=record.id,
+            posts=frozenset(addressee.post for addressee in record.to),
+            blobs=frozenset(attachment.blob for attachment in record.atts),
+        )
+
+    def _advance(self, receipt: Receipt, sent: Sent) -> None:
+        """Move the deliveries that this receipt speaks for."""
+        for target in self._vault.targets(sent.record):
+            of_terminal = target.terminal == receipt.signer
+            of_member = (
+                receipt.statement.kind in {Kind.READ, Kind.ACKNOWLEDGED}
+                and target.post == receipt.post
+            )
+            if of_terminal or of_member:
+                event = _event(receipt, sent)
+                after, _ = delivery.step(target.delivery, event)
+                self._vault.set_target(replace(target, delivery=after))
+
+    def _alarm(self, what: str, now: int) -> None:
+        with self._vault.transaction():
+            self._vault.add_event(now, what, None, "")
+
+
+def _holds(receipt: Receipt, sent: Sent) -> bool:
+    try:
+        check_receipt(receipt, sent)
+    except BindingError:
+        return False
+    return True
+
+
+def _event(receipt: Receipt, sent: Sent) -> delivery.Event:
+    match receipt.statement.kind:
+        case Kind.DELIVERED:
+            return delivery.Delivered(whole=is_complete(receipt, sent))
+        case Kind.READ:
+            return delivery.Read()
+        case Kind.ACKNOWLEDGED:
+            return delivery.Acknowledged()
+        case Kind.REFUSED:
+            return delivery.Refused()

@@ -1,0 +1,118 @@
+"""Own prekeys: drawn, kept, published, and erased when their time is over."""
+
+from client.core.questions import Effect, ManifestPublished, Question
+from client.core.seeds import Seed
+from client.core.station import Station
+from crypto.digest import H
+from crypto.kem import KemKey
+from crypto.suite import SUITES
+from crypto.types import Digest, Mailbox, PrekeyId, PublicKey, Secret
+from protocol.codec import decode
+from protocol.errors import RollbackError
+from protocol.manifest import (
+    Manifest,
+    Schedule,
+    SignedManifest,
+    make_manifest,
+    prekey_id,
+    window,
+)
+from protocol.requests import Ask, Publish
+
+ONE_TIME = 64  # one-time keys in one manifest
+NUMBER = "manifest.number"
+PUBLISHED = "manifest.published"  # H(manifest) of our last one
+BULK = 3  # lane of a publication
+
+
+class Prekeys:
+    """Keeps this terminal reachable."""
+
+    def __init__(self, station: Station) -> None:
+        self._vault = station.vault
+        self._identity = station.identity
+        self._beliefs = station.beliefs
+        self._seeds = station.seeds
+        self._entropy = station.entropy
+        self._asked = False
+
+    def pump(self) -> list[Effect]:
+        """Return a publication if the log names no manifest of ours that lasts."""
+        if self._asked or not self._needed():
+            return []
+        self._asked = True
+        return [self._publish()]
+
+    def answered(self) -> None:
+        """Take note that a publication was answered, well or not."""
+        self._asked = False
+
+    def _needed(self) -> bool:
+        view = self._beliefs.view()
+        own = view.terminal(self._identity.terminal.id)
+        if own is None or own.ended is not None:
+            return False
+        notice = view.notice(own.key_id)
+        published = self._vault.get(PUBLISHED)
+        if notice is None or notice.notice.manifest != published:
+            return True
+        # Half of the published days have gone: a healthy terminal replaces the rest.
+        until = max((seed.until for seed in self._seeds.seeds()), default=0)
+        ahead = view.policy.epoch * view.policy.published // 2
+        return until - self._beliefs.witnessed < ahead
+
+    def _publish(self) -> Question:
+        view = self._beliefs.view()
+        own = view.terminal(self._identity.terminal.id)
+        if own is None:
+            raise RollbackError("not enrolled")
+        suite, policy = view.suite, view.policy
+        size = SUITES[suite].kem_seed
+        total = policy.published + ONE_TIME
+        drawn = [Secret(self._entropy(size)) for _ in range(total)]
+        keys = [KemKey.from_seed(suite, seed).public for seed in drawn]
+        number = int.from_bytes(self._vault.get(NUMBER) or b"", "big") + 1
+        signed = make_manifest(
+            self._identity.terminal,
+            keys,
+            Schedule(
+                number=number,
+                start=self._beliefs.witnessed // policy.epoch * policy.epoch,
+                period=policy.epoch,
+                epochs=policy.published,
+            ),
+            mailbox=Mailbox(own.mailbox),
+            realm=view.realm,
+        )
+        # The seeds are durable before anybody can seal to their public halves.
+        self._seeds.add(_seeds(signed, drawn))
+        with self._vault.transaction():
+            self._vault.put(NUMBER, number.to_bytes(8, "big"))
+            self._vault.put(PUBLISHED, H(signed.manifest))
+        # A crash here: the next start publishes a higher number.
+        body = Publish(
+            manifest=signed.manifest,
+            signature=signed.signature,
+            keys=tuple(map(PublicKey, keys)),
+        )
+        return Question(ManifestPublished(number), Ask.PUBLISH, body, BULK)
+
+
+def _seeds(signed: SignedManifest, drawn: list[Secret]) -> list[Seed]:
+    manifest = decode(signed.manifest, Manifest)
+    name = Digest(H(signed.manifest))
+    found = []
+    for index, secret in enumerate(drawn):
+        when = window(manifest, index)
+        found.append(
+            Seed(
+                kid=PrekeyId(prekey_id(manifest.suite, name, index)),
+                manifest=manifest.number,
+                index=index,
+                kind=when.kind,
+                start=when.start,
+                until=when.until,
+                seed=secret.reveal(),
+            )
+        )
+    return found

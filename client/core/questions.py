@@ -1,0 +1,73 @@
+"""What the core asks of the relay, and what it will do with the answer.
+
+A question travels with its tag; the shell keeps the tag by the request's number and
+hands it back with the answer.  A lost answer needs no memory: the machine looks at
+the vault again and asks what is still open.
+"""
+
+from dataclasses import dataclass
+
+from crypto.types import Digest
+from protocol.codec import Message
+from protocol.requests import Ask, LogName
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLogWanted:
+    """Entries of the key log, from our size on."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointWanted:
+    """The latest checkpoint of a log."""
+
+    log: LogName
+
+
+@dataclass(frozen=True, slots=True)
+class PrekeysWanted:
+    """Keys for every terminal that these records still have to be sealed to."""
+
+    names: tuple[Digest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProofWanted:
+    """The inclusion of one leaf under the checkpoint that we trust."""
+
+    name: Digest  # H(record) of a received record, or H(envelope) of a deposit
+    own: bool
+    index: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestPublished:
+    """Our manifest with this number."""
+
+    number: int
+
+
+Tag = KeyLogWanted | CheckpointWanted | PrekeysWanted | ProofWanted | ManifestPublished
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Ask this; the answer comes back with the tag."""
+
+    tag: Tag
+    ask: Ask
+    body: Message
+    lane: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Deposited:
+    """Hand this sealed envelope to the relay as a submission."""
+
+    envelope: Digest
+    body: Message
+    lane: int
+
+
+Effect = Question | Deposited

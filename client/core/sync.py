@@ -1,0 +1,206 @@
+"""Synchronising: key log, checkpoints, directory; nothing is believed by halves.
+
+Entries of the key log wait until a cosigned checkpoint covers them; then log,
+directory and witnessed time move together, in the vault and in memory.
+"""
+
+from client.core.beliefs import Beliefs
+from client.core.ports import Vault
+from client.core.questions import (
+    CheckpointWanted,
+    Effect,
+    KeyLogWanted,
+    ProofWanted,
+    Question,
+)
+from crypto.merkle import Frontier
+from crypto.sign import Realm
+from crypto.types import Digest
+from protocol.requests import (
+    Ask,
+    Checkpoint,
+    Entries,
+    KeyLog,
+    LogName,
+    Prove,
+    SignedCheckpoint,
+)
+from protocol.trusted_directory import (
+    Outcome,
+    TrustedDirectory,
+    Witnessed,
+    found_directory,
+)
+from protocol.trusted_log import TrustedLog
+
+KEY_NOTE, MESSAGE_NOTE, TIME = "log.key", "log.message", "witnessed"
+_NOTES = {LogName.KEY: KEY_NOTE, LogName.MESSAGE: MESSAGE_NOTE}
+
+
+class Sync:
+    """Follows the relay's two logs for one terminal."""
+
+    def __init__(
+        self, vault: Vault, beliefs: Beliefs, pin: Digest, realm: Realm
+    ) -> None:
+        self._vault = vault
+        self._beliefs = beliefs
+        self._pin = pin
+        self._realm = realm
+        self._pending: list[bytes] = []  # entries that no checkpoint covers yet
+
+    # --- questions
+
+    def start(self) -> list[Effect]:
+        """Return the questions of a new session."""
+        self._pending.clear()
+        return [self._more(), self._checkpoint(LogName.MESSAGE)]
+
+    def noticed(self, key_size: int, message_size: int) -> list[Effect]:
+        """Return what to ask after the relay said how large its logs are."""
+        effects: list[Effect] = []
+        if key_size > self._beliefs.key_log.size + len(self._pending):
+            effects.append(self._more())
+        elif key_size > self._beliefs.key_log.size:
+            effects.append(self._checkpoint(LogName.KEY))
+        if message_size > self._beliefs.message_log.size:
+            effects.append(self._checkpoint(LogName.MESSAGE))
+        return effects
+
+    def _more(self) -> Question:
+        start = self._beliefs.key_log.size + len(self._pending)
+        return Question(KeyLogWanted(), Ask.KEY_LOG, KeyLog(start=start))
+
+    def _checkpoint(self, log: LogName) -> Question:
+        size = self._log(log).size
+        return Question(
+            CheckpointWanted(log), Ask.CHECKPOINT, Checkpoint(log=log, size=size)
+        )
+
+    def proofs(self) -> list[Effect]:
+        """Return a question for each leaf that could be proven now."""
+        size = self._beliefs.message_log.size
+        wanted = [
+            *(
+                ProofWanted(deposit.envelope, own=True, index=index, size=size)
+                for deposit in self._vault.unaccepted(size)
+                if (index := deposit.log_index) is not None
+            ),
+            *(
+                ProofWanted(name, own=False, index=index, size=size)
+                for name, index in self._vault.unproven(size)
+            ),
+        ]
+        return [
+            Question(
+                tag,
+                Ask.PROVE,
+                Prove(log=LogName.MESSAGE, index=tag.index, size=size),
+            )
+            for tag in wanted
+        ]
+
+    # --- answers
+
+    def entries(self, answer: Entries) -> list[Effect]:
+        """Take entries that came; ask on, or for the checkpoint over them."""
+        expected = self._beliefs.key_log.size + len(self._pending)
+        if answer.start == expected:
+            self._pending.extend(answer.entries)
+        have = self._beliefs.key_log.size + len(self._pending)
+        if answer.entries and answer.size > have:
+            return [self._more()]
+        return [self._checkpoint(LogName.KEY)]
+
+    def checkpoint(self, log: LogName, answer: SignedCheckpoint) -> tuple[Outcome, ...]:
+        """Adopt a checkpoint; for the key log, with the entries under it.
+
+        Returns what became of each new entry.
+
+        Raises:
+            VerificationError: and its kinds; nothing was adopted.
+            MalformedError: not a note.
+        """
+        adopted = self._log(log).adopt(answer.note, answer.consistency)
+        if log is LogName.MESSAGE:
+            with self._vault.transaction():
+                self._remember(log, adopted)
+            self._beliefs.message_log = adopted
+            self._beliefs.message_roots[adopted.size] = adopted.root
+            return ()
+        return self._adopt_key_log(adopted)
+
+    def _adopt_key_log(self, adopted: TrustedLog) -> tuple[Outcome, ...]:
+        beliefs = self._beliefs
+        start = beliefs.key_log.size
+        leaves = self._pending[: adopted.size - start]
+        seen = Witnessed(adopted.size, adopted.root, adopted.witnessed)
+        if beliefs.directory is None:
+            directory, outcomes = found_directory(
+                leaves, pin=self._pin, realm=self._realm, checkpoint=seen
+            )
+        else:
+            directory, outcomes = beliefs.directory.adopt(leaves, seen)
+        with self._vault.transaction():
+            self._remember(LogName.KEY, adopted)
+            self._vault.add_entries(start, leaves, adopted.witnessed)
+        # A crash before the commit: the old view, and the same entries come again.
+        del self._pending[: len(leaves)]
+        beliefs.key_log, beliefs.directory = adopted, directory
+        beliefs.key_roots[adopted.size] = adopted.root
+        return outcomes
+
+    def _remember(self, log: LogName, adopted: TrustedLog) -> None:
+        self._vault.put(_NOTES[log], adopted.note)
+        witnessed = max(self._beliefs.witnessed, adopted.witnessed)
+        self._vault.put(TIME, witnessed.to_bytes(8, "big"))
+        self._beliefs.witnessed = witnessed
+
+    def _log(self, log: LogName) -> TrustedLog:
+        if log is LogName.KEY:
+            return self._beliefs.key_log
+        return self._beliefs.message_log
+
+
+def restore(vault: Vault, beliefs: Beliefs, pin: Digest, realm: Realm) -> None:
+    """Fill ``beliefs`` from the vault: what was adopted before is adopted again.
+
+    The vault is ours and authenticated, so checkpoints are taken as they were
+    verified; entries are replayed in the batches in which they were witnessed.
+    """
+    beliefs.witnessed = int.from_bytes(vault.get(TIME) or b"", "big")
+    for log, name in _NOTES.items():
+        note = vault.get(name)
+        if note is None:
+            continue
+        if log is LogName.KEY:
+            beliefs.key_log = beliefs.key_log.recalled(note)
+        else:
+            beliefs.message_log = beliefs.message_log.recalled(note)
+    _replay(vault, beliefs, pin, realm)
+    for trusted, roots in (
+        (beliefs.key_log, beliefs.key_roots),
+        (beliefs.message_log, beliefs.message_roots),
+    ):
+        roots[trusted.size] = trusted.root
+
+
+def _replay(vault: Vault, beliefs: Beliefs, pin: Digest, realm: Realm) -> None:
+    directory: TrustedDirectory | None = None
+    frontier, batch, time = Frontier(), list[bytes](), 0
+    rows = vault.entries()
+    for position, (entry, witnessed) in enumerate(rows):
+        batch.append(entry)
+        frontier = frontier.append(entry)
+        beliefs.key_roots[position + 1] = frontier.root()
+        last = position + 1 == len(rows)
+        if not last and rows[position + 1][1] == witnessed:
+            continue
+        time = max(time, witnessed)
+        seen = Witnessed(frontier.size, frontier.root(), time)
+        if directory is None:
+            directory, _ = found_directory(batch, pin=pin, realm=realm, checkpoint=seen)
+        else:
+            directory, _ = directory.adopt(batch, seen)
+        batch = []
+    beliefs.directory = directory
