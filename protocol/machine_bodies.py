@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from protocol.bodies import Yes
 from protocol.codec import Message
-from protocol.fields import DigestField, Line, Sequence, StreamIdField, Time, UInt48
+from protocol.fields import DigestField, Sequence, StreamIdField, Time, UInt48
 from protocol.limits import MAX_NOTE
 from protocol.slip import Heads
 
@@ -20,9 +20,7 @@ Note = Annotated[bytes, Meta(min_length=1, max_length=MAX_NOTE)]
 
 
 class ReceiptBody(Message):
-    """Carrier of statements; they stand in the record's ``rcpts``."""
-
-    note: Line | None = None  # a member's words with an acknowledgement
+    """Nothing: the statements stand in the record's ``rcpts``."""
 
 
 class HeartbeatBody(Message):

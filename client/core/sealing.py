@@ -126,13 +126,14 @@ def sign_release(record: bytes, key: SigningKey, realm: Realm) -> SignatureLine:
     return SignatureLine(key.id, key.sign(Usage.RELEASE, record, realm=realm))
 
 
-def seal(
+def seal(  # noqa: PLR0913 -- each is named by its caller; one sealing needs them all
     record: bytes,
     *,
     sender: Sender,
     recipients: Sequence[Recipient],
     entropy: Entropy,
     release: SignatureLine | None = None,
+    empty: Sequence[Recipient] = (),
 ) -> Sealed:
     """Return a fresh sealing of ``record`` for ``recipients``.
 
@@ -142,6 +143,8 @@ def seal(
         recipients: one per mailbox, at least one.
         entropy: draws the content key, the salts and ``r``.
         release: the member's signature, where ``record.by`` names one.
+        empty: archives that this record is not for: each gets a wrap of nothing, so
+            that what is archived and what is not look alike to the relay.
 
     Raises:
         MalformedError: ``record`` is not a record.
@@ -176,17 +179,22 @@ def seal(
     )
     inner = Inner(record, encoded, (own,) if release is None else (own, release))
     body = seal_body(suite, parsed.id, cek, encode(inner), sender.floor)
-    wraps = tuple(
+    wraps = [
         _wrap(suite, parsed.id, recipient, cek, salt)
         for recipient, salt in zip(ordered, salts, strict=True)
-    )
+    ]
+    wraps += [
+        _wrap(suite, parsed.id, to, Secret(entropy(CEK)), Salt(entropy(SALT)))
+        for to in empty
+    ]
+    wraps.sort()  # by mailbox, which is unique
     sealed = Sealed(
         name=slip.rec,
         id=parsed.id,
         record=record,
         release=release,
         slip=encoded,
-        envelope=encode(Envelope(1, suite, parsed.id, wraps, body)),
+        envelope=encode(Envelope(1, suite, parsed.id, tuple(wraps), body)),
         commitment=leaf_commitment(slip.r, encoded),
         body=H(body),
         recipients=tuple(ordered),

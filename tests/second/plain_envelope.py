@@ -67,13 +67,15 @@ def open_envelope(envelope: bytes, known: Known) -> Read:
 
     raw_record, raw_slip, sigs = as_list(read(inner), 3)
     raw_record, raw_slip = as_bytes(raw_record), as_bytes(raw_slip)
-    sender, signers = verify(raw_record, raw_slip, as_list(sigs), known)
+    sender, members = verify(raw_record, raw_slip, as_list(sigs), known)
     record, slip = as_map(read(raw_record)), as_map(read(raw_slip))
     demand(slip[2] == h(raw_record), "slip.rec (B5)")
     demand(slip[1] == record[2] == message_id, "one message id (B4)")
     demand(slip[3] == as_list(as_list(sigs)[0])[0], "slip.key (B6)")
     demand(record[3] == sender, "the terminal's post is record.from (B6)")
-    demand(record.get(4, []) == signers, "by is the other signer (B7)")
+    demand(record.get(4, []) == list(members), "by is the other signer (B7)")
+    for post in members.values():
+        demand(post == sender, "the member is of the sender's post (B7)")
     to = [as_map(addressee)[0] for addressee in as_list(record[6])]
     demand(known.post in to, "our post is in to (B1)")
     slot = h(t(b"koerier/v1/slot", known.key, kid, stream, seq, prev, salt))
@@ -94,8 +96,8 @@ def open_envelope(envelope: bytes, known: Known) -> Read:
 
 def verify(
     record: bytes, slip: bytes, sigs: list[Plain], known: Known
-) -> tuple[str, list[Plain]]:
-    """Verify over the raw bytes, and return the sender's post and the member."""
+) -> tuple[str, dict[bytes, str]]:
+    """Verify over the raw bytes; return the sender's post, and member and post."""
     first, *others = (list(map(as_bytes, as_list(line, 2))) for line in sigs)
     post, public = known.terminals[first[0]]
     demand(key_id(known.suite, public) == first[0], "the directory's own key id")
@@ -103,11 +105,10 @@ def verify(
     composite_verify(known.suite, public, first[1], context, slip)
     demand(len(others) <= 1, "at most one member")
     for member, signature in others:
-        of, public = known.members[member]
-        demand(of == post, "the member is of the sender's post (B7)")
+        _, public = known.members[member]
         context = known.realm + "/v1/release"
         composite_verify(known.suite, public, signature, context, record)
-    return post, [member for member, _ in others]
+    return post, {member: known.members[member][0] for member, _ in others}
 
 
 def unpad(padded: bytes) -> bytes:

@@ -6,7 +6,15 @@ import pytest
 from msgspec import structs
 
 from client.core.recipients import NO_STREAM, to_archive, to_terminal
-from client.core.sealing import Recipient, Sealed, open_envelope, reseal, seal
+from client.core.sealing import (
+    Recipient,
+    Sealed,
+    UnreadableError,
+    arrived,
+    open_envelope,
+    reseal,
+    seal,
+)
 from crypto.digest import H
 from crypto.kem import KemKey
 from crypto.sign import SigningKey
@@ -141,6 +149,13 @@ def sealing(cast: Cast, *to: Recipient, record: bytes | None = None) -> Sealed:
     return cast.tfc.seal(record or encode(record_of(cast.tfc, "bern", "oslo")), *to)
 
 
+def test_an_unlabelled_record_asks_no_clearance(cast: Cast) -> None:
+    record = structs.replace(
+        record_of(cast.tfc, "bern"), by=(), drafter=None, label=None
+    )
+    assert seal_to(cast.tfc, record, cast.bern).release is None
+
+
 def test_a_terminal_that_has_ended_seals_nothing(cast: Cast) -> None:
     found, name = cast.directory.found, cast.tfc.key.id
     found[name] = replace(found[name], ended=Ended("revoked", 3, NOW))
@@ -234,17 +249,51 @@ def test_a_prekey_makes_its_own_terminal_a_recipient(cast: Cast) -> None:
         to_terminal(cast.oslo.terminal, prekey, place)
 
 
-def test_an_archive_is_an_addressee_outside_every_stream(cast: Cast) -> None:
-    """Its custodians open the wrap with the quarter's key and read the record."""
+def archive_of(cast: Cast) -> tuple[KemKey, ArchiveKey]:
     suite = cast.directory.suite
     key = KemKey.from_seed(suite, Secret(b"q" * SUITES[suite].kem_seed))
-    archive = ArchiveKey(
+    return key, ArchiveKey(
         suite=suite,
         public=key.public,
         mailbox=Mailbox(b"archive, 16 byte"),
         start=NOW,
         until=LATER,
     )
+
+
+def test_what_is_not_archived_carries_an_empty_wrap_of_the_same_size(
+    cast: Cast,
+) -> None:
+    _, archive = archive_of(cast)
+    record = encode(record_of(cast.tfc, "bern"))
+    sealed = seal(
+        record,
+        sender=cast.tfc.sender(),
+        recipients=[cast.bern.at()],
+        entropy=seeded("empty"),
+        release=cast.tfc.release(record),
+        empty=[to_archive(archive)],
+    )
+    wraps = {wrap.mailbox: wrap for wrap in parse_envelope(sealed.envelope).wraps}
+    assert wraps[archive.mailbox].kid == to_archive(archive).kid
+    assert len({len(wrap.wrap) for wrap in wraps.values()}) == 1
+    outcome = cast.bern.open(sealed)
+    assert isinstance(outcome, Admitted)
+    assert len(outcome.genuine.slip.slots) == 1
+    blind = replace(
+        cast.bern.terminal, key_id=to_archive(archive).key_id, mailbox=archive.mailbox
+    )
+    split = parse_envelope(sealed.envelope).split(archive.mailbox)
+    receiver = replace(cast.bern.receiver(), own=blind)
+    key, _ = archive_of(cast)
+    with pytest.raises(UnreadableError):
+        open_envelope(arrived(split, receiver), key, receiver)
+
+
+def test_an_archive_is_an_addressee_outside_every_stream(cast: Cast) -> None:
+    """Its custodians open the wrap with the quarter's key and read the record."""
+    suite = cast.directory.suite
+    key, archive = archive_of(cast)
     to = to_archive(archive)
     assert (to.post, to.place) == (ARCHIVE, NO_STREAM)
     assert to.kid == archive_prekey_id(suite, key.public)
@@ -253,19 +302,14 @@ def test_an_archive_is_an_addressee_outside_every_stream(cast: Cast) -> None:
     record = structs.replace(record, to=(*record.to, copy))
     sealed = sealing(cast, cast.bern.at(), to, record=encode(record))
     assert isinstance(cast.bern.open(sealed), Admitted)
-    custodian = replace(
-        cast.bern,
-        terminal=replace(
-            cast.bern.terminal,
-            key_id=to.key_id,
-            post=ARCHIVE,
-            mailbox=archive.mailbox,
-        ),
+    own = replace(
+        cast.bern.terminal,
+        key_id=to.key_id,
+        post=ARCHIVE,
+        mailbox=archive.mailbox,
     )
-    receiver = replace(cast.bern.receiver(), own=custodian.terminal)
-    split = parse_envelope(sealed.envelope).split(archive.mailbox)
-    came = replace(cast.bern.came(sealed), envelope=parse_envelope(split))
-    came = replace(came, wrap=came.envelope.wraps[0])
+    receiver = replace(cast.bern.receiver(), own=own)
+    came = arrived(parse_envelope(sealed.envelope).split(archive.mailbox), receiver)
     outcome = open_envelope(came, key, receiver)
     assert outcome.genuine.record == record
 
