@@ -78,6 +78,8 @@ class Reason(enum.StrEnum):
     INFO_ABOVE_ACTION = "info-above-action"
     NIACT_WITHOUT_REASON = "niact-without-reason"
     PORTION_ABOVE_LABEL = "portion-above-label"
+    ATTACHMENT_ABOVE_LABEL = "attachment-above-label"
+    FOREIGN_ABOVE_LABEL = "foreign-above-label"
     ARCHIVE_MISSING = "archive-missing"
     TYPE_UNKNOWN = "type-unknown"
     INCONSISTENT = "inconsistent"  # contradicts itself or what its type demands

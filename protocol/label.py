@@ -4,12 +4,15 @@ A label says how secret, until when, and for whom; a clearance says up to where
 somebody may read.  Both endpoints decide with the same pure functions, offline::
 
     refusals(clearance, "bern", label) == ()        # bern may have it
+    dominates(high, low)                            # who may read high may read low
     join(a, b)                                      # the label of a and b together
 
 The order of labels has four parts: the level, the caveats (more is higher), the
 posts it may be released to (fewer is higher; absent means all) and the foreign
 schemes it carries.  When a classification ends is no part of the order; a join ends
 when the last of its parts has ended.
+
+Source: docs/spec/labels.md; why a lattice: docs/decisions/0008-label-lattice.md.
 """
 
 import enum
@@ -21,11 +24,11 @@ from msgspec import Meta
 
 from protocol.codec import Message
 from protocol.errors import Reason
-from protocol.fields import Line, PostId, Time
+from protocol.fields import PostId, Time
 
-MAX_EVENTS = 8
-MAX_RELEASABLE = 1_000
-MAX_FOREIGN = 8
+MAX_EVENTS: Final = 8  # what a person can read in a banner's small print
+MAX_RELEASABLE: Final = 1_000  # as many as a message may have addressees
+MAX_FOREIGN: Final = 8  # markings, and schemes in a clearance
 
 
 class Level(enum.IntEnum):
@@ -65,6 +68,11 @@ class Caveat(enum.IntEnum):
     NLD_EYES_ONLY = 2  # readers need it in their clearance
 
 
+CAVEATS: Final[Mapping[Caveat, str]] = MappingProxyType(
+    {Caveat.ORCON: "ORCON", Caveat.NLD_EYES_ONLY: "NLD EYES ONLY"}
+)
+
+
 class Precedence(enum.IntEnum):
     """How fast; the relay sees only the lane that follows from it."""
 
@@ -81,13 +89,15 @@ class Precedence(enum.IntEnum):
 
 Scheme = Annotated[str, Meta(pattern=r"\A[A-Z][A-Z0-9-]{0,15}\Z")]  # EU, NATO, ...
 Caveats = Annotated[tuple[Caveat, ...], Meta(max_length=len(Caveat))]
+Marking = Annotated[str, Meta(min_length=1, max_length=1000)]  # as the owner wrote it
+Event = Annotated[str, Meta(min_length=1, max_length=1000)]  # what ends it, in words
 
 
 class Foreign(Message):
     """A foreign marking, carried unchanged beside the national level."""
 
     scheme: Scheme
-    marking: Line
+    marking: Marking
 
 
 class Label(Message):
@@ -95,7 +105,7 @@ class Label(Message):
 
     level: Level
     until: Time | None = None
-    events: Annotated[tuple[Line, ...], Meta(max_length=MAX_EVENTS)] = ()
+    events: Annotated[tuple[Event, ...], Meta(max_length=MAX_EVENTS)] = ()
     caveats: Caveats = ()  # ascending, each once
     releasable: (
         Annotated[tuple[PostId, ...], Meta(max_length=MAX_RELEASABLE)] | None
@@ -131,12 +141,16 @@ def refusals(clearance: Clearance, post: str, label: Label) -> tuple[Reason, ...
     return tuple(found)
 
 
-def at_most(low: Label, high: Label) -> bool:
-    """Return whether whoever may read ``high`` may read ``low``: the partial order."""
+def dominates(high: Label, low: Label) -> bool:
+    """Return whether ``high`` is at least ``low``: who may read it may read ``low``.
+
+    A partial order on what decides about reading: labels that differ only in their
+    end, or in the wording of a marking of one scheme, dominate each other.
+    """
     return (
-        low.level <= high.level
-        and set(low.caveats) <= set(high.caveats)
-        and {m.scheme for m in low.foreign} <= {m.scheme for m in high.foreign}
+        high.level >= low.level
+        and set(high.caveats) >= set(low.caveats)
+        and {m.scheme for m in high.foreign} >= {m.scheme for m in low.foreign}
         and (
             low.releasable is None
             or (
@@ -148,7 +162,10 @@ def at_most(low: Label, high: Label) -> bool:
 
 
 def join(one: Label, other: Label) -> Label:
-    """Return the least label that is at least both."""
+    """Return the least label that dominates both.
+
+    It may have more events or markings than one label holds; :func:`flaws` says so.
+    """
     foreign = {(m.scheme, m.marking): m for m in (*one.foreign, *other.foreign)}
     return Label(
         level=max(one.level, other.level),
@@ -178,12 +195,16 @@ def _both(
 
 
 def flaws(label: Label) -> tuple[Reason, ...]:
-    """Return what a label lacks by itself: an end, or one order of its parts."""
+    """Return what a label lacks by itself: an end, one order, a size."""
     found = []
-    if label.level > Level.ONGERUBRICEERD and not (label.until or label.events):
+    named = [event for event in label.events if event.strip()]
+    if label.level > Level.ONGERUBRICEERD and not (label.until or named):
         found.append(Reason.LABEL_INCOMPLETE)
-    if join(label, label) != label:  # sorted, each once: one form of each label
+    # Sorted, each once, nothing blank: one form of each label.
+    if join(label, label) != label or len(named) < len(label.events):
         found.append(Reason.LABEL_NOT_CANONICAL)
+    if len(label.events) > MAX_EVENTS or len(label.foreign) > MAX_FOREIGN:
+        found.append(Reason.TOO_LARGE)
     return tuple(found)
 
 

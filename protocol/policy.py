@@ -1,8 +1,10 @@
 """The signed policy: part of the root document, so only root holders change it.
 
 Numbers that people may argue about stand here and not in code; each has the unit in
-its name or comment.  :data:`DEMO` is the policy of demonstrations and tests.
-Source: docs/spec/labels.md section 5.
+its name or comment.  :data:`DEMO` is the policy of demonstrations and tests.  A
+root document whose policy contradicts itself is refused (:func:`contradictions`).
+
+Source: docs/spec/labels.md section 6.
 """
 
 from typing import Annotated, Final
@@ -10,11 +12,12 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from protocol.codec import Message
-from protocol.fields import Line, UInt8, UInt32
-from protocol.label import Level, Scheme
+from protocol.fields import UInt8, UInt32
+from protocol.label import Label, Level, Marking, Precedence, Scheme
 
 HOUR: Final = 3_600
 DAY: Final = 24 * HOUR
+WEEK: Final = 7 * DAY
 NEXT_WORKING_DAY: Final = 0  # as a deadline: counted by the post's working days
 
 
@@ -31,7 +34,7 @@ class Equivalence(Message):
     """A foreign marking and the national level it is handled as."""
 
     scheme: Scheme
-    marking: Line
+    marking: Marking
     level: Level
 
 
@@ -67,15 +70,18 @@ DEMO: Final = Policy(
         LevelRule(level=Level.STG_G, freshness=HOUR, second_member=1, archive=1),
         LevelRule(level=Level.STG_ZG, freshness=HOUR, second_member=1, archive=1),
     ),
-    equivalences=(
-        Equivalence(scheme="EU", marking="RESTREINT UE", level=Level.DEP_V),
-        Equivalence(scheme="EU", marking="CONFIDENTIEL UE", level=Level.STG_C),
-        Equivalence(scheme="EU", marking="SECRET UE", level=Level.STG_G),
-        Equivalence(scheme="EU", marking="TRES SECRET UE", level=Level.STG_ZG),
-        Equivalence(scheme="NATO", marking="NATO RESTRICTED", level=Level.DEP_V),
-        Equivalence(scheme="NATO", marking="NATO CONFIDENTIAL", level=Level.STG_C),
-        Equivalence(scheme="NATO", marking="NATO SECRET", level=Level.STG_G),
-        Equivalence(scheme="NATO", marking="COSMIC TOP SECRET", level=Level.STG_ZG),
+    equivalences=tuple(
+        Equivalence(scheme=scheme, marking=marking, level=level)
+        for scheme, marking, level in (
+            ("EU", "CONFIDENTIEL UE/EU CONFIDENTIAL", Level.STG_C),
+            ("EU", "RESTREINT UE/EU RESTRICTED", Level.DEP_V),
+            ("EU", "SECRET UE/EU SECRET", Level.STG_G),
+            ("EU", "TRÈS SECRET UE/EU TOP SECRET", Level.STG_ZG),
+            ("NATO", "COSMIC TOP SECRET", Level.STG_ZG),
+            ("NATO", "NATO CONFIDENTIAL", Level.STG_C),
+            ("NATO", "NATO RESTRICTED", Level.DEP_V),
+            ("NATO", "NATO SECRET", Level.STG_G),
+        )
     ),
     deadlines=(NEXT_WORKING_DAY, 3 * HOUR, HOUR, 15 * 60),
     floor=6144,
@@ -94,13 +100,36 @@ DEMO: Final = Policy(
 )
 
 
-def rule_for(policy: Policy, level: Level) -> LevelRule:
-    """Return the rule of ``level``.
+def contradictions(policy: Policy) -> tuple[str, ...]:
+    """Return where the policy contradicts itself; a root with such a one is refused."""
+    levels = tuple(rule.level for rule in policy.levels)
+    fresh = [rule.freshness for rule in policy.levels]
+    named = [(row.scheme, row.marking) for row in policy.equivalences]
+    rules = {
+        "one rule per level, ascending": levels == tuple(Level),
+        "a higher level is never less fresh": fresh == sorted(fresh, reverse=True),
+        "one row per foreign marking, ascending": named == sorted(set(named)),
+        "a standing release is within the ceiling": policy.standing <= policy.ceiling,
+        "an epoch lasts 6 hours to 7 days": policy.epoch in range(6 * HOUR, WEEK + 1),
+        "a poor line has the smaller floor": policy.floor_poor <= policy.floor,
+    }
+    return tuple(rule for rule, holds in rules.items() if not holds)
 
-    Raises:
-        KeyError: the policy has none; root documents are refused without all five.
-    """
-    return {rule.level: rule for rule in policy.levels}[level]
+
+def rule_for(policy: Policy, level: Level) -> LevelRule:
+    """Return the rule of ``level``; :func:`contradictions` shows that each has one."""
+    return policy.levels[level]
+
+
+def deadline(policy: Policy, precedence: Precedence) -> int | None:
+    """Return the seconds to acknowledge; None: until the next working day ends."""
+    seconds = policy.deadlines[precedence]
+    return None if seconds == NEXT_WORKING_DAY else seconds
+
+
+def grace(policy: Policy, lane: int) -> int:
+    """Return the seconds before a hole in a lane is asked for again."""
+    return policy.reorder_flash if lane == Precedence.FLASH.lane else policy.reorder
 
 
 def national_level(policy: Policy, scheme: str, marking: str) -> Level | None:
@@ -113,3 +142,10 @@ def national_level(policy: Policy, scheme: str, marking: str) -> Level | None:
         if (row.scheme, row.marking) == (scheme, marking):
             return row.level
     return None
+
+
+def least_level(policy: Policy, label: Label) -> Level:
+    """Return the lowest level that the foreign markings of ``label`` allow."""
+    levels = (national_level(policy, m.scheme, m.marking) for m in label.foreign)
+    known = (level for level in levels if level is not None)
+    return max(known, default=Level.ONGERUBRICEERD)
