@@ -20,6 +20,7 @@ from crypto.types import Digest, KeyId, MessageId, PrekeyId, Salt
 from protocol.codec import decode
 from protocol.directory_view import DirectoryView, Ended, Member, Terminal
 from protocol.errors import BindingError, ExpiredError, VerificationError
+from protocol.leaf import leaf_commitment, message_leaf
 from protocol.limits import MAX_RECORD
 from protocol.record import Record
 from protocol.signed import SignatureLine
@@ -56,8 +57,13 @@ class Genuine:
     terminal: Terminal
     member: Member | None
     place: Place
-    body: Digest  # H(body ciphertext): with the slip it gives the leaf
+    body: Digest  # H(body ciphertext)
     ended: Ended | None  # the end of the signing keys that came first, if any
+
+    @property
+    def leaf(self) -> bytes:
+        """The leaf of this sealing: what the message log must include (B18)."""
+        return message_leaf(leaf_commitment(self.slip.r, self.inner.slip), self.body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,6 @@ from protocol.limits import MAX_ADDRESSEES, MAX_RECORD
 from protocol.signed import SignatureLine
 
 SLOT_LABEL: Final = b"koerier/v1/slot"
-LEAF_LABEL: Final = b"koerier/v1/leaf"
 # The terminal's signature, and at most one member's.
 MAX_SIGNERS: Final = 2
 
@@ -97,12 +96,3 @@ def slot_hash(key_id: KeyId, kid: PrekeyId, place: Place, salt: Salt) -> Digest:
         salt: 32 bytes that travel inside the wrap only.
     """
     return H(T(SLOT_LABEL, key_id, kid, place.stream, u64(place.seq), place.prev, salt))
-
-
-def leaf_commitment(r: bytes, slip: bytes) -> Digest:
-    """Return what the message log holds of a slip (B18), 32 bytes.
-
-    ``r`` is 32 random bytes inside the slip: whoever has the slip can show that a
-    leaf is its own, and nobody else learns anything from the leaf.
-    """
-    return H(T(LEAF_LABEL, r, H(slip)))

@@ -54,11 +54,12 @@ from protocol.envelope import Envelope, Wrap, parse_envelope
 from protocol.errors import PolicyError, ProtocolError, Reason
 from protocol.genuine import Unsealed, attest, check_addressed
 from protocol.label import refusals
+from protocol.leaf import leaf_commitment, message_leaf
 from protocol.limits import MAX_RECORD
 from protocol.receiver import Receiver
 from protocol.record import ARCHIVE, Record
 from protocol.signed import SignatureLine
-from protocol.slip import Heads, Inner, Place, Slip, leaf_commitment, slot_hash
+from protocol.slip import Heads, Inner, Place, Slip, slot_hash
 
 CEK: Final = 32  # bytes
 SALT: Final = 32
@@ -108,6 +109,11 @@ class Sealed:
     commitment: Digest  # what the relay logs beside H(body)
     body: Digest  # H(body ciphertext)
     recipients: tuple[Recipient, ...]
+
+    @property
+    def leaf(self) -> bytes:
+        """The leaf that the relay logs: compare it before believing *accepted*."""
+        return message_leaf(self.commitment, self.body)
 
     def __repr__(self) -> str:
         return "<Sealed>"

@@ -7,12 +7,13 @@ import pytest
 from msgspec import structs
 
 from crypto.suite import SuiteId
-from crypto.types import Digest
+from crypto.types import Digest, Salt
 from protocol.admit import Admitted, Held, Refused, ViewCheck
 from protocol.bodies import RefusalBody
 from protocol.codec import encode
 from protocol.directory_view import Ended
 from protocol.errors import Reason
+from protocol.genuine import Unsealed
 from protocol.label import Clearance, Label, Level
 from protocol.record import Record
 from protocol.streams import Accept, Arrived, Duplicate, Effect, Stream, step
@@ -225,7 +226,16 @@ def test_b3_a_replay_after_a_reseal_is_a_duplicate(cast: Cast) -> None:
 def test_what_a_refusal_shows_of_the_content_is_nothing(cast: Cast) -> None:
     outcome = cast.bern.open_bytes(send(cast))
     assert isinstance(outcome, Admitted)
-    text = repr((outcome.genuine.record, outcome.body, outcome.genuine.inner))
+    unsealed = Unsealed(
+        id=outcome.genuine.record.id,
+        kid=cast.bern.kid,
+        kc=b"",
+        place=outcome.genuine.place,
+        salt=Salt(b""),
+        inner=encode(outcome.genuine.inner),
+        body=outcome.genuine.body,
+    )
+    text = repr((outcome, unsealed))
     assert "nieuws" not in text
     assert outcome.genuine.record.label == Label(level=Level.DEP_V, until=LATER)
     assert encode(RefusalBody(target=outcome.genuine.name, reason="not ours"))

@@ -1,14 +1,21 @@
 """Which label holds, whatever arrived first (docs/spec/receipts.md section 5)."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from crypto.digest import H
+from crypto.suite import SuiteId
 from crypto.types import Digest
 from protocol.bodies import RegradeBody
+from protocol.codec import encode
+from protocol.directory_view import Member
+from protocol.errors import BindingError, PolicyError, Reason
 from protocol.label import Label, Level
-from protocol.regrade import Graded, Step, current
+from protocol.regrade import Graded, Step, current, step
+from tests.support.posts import Cast, Station, cast_of, record_of, station
 
 TARGET = H(b"the record")
 OWN = Label(level=Level.STG_C, events=("end of the mission",))
@@ -67,3 +74,62 @@ def test_a_fork_further_on_gives_the_join_of_its_ends() -> None:
     left, right = (regrade(n, g, FIRST.name) for n, g in [("l", OPEN), ("r", DEP_V)])
     found = current(TARGET, OWN, (FIRST, left, right))
     assert found == Graded(DEP_V, complete=True, forked=True)
+
+
+# --- who may
+
+
+@pytest.fixture
+def cast() -> Cast:
+    return cast_of(SuiteId.S1)
+
+
+def member_of(cast: Cast, who: Station, may_release: int) -> Member:
+    return replace(cast.directory.members[who.member_key.id], may_release=may_release)
+
+
+@pytest.mark.parametrize(
+    ("post", "may_release", "label", "allowed"),
+    [
+        ("tfc", -1, DEP_V, True),  # released the target
+        ("second", Level.DEP_V, OPEN, True),  # holds the office now
+        ("second", Level.ONGERUBRICEERD, OPEN, False),  # not of the target's level
+        ("second", Level.DEP_V, OWN, False),  # not of the new level
+        ("bern", Level.STG_ZG, OPEN, False),  # another post
+    ],
+)
+def test_only_the_releaser_or_the_successor_in_office_regrades(
+    post: str, may_release: int, label: Label, *, allowed: bool, cast: Cast
+) -> None:
+    second = station(cast.directory, "tfc", number=2)
+    who = {"tfc": cast.tfc, "bern": cast.bern, "second": second}[post]
+    target = record_of(cast.tfc, "bern")
+    name = H(encode(target))
+    body = RegradeBody(target=name, label=label, prev=name, reason="because")
+    member = member_of(cast, who, may_release)
+    if allowed:
+        found = step(H(b"regrade"), body, member, target=target, named=name)
+        assert found == Step(H(b"regrade"), body)
+        return
+    with pytest.raises(PolicyError, match=Reason.RELEASE_NOT_PERMITTED):
+        step(H(b"regrade"), body, member, target=target, named=name)
+
+
+def test_a_regrade_is_of_its_own_target(cast: Cast) -> None:
+    target = record_of(cast.tfc, "bern")
+    with pytest.raises(BindingError, match="B5"):
+        step(
+            H(b"regrade"),
+            FIRST.body,
+            member_of(cast, cast.tfc, Level.STG_G),
+            target=target,
+            named=H(encode(target)),
+        )
+
+
+def test_an_unlabelled_record_is_regraded_by_the_new_level_alone(cast: Cast) -> None:
+    target = structs.replace(record_of(cast.tfc, "bern"), label=None, by=())
+    name = H(encode(target))
+    body = RegradeBody(target=name, label=DEP_V, prev=name, reason="because")
+    member = member_of(cast, cast.tfc, Level.DEP_V)
+    assert step(H(b"r"), body, member, target=target, named=name).body == body

@@ -24,12 +24,12 @@ from protocol.admit import Admitted, ViewCheck
 from protocol.codec import encode
 from protocol.directory_view import Ended
 from protocol.envelope import parse_envelope
-from protocol.errors import MalformedError, PolicyError, Reason
+from protocol.errors import BindingError, MalformedError, PolicyError, Reason
 from protocol.label import Clearance, Level, Precedence
+from protocol.leaf import check_leaf, message_leaf
 from protocol.manifest import PrekeyKind, Window, archive_prekey_id
 from protocol.record import ARCHIVE, Addressee, Role
 from protocol.root import ArchiveKey
-from protocol.slip import leaf_commitment
 from protocol.trusted_manifest import Prekey
 from tests.support.posts import (
     CABLE,
@@ -83,17 +83,22 @@ def test_each_mailbox_gets_its_own_wrap_and_the_same_body(cast: Cast) -> None:
         envelope.split(cast.tfc.terminal.mailbox)
 
 
-def test_b18_the_leaf_is_of_this_slip_and_no_other(cast: Cast) -> None:
-    """The leaf of one message is not passed off as the leaf of another."""
+def test_b18_the_leaf_is_of_this_slip_and_body_and_no_other(cast: Cast) -> None:
+    """A relay claims the logged leaf of one message for another one."""
     record = record_of(cast.tfc, "bern")
-    first = seal_to(cast.tfc, record, cast.bern, seed="one")
-    second = seal_to(cast.tfc, record, cast.bern, seed="two")
+    first, second = (
+        seal_to(cast.tfc, record, cast.bern, seed=seed) for seed in ("one", "two")
+    )
     opened = cast.bern.open(first).genuine
-    assert leaf_commitment(opened.slip.r, opened.inner.slip) == first.commitment
-    assert opened.body == first.body
-    assert first.commitment != second.commitment
-    assert first.body != second.body
-    assert leaf_commitment(opened.slip.r, second.slip) != second.commitment
+    slip = opened.slip
+    assert opened.leaf == first.leaf
+    check_leaf(first.leaf, r=slip.r, slip=first.slip, body=first.body)
+    mixed = message_leaf(first.commitment, second.body)
+    for wrong in (second.leaf, mixed):
+        with pytest.raises(BindingError, match="B18"):
+            check_leaf(wrong, r=slip.r, slip=first.slip, body=first.body)
+    with pytest.raises(BindingError, match="B18"):
+        check_leaf(first.leaf, r=b"r" * 32, slip=first.slip, body=first.body)
 
 
 # --- reseal
