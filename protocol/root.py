@@ -18,11 +18,10 @@ from typing import Annotated, Final, Literal, NamedTuple
 from msgspec import Meta
 
 from crypto.sign import Realm
-from crypto.suite import SUITES, SuiteId
+from crypto.suite import SuiteId
 from protocol.codec import Message
 from protocol.directory_entry import Action
 from protocol.directory_rules import RULES
-from protocol.errors import VerificationError
 from protocol.fields import (
     V1,
     Bytes32,
@@ -35,18 +34,12 @@ from protocol.fields import (
     UInt8,
 )
 from protocol.fields import Sequence as Version
-from protocol.label import Level
 from protocol.policy import Policy
 from protocol.signed import SignatureKey
 from protocol.witness_policy import WitnessPolicy
 
 DAY: Final = 86_400  # seconds
-MAX_LIFE: Final = 396 * DAY  # of a root document: 13 months
 EXTENSION: Final = 30 * DAY  # what an emergency extension adds, once
-EARNEST_THRESHOLD: Final = 2  # no single holder makes a root in earnest
-EARNEST_OPERATORS: Final = 3  # losing one leaves two
-EPOCH_FROM: Final = 6 * 3600  # seconds of one epoch prekey, at least
-EPOCH_TO: Final = 7 * DAY  # and at most
 
 Address = Annotated[str, Meta(pattern=r"\A(https|wss)://[!-~]{1,200}\Z")]
 Origin = Annotated[str, Meta(pattern=r"\A[a-z0-9][a-z0-9./-]{0,99}\Z")]
@@ -145,72 +138,3 @@ def suite_until(root: RootDocument, suite: SuiteId) -> int | None:
     if suite is root.suite:
         return None
     return next((old.until for old in root.opens if old.suite is suite), 0)
-
-
-def check_root(root: RootDocument) -> None:
-    """Return if the document could be anybody's root: it agrees with itself.
-
-    Raises:
-        VerificationError: a threshold that cannot be met or lets one holder decide
-            in earnest, a key in two roles (NAME-5), or a life that is too long.
-    """
-    if not (
-        _holders_suffice(root)
-        and _operators_suffice(root)
-        and _keys_have_one_purpose(root)
-        and root.issued < root.expires <= root.issued + MAX_LIFE
-        and root.key_log.origin != root.message_log.origin
-        and _suites_agree(root)
-        and _policy_is_whole(root.policy)
-    ):
-        raise VerificationError("the root document contradicts itself")
-
-
-def _holders_suffice(root: RootDocument) -> bool:
-    floor = EARNEST_THRESHOLD if realm_of(root) is Realm.KOERIER else 1
-    holders = len(root.root_keys)
-    return (
-        floor <= root.root_threshold <= holders
-        and floor <= root.emergency_threshold <= holders
-    )
-
-
-def _operators_suffice(root: RootDocument) -> bool:
-    operators = len(root.operators)
-    named = [threshold.action for threshold in root.thresholds]
-    enough = operators >= EARNEST_OPERATORS or realm_of(root) is not Realm.KOERIER
-    return (
-        enough
-        and len(set(named)) == len(named)
-        and all(operators_needed(root, action) <= operators for action in Action)
-    )
-
-
-def _keys_have_one_purpose(root: RootDocument) -> bool:
-    keys = [*root.root_keys, *root.operators, root.relay.key]
-    publics = {key.public for key in keys}
-    logs = {root.key_log.public, root.message_log.public}
-    return len(publics) == len(keys) and len(logs) == 2  # noqa: PLR2004 -- two logs
-
-
-def _suites_agree(root: RootDocument) -> bool:
-    suites = [root.suite, *(opened.suite for opened in root.opens)]
-    keys = (*root.root_keys, *root.operators, root.relay.key)
-    return (
-        len(set(suites)) == len(suites)
-        and all(key.suite in suites for key in keys)
-        and all(
-            archive.suite in suites
-            and len(archive.public) == SUITES[archive.suite].kem_public_key
-            and archive.start < archive.until
-            for archive in root.archive
-        )
-    )
-
-
-def _policy_is_whole(policy: Policy) -> bool:
-    """Tell whether every level has its one rule, and epochs keep to their limits."""
-    return (
-        sorted(rule.level for rule in policy.levels) == list(Level)
-        and EPOCH_FROM <= policy.epoch <= EPOCH_TO
-    )

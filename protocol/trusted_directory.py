@@ -45,6 +45,7 @@ from protocol.key_log_entry import (
 )
 from protocol.restriction import ZeroiseOrder
 from protocol.restrictions import restrict, restrict_by_bulletin, suspended_in_log
+from protocol.root_chain import first_root
 from protocol.signed import Signed, require, signers
 from protocol.trusted_root import TrustedRoot, extend, follow, found
 
@@ -165,13 +166,8 @@ def found_directory(
         VerificationError: a root that does not hold, or a chain without the pin.
         ChainError, SplitViewError: as :meth:`TrustedDirectory.adopt`.
     """
-    if not leaves:
-        raise ChainError("a key log without a root document")
-    entry = read_leaf(leaves[0])
-    signed = read_signed(entry.body)
+    signed = first_root(leaves)
     root = found(signed, realm=realm)
-    if entry.kind is not LeafKind.ROOT:
-        raise ChainError("a key log without a root document")
     first = TrustedDirectory(State(root=root), _grown(Frontier(), leaves[:1]), 0)
     directory, outcomes = first.adopt(leaves[1:], checkpoint)
     if pin not in directory.root.past:

@@ -26,7 +26,8 @@ from protocol.errors import (
     ExpiredError,
     RollbackError,
 )
-from protocol.root import EXTENSION, Extension, RootDocument, check_root, realm_of
+from protocol.root import EXTENSION, Extension, RootDocument, realm_of
+from protocol.root_check import check_root
 from protocol.signed import SignatureKey, Signed, require, signers
 
 

@@ -42,7 +42,7 @@ from protocol.manifest import Schedule, SignedManifest, make_manifest
 from protocol.policy import DEMO
 from protocol.proposal import Place, next_place, propose, prove
 from protocol.restriction import Restriction
-from protocol.root import DAY, LogKey, RelayIdentity, RootDocument
+from protocol.root import DAY, RelayIdentity, RootDocument
 from protocol.signed import Signed, carried, sign_document
 from protocol.trusted_directory import (
     Outcome,
@@ -52,7 +52,7 @@ from protocol.trusted_directory import (
 )
 from protocol.trusted_manifest import PrekeyBook
 from tests.support.keys import kem_key, signing_key, stretched
-from tests.support.witnesses import WITNESS_POLICY
+from tests.support.witnesses import WITNESS_POLICY, log_key
 
 OPERATORS = ("anna", "bram", "chris")
 START = 1_790_000_000  # witnessed time of the founding
@@ -114,7 +114,11 @@ class Ministry:
 
     def fork(self) -> "Ministry":
         """Return a ministry that grows from here without changing this one."""
-        return replace(self, leaves=[*self.leaves], posts={**self.posts})
+        posts = {
+            name: replace(post, terminals=[replace(t) for t in post.terminals])
+            for name, post in self.posts.items()
+        }
+        return replace(self, leaves=[*self.leaves], posts=posts)
 
     def key(self, name: str) -> SigningKey:
         return cached_key(self.suite, name)
@@ -304,8 +308,8 @@ def root_document(
         root_threshold=2,
         emergency_threshold=2,
         operators=tuple(carried(key) for key in operators),
-        key_log=LogKey("relay.example/key", stretched("log/key", 32)),
-        message_log=LogKey("relay.example/message", stretched("log/message", 32)),
+        key_log=log_key("key"),
+        message_log=log_key("message"),
         witnesses=WITNESS_POLICY,
         relay=RelayIdentity(
             key=carried(relay),

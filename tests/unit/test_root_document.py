@@ -10,22 +10,21 @@ from protocol.directory_rules import RULES
 from protocol.errors import MalformedError, VerificationError
 from protocol.policy import DEMO
 from protocol.root import (
-    EPOCH_FROM,
-    EPOCH_TO,
-    MAX_LIFE,
     ArchiveKey,
     LogKey,
     OpenSuite,
     RelayIdentity,
     RootDocument,
     Threshold,
-    check_root,
     operators_needed,
     suite_until,
 )
+from protocol.root_check import MAX_LIFE, check_root
 from protocol.signed import carried
+from protocol.witness_policy import WitnessKey, WitnessPolicy
 from tests.support.keys import kem_key
 from tests.support.ministry import START, cached_key, root_document
+from tests.support.witnesses import WITNESS_POLICY
 
 HOLDERS = [cached_key(SuiteId.S1, f"holder/{n}") for n in range(3)]
 OPERATORS = [cached_key(SuiteId.S1, f"operator/{n}") for n in ("anna", "bram", "chris")]
@@ -42,6 +41,15 @@ def archive(suite: SuiteId, key: bytes, until: int = START + 9) -> ArchiveKey:
         start=START,
         until=until,
     )
+
+
+W1, W2, _ = WITNESS_POLICY.witnesses
+
+
+def witnesses(
+    which: tuple[WitnessKey, ...] = WITNESS_POLICY.witnesses, quorum: int = 2
+) -> WitnessPolicy:
+    return WitnessPolicy(witnesses=which, quorum=quorum)
 
 
 def test_a_sound_document_passes_and_survives_its_encoding() -> None:
@@ -74,9 +82,17 @@ def test_a_sound_document_passes_and_survives_its_encoding() -> None:
         {"archive": (archive(SuiteId.S1, bytes(1215)),)},
         {"archive": (archive(SuiteId.S2, bytes(1665)),)},
         {"archive": (archive(SuiteId.S1, bytes(1216), until=START),)},
-        {"policy": structs.replace(DEMO, levels=(DEMO.levels[0],) * 5)},
-        {"policy": structs.replace(DEMO, epoch=EPOCH_FROM - 1)},
-        {"policy": structs.replace(DEMO, epoch=EPOCH_TO + 1)},
+        {"witnesses": witnesses(quorum=0)},
+        {"witnesses": witnesses(quorum=4)},
+        {"witnesses": witnesses(quorum=1), "realm": "koerier"},
+        {"witnesses": witnesses((W1, structs.replace(W2, organisation="BZ")))},
+        {"witnesses": witnesses((structs.replace(W1, mirror=0),), quorum=1)},
+        {"witnesses": witnesses((W1, structs.replace(W2, name=W1.name)))},
+        {"witnesses": witnesses((W1, structs.replace(W2, mldsa44=W1.mldsa44)))},
+        {"witnesses": witnesses((W1, structs.replace(W2, ed25519=W1.ed25519)))},
+        {"witnesses": witnesses((W1, structs.replace(W2, ed25519=bytes(32))))},
+        {"key_log": LogKey("relay.example/key", bytes(32))},
+        {"policy": structs.replace(DEMO, epoch=1)},
     ],
     ids="-".join,
 )
@@ -101,6 +117,7 @@ def test_a_document_that_contradicts_itself_is_refused(
             "root_keys": (*ROOT.root_keys, OTHER),
         },
         {"archive": (archive(SuiteId.S1, kem_key(SuiteId.S1).public),)},
+        {"witnesses": witnesses((W1,), quorum=1)},
     ],
     ids="-".join,
 )
