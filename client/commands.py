@@ -1,0 +1,277 @@
+"""What the agent answers: one method per command, JSON in and out.
+
+Times are ISO 8601 in UTC.  A message is named by the first characters of its
+H(record) in hexadecimal, as Git names commits; enough of them must be given.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from client.cli.exits import Exit
+from client.clock import Clock
+from client.core.compose import Wish, action
+from client.core.machine import Machine
+from client.core.ports import Vault
+from client.core.questions import Effect
+from client.core.rows import IN, OUT, RecordRow
+from client.link import AgentRefusal
+from client.present import level_of, lines_of, precedence_of, subject_of
+from protocol.bodies import CableBody, Paragraph
+from protocol.codec import Message, decode
+from protocol.delivery import State
+from protocol.errors import FreshnessError, PolicyError
+from protocol.label import SHORT, Label, Level, Precedence
+from protocol.limits import MAX_RECORD
+from protocol.receipt import Kind
+from protocol.record import Addressee, Record, Role
+from protocol.record_type import RULES, RecordType
+
+SHOWN: Final = 200  # messages in one list
+SHORT_NAME: Final = 12  # hexadecimal characters of a name that a person sees
+_LEVELS: Final = {short: level for level, short in SHORT.items()}
+_SHOWN_TYPES: Final = frozenset(t for t, rule in RULES.items() if rule.labelled)
+_KINDS: Final = {
+    Kind.DELIVERED: "delivered",
+    Kind.READ: "read",
+    Kind.ACKNOWLEDGED: "acknowledged",
+}
+
+Arguments = dict[str, Any]
+
+
+class Commands:
+    """Answers for one unlocked terminal."""
+
+    def __init__(self, machine: Machine, vault: Vault, clock: Clock) -> None:
+        self._machine = machine
+        self._vault = vault
+        self._clock = clock
+        self._methods: Mapping[str, Callable[[Arguments], Any]] = MappingProxyType(
+            {
+                "status": self._status,
+                "send": self._send,
+                "incident": self._incident,
+                "inbox": self._inbox,
+                "read": self._read,
+                "acknowledge": self._acknowledge,
+                "outbox": self._outbox,
+                "receipts": self._receipts,
+            }
+        )
+
+    def run(self, method: str, arguments: Arguments) -> tuple[Any, list[Effect]]:
+        """Return the answer, and what the core wants done because of it.
+
+        Raises:
+            AgentRefusal: with the words' code and the exit status.
+        """
+        if method not in self._methods:
+            raise AgentRefusal("agent.bad-input", Exit.BAD_INPUT, {"what": method})
+        try:
+            answer = self._methods[method](arguments)
+        except PolicyError as error:
+            raise AgentRefusal(
+                f"refused.{error.reason.value}",
+                Exit.REFUSED,
+                {"post": ", ".join(arguments.get("to", ()))},
+            ) from None
+        except FreshnessError:
+            raise AgentRefusal("refused.directory-stale", Exit.REFUSED, {}) from None
+        return answer, self._machine.pump(self._now())
+
+    def alarm(self, what: str) -> None:
+        """Write down an alarm that came from outside the core."""
+        with self._vault.transaction():
+            self._vault.add_event(self._now(), what, None, "")
+
+    def _now(self) -> int:
+        return self._clock.wall()
+
+    # --- this terminal
+
+    def _status(self, _: Arguments) -> Any:  # noqa: ANN401 -- JSON
+        beliefs = self._machine.beliefs
+        identity = self._machine.identity
+        directory = beliefs.directory
+        own = (
+            None if directory is None else beliefs.view().terminal(identity.terminal.id)
+        )
+        waiting = sum(
+            len(self._vault.waiting(state)) for state in (State.COMPOSED, State.SEALED)
+        )
+        reachable = own is not None and view is not None and view.notice(own.key_id)
+        return {
+            "post": identity.post,
+            "terminal": None if own is None else own.number,
+            "enrolled": own is not None,
+            "reachable": bool(reachable),
+            "online": self._machine.online,
+            "entries": beliefs.key_log.size,
+            "log": beliefs.message_log.size,
+            "waiting": waiting,
+        }
+
+    # --- writing
+
+    def _send(self, arguments: Arguments) -> Any:  # noqa: ANN401
+        precedence = Precedence[arguments["precedence"]]
+        to = action(tuple(arguments["to"]), precedence) + tuple(
+            Addressee(post=post, role=Role.INFO, precedence=precedence)
+            for post in arguments.get("info", ())
+        )
+        paragraphs = [part for part in arguments["text"].split("\n\n") if part.strip()]
+        body = CableBody(
+            subject=arguments["subject"],
+            paragraphs=tuple(Paragraph(text=part.strip()) for part in paragraphs),
+        )
+        label = self._label(arguments)
+        return self._compose(RecordType.CABLE, body, to, label)
+
+    def _incident(self, arguments: Arguments) -> Any:  # noqa: ANN401
+        raise AgentRefusal("agent.bad-input", Exit.BAD_INPUT, {"what": "incident"})
+
+    def _compose(
+        self,
+        type_: RecordType,
+        body: Message,
+        to: tuple[Addressee, ...],
+        label: Label,
+    ) -> Any:  # noqa: ANN401
+        wish = Wish(type=type_, body=body, to=to, label=label)
+        composed = self._machine.compose(wish, self._now())
+        return {
+            "id": composed.name.hex()[:SHORT_NAME],
+            "name": composed.name.hex(),
+            "size": len(composed.document),
+        }
+
+    def _label(self, arguments: Arguments) -> Label:
+        until, event = arguments.get("until"), arguments.get("event")
+        try:
+            ends = None if until is None else _midnight(until)
+        except ValueError:
+            raise AgentRefusal(
+                "agent.bad-input", Exit.BAD_INPUT, {"what": "until: jjjj-mm-dd"}
+            ) from None
+        return Label(
+            level=Level(_LEVELS[arguments["level"]]),
+            until=ends,
+            events=() if event is None else (event,),
+        )
+
+    # --- reading
+
+    def _inbox(self, _: Arguments) -> Any:  # noqa: ANN401
+        rows = self._vault.records(IN, SHOWN)
+        return [
+            self._line(row)
+            for row in rows
+            if row.refused is None and row.type in _SHOWN_TYPES
+        ]
+
+    def _line(self, row: RecordRow) -> Any:  # noqa: ANN401
+        record = decode(row.document, Record, limit=MAX_RECORD)
+        return {
+            "id": row.name.hex()[:SHORT_NAME],
+            "name": row.name.hex(),
+            "post": row.post,
+            "precedence": precedence_of(record).name,
+            "level": level_of(record),
+            "subject": subject_of(record),
+            "received": _iso(row.at),
+            "logged": row.proof is not None,
+        }
+
+    def _read(self, arguments: Arguments) -> Any:  # noqa: ANN401
+        row = self._found(arguments["id"], IN)
+        record = decode(row.document, Record, limit=MAX_RECORD)
+        self._machine.read(row, self._now())
+        return {**self._line(row), "lines": lines_of(record)}
+
+    def _acknowledge(self, arguments: Arguments) -> Any:  # noqa: ANN401
+        row = self._found(arguments["id"], IN)
+        self._machine.acknowledge(row, self._now())
+        return {"id": row.name.hex()[:SHORT_NAME]}
+
+    # --- following
+
+    def _outbox(self, _: Arguments) -> Any:  # noqa: ANN401
+        rows = self._vault.records(OUT, SHOWN)
+        return [self._followed(row) for row in rows if row.type in _SHOWN_TYPES]
+
+    def _receipts(self, arguments: Arguments) -> Any:  # noqa: ANN401
+        return self._followed(self._found(arguments["id"], OUT))
+
+    def _followed(self, row: RecordRow) -> Any:  # noqa: ANN401
+        record = decode(row.document, Record, limit=MAX_RECORD)
+        deposits = self._vault.deposits(row.name)
+        proven = [deposit for deposit in deposits if deposit.proof is not None]
+        sealed = [len(d.sealed) for d in deposits if d.sealed is not None]
+        return {
+            "id": row.name.hex()[:SHORT_NAME],
+            "name": row.name.hex(),
+            "type": RecordType(row.type).name.lower(),
+            "precedence": precedence_of(record).name,
+            "from": row.post,
+            "to": [
+                {"post": addressee.post, "states": self._states(row, addressee.post)}
+                for addressee in record.to
+            ],
+            "size": {
+                "plain": len(record.body),
+                "sealed": max(sealed, default=0),
+                "attachments": sum(a.length for a in record.atts),
+            },
+            "proof": self._proof(row) if proven else None,
+        }
+
+    def _states(self, row: RecordRow, post: str) -> dict[str, str | None]:
+        """Return when each state was reached, in the order of the way."""
+        times: dict[str, str | None] = dict.fromkeys(
+            ("sealed", "stored", "accepted", "delivered", "read", "acknowledged")
+        )
+        for event in self._vault.events_of(row.name):
+            if event.what in {"sealed", "stored", "accepted"} and not times[event.what]:
+                times[event.what] = _iso(event.at)
+        for receipt in self._vault.receipts(row.name):
+            name = _KINDS.get(Kind(receipt.kind))
+            if name is not None and receipt.post == post:
+                times[name] = times[name] or _iso(receipt.at)
+        return times
+
+    def _proof(self, row: RecordRow) -> Any:  # noqa: ANN401
+        accepted = [d for d in self._vault.deposits(row.name) if d.proof is not None]
+        log = self._machine.beliefs.message_log
+        return {
+            "verified": True,  # nothing else is kept: client.core.machine verified it
+            "leaf": accepted[0].log_index,
+            "checkpoint": log.size,
+            "witnesses": log.policy.quorum,
+        }
+
+    def _found(self, prefix: str, way: int) -> RecordRow:
+        rows = [
+            row
+            for row in self._vault.records(way, SHOWN)
+            if row.name.hex().startswith(prefix.lower())
+            and row.refused is None
+            and row.type in _SHOWN_TYPES
+        ]
+        if not rows:
+            raise AgentRefusal("agent.not-found", Exit.BAD_INPUT, {})
+        if len(rows) > 1:
+            raise AgentRefusal("agent.ambiguous", Exit.BAD_INPUT, {})
+        return rows[0]
+
+
+def _iso(seconds: int) -> str:
+    moment = dt.datetime.fromtimestamp(seconds, dt.UTC)
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def _midnight(day: str) -> int:
+    """Return the end of ``day`` (jjjj-mm-dd) in UTC."""
+    start = dt.datetime.fromisoformat(day).replace(tzinfo=dt.UTC)
+    return int((start + dt.timedelta(days=1)).timestamp())

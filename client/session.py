@@ -1,0 +1,139 @@
+"""Between the core and the line: questions become requests, objects become events.
+
+No decisions: the core's effects are written into the line, and what the line brings
+is given to the core with the time.  An answer finds its question by number; what a
+cut lost is asked again by the core, from the vault.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from client.clock import Clock
+from client.core.machine import Machine
+from client.core.questions import Deposited, Effect, Question, Tag
+from crypto.types import Digest
+from protocol.codec import decode, encode
+from protocol.errors import BusyError, MalformedError
+from protocol.limits import MAX_ENVELOPE
+from protocol.line import effects as line_effects
+from protocol.line.frames import Kind
+from protocol.line.machine import Line
+from protocol.requests import Answer, Delivery, Notice, Request
+
+MAX_ANSWER = 2 * MAX_ENVELOPE
+
+
+class Session:
+    """The core's side of one line, through any number of connections."""
+
+    def __init__(
+        self, machine: Machine, line: Line, clock: Clock, nudge: Callable[[], None]
+    ) -> None:
+        self._machine = machine
+        self._line = line
+        self._clock = clock
+        self._nudge = nudge
+        self._number = 0
+        self._tags: dict[int, Tag] = {}
+        self._requests: dict[bytes, int] = {}  # object id -> request number
+        self._deposits: dict[bytes, Digest] = {}  # object id -> H(envelope)
+        self._waiting: deque[Effect] = deque()  # the line is full: later
+        self._early: dict[bytes, Delivery] = {}  # came before the directory did
+
+    # --- from the core
+
+    def carry_out(self, effects: Iterable[Effect]) -> None:
+        """Give effects of the core to the line."""
+        self._waiting.extend(effects)
+        while self._waiting:
+            try:
+                self._offer(self._waiting[0])
+            except BusyError:
+                break
+            self._waiting.popleft()
+        self._nudge()
+
+    def _offer(self, effect: Effect) -> None:
+        now = self._clock.monotonic()
+        match effect:
+            case Question(tag, ask, body, lane):
+                number = self._number + 1
+                request = Request(number=number, ask=ask, body=encode(body))
+                sent = self._line.offer(Kind.REQUEST, encode(request), lane, now)
+                self._number = number
+                self._tags[number] = tag
+                self._requests[sent] = number
+            case Deposited(envelope, body, lane):
+                sent = self._line.offer(Kind.SUBMISSION, encode(body), lane, now)
+                self._deposits[sent] = envelope
+
+    # --- from the line (client.net.link.Handler)
+
+    def connected(self) -> None:
+        """Take note that a session is open."""
+        self.carry_out(self._machine.connected(self._clock.wall()))
+
+    def cut(self) -> None:
+        """Take note that the session ended; the core asks anew in the next one."""
+        self._machine.disconnected()
+        self._tags.clear()
+        self._requests.clear()
+        self._waiting.clear()
+        self._early.clear()
+
+    def effect(self, effect: line_effects.Effect) -> None:
+        """Carry out one effect of the line; what must be durable is, on return."""
+        match effect:
+            case line_effects.ObjectComplete():
+                self._complete(effect)
+            case line_effects.ObjectAccepted(sent, index, leaf):
+                envelope = self._deposits.get(sent)
+                if envelope is not None:
+                    self._machine.stored(envelope, index, leaf, self._clock.wall())
+            case line_effects.ObjectLost(sent) | line_effects.ObjectRefused(sent):
+                self._gone(sent)
+            case _:
+                pass
+        if self._waiting:
+            self.carry_out(())
+
+    def _complete(self, effect: line_effects.ObjectComplete) -> None:
+        try:
+            match effect.kind:
+                case Kind.ANSWER:
+                    self._answer(decode(effect.content, Answer, limit=MAX_ANSWER))
+                case Kind.DELIVERY:
+                    came = decode(effect.content, Delivery, limit=MAX_ANSWER)
+                    self._early[effect.id] = came
+                    self._deliver()
+                case Kind.NOTICE:
+                    notice = decode(effect.content, Notice)
+                    asked = self._machine.noticed(notice.key_log, notice.message_log)
+                    self.carry_out(asked)
+                case _:
+                    self._line.stored(effect.id)  # nothing that v1 knows
+        except MalformedError:
+            self._line.stored(effect.id)  # a relay that talks nonsense is let talk
+
+    def _answer(self, answer: Answer) -> None:
+        tag = self._tags.pop(answer.number, None)
+        if tag is None:
+            return
+        body = None if answer.code else answer.body
+        self.carry_out(self._machine.answered(tag, body, self._clock.wall()))
+        self._deliver()
+
+    def _deliver(self) -> None:
+        """Hand what came to the core; what it cannot take yet is tried again."""
+        now = self._clock.wall()
+        for sent, delivery in list(self._early.items()):
+            if self._machine.delivered(delivery, now):
+                del self._early[sent]
+                self._line.stored(sent)  # the ACK leaves after the vault's commit
+        self.carry_out(self._machine.pump(now))
+
+    def _gone(self, sent: bytes) -> None:
+        number = self._requests.pop(sent, None)
+        tag = None if number is None else self._tags.pop(number, None)
+        if tag is not None:
+            self.carry_out(self._machine.answered(tag, None, self._clock.wall()))
