@@ -72,6 +72,11 @@ def make_relay_seeds(suite: SuiteId, entropy: Entropy) -> RelaySeeds:
     )
 
 
+def make_witness_seeds(name: str, entropy: Entropy) -> WitnessSeeds:
+    """Return fresh seeds of the witness ``name``."""
+    return WitnessSeeds(v=1, name=name, ed25519=entropy(32), mldsa44=entropy(32))
+
+
 def relay_keys(seeds: RelaySeeds, entropy: Entropy) -> RelayKeys:
     """Return the keys that ``seeds`` make."""
     return RelayKeys(

@@ -24,11 +24,14 @@ class Connected(Protocol):
     def wake(self) -> None:
         """Say that something new may be owed."""
 
-    def notify(self) -> None:
-        """Say that a log has grown or a nack has come."""
+    def grown(self) -> None:
+        """Say that checkpoints were published."""
 
-    def end(self) -> None:
-        """Close the session; nothing more is taken from it or sent to it."""
+    def nacked(self) -> None:
+        """Say that a nack has come."""
+
+    def end(self, *, going: bool = False) -> None:
+        """Close the session: refused, or (``going``) because the relay stops."""
 
 
 class Presence:
@@ -40,6 +43,10 @@ class Presence:
 
     def __len__(self) -> int:
         return len(self._by_terminal)
+
+    def sessions(self) -> tuple[Connected, ...]:
+        """Return all sessions."""
+        return tuple(self._by_terminal.values())
 
     def terminals(self) -> tuple[KeyId, ...]:
         """Return who is connected."""
@@ -71,12 +78,17 @@ class Presence:
             if session is not None:
                 session.wake()
 
-    def notify(self, terminals: Iterable[KeyId] | None = None) -> None:
-        """Tell these terminals, or all, to look at the logs and their nacks."""
-        for terminal in self.terminals() if terminals is None else terminals:
+    def grown(self) -> None:
+        """Tell all sessions that checkpoints were published."""
+        for session in tuple(self._by_terminal.values()):
+            session.grown()
+
+    def nacked(self, terminals: Iterable[KeyId]) -> None:
+        """Tell these terminals to look at their nacks."""
+        for terminal in terminals:
             session = self._by_terminal.get(terminal)
             if session is not None:
-                session.notify()
+                session.nacked()
 
     def end(self, terminals: Iterable[KeyId]) -> None:
         """Close the sessions of terminals that may no longer have one."""

@@ -130,7 +130,9 @@ class EnvelopeTables:
     ) -> None:
         """Keep a nack for its depositor; one that is known changes nothing."""
         known = await self._connection.scalar(
-            select(nacks.c.received).where(nacks.c.name == name)
+            select(nacks.c.received).where(
+                nacks.c.name == name, nacks.c.depositor == depositor
+            )
         )
         if known is None:
             await self._connection.execute(

@@ -161,8 +161,14 @@ class Logs(Protocol):
     async def head(self, log: LogName) -> Head | None:
         """Return the head, or None before the log was founded."""
 
-    async def set_head(self, log: LogName, head: Head) -> None:
-        """Replace the head."""
+    async def found(self, log: LogName, head: Head) -> None:
+        """Begin a log that has no head yet."""
+
+    async def grow(self, log: LogName, size: int, root: Digest) -> None:
+        """Replace size and root of the head."""
+
+    async def publish(self, log: LogName, size: int, note: bytes) -> None:
+        """Replace the published note, which is of ``size``."""
 
     async def leaves(self, log: LogName, start: int, limit: int) -> Sequence[bytes]:
         """Return the data of at most ``limit`` leaves from ``start`` on, in order."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import delete, insert, select, tuple_
+from sqlalchemy import delete, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crypto.types import Digest
@@ -25,9 +25,8 @@ class LogTables:
             return None
         return Head(row.size, Digest(row.root), row.note_size, row.note)
 
-    async def set_head(self, log: LogName, head: Head) -> None:
-        """Replace the head."""
-        await self._connection.execute(delete(heads).where(heads.c.log == log))
+    async def found(self, log: LogName, head: Head) -> None:
+        """Begin a log that has no head yet."""
         await self._connection.execute(
             insert(heads).values(
                 log=log,
@@ -36,6 +35,18 @@ class LogTables:
                 note_size=head.note_size,
                 note=head.note,
             )
+        )
+
+    async def grow(self, log: LogName, size: int, root: Digest) -> None:
+        """Replace size and root of the head."""
+        await self._connection.execute(
+            update(heads).where(heads.c.log == log).values(size=size, root=root)
+        )
+
+    async def publish(self, log: LogName, size: int, note: bytes) -> None:
+        """Replace the published note, which is of ``size``."""
+        await self._connection.execute(
+            update(heads).where(heads.c.log == log).values(note_size=size, note=note)
         )
 
     async def leaves(self, log: LogName, start: int, limit: int) -> Sequence[bytes]:

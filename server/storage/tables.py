@@ -86,7 +86,7 @@ nacks: Final = Table(
     "nacks",
     metadata,
     Column("name", LargeBinary(32), primary_key=True),  # H(nack)
-    Column("depositor", LargeBinary(32), nullable=False, index=True),
+    Column("depositor", LargeBinary(32), primary_key=True, index=True),
     Column("received", BigInteger, nullable=False),
     Column("nack", LargeBinary, nullable=False),
 )

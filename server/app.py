@@ -1,0 +1,181 @@
+"""The wiring of a relay: clock, entropy, store and services, put together here only.
+
+::
+
+    state = await founded(store, first_leaf, clock)
+    parts = wired(store, state, keys.identity, signing, Ports(clock, entropy))
+
+Starting is recovering: there is no other path.  The heads are read, the trees are
+rebuilt from their tiles and compared with the stored roots, the directory is adopted
+from the key log leaf by leaf; whatever does not agree stops the start.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from crypto.entropy import Entropy
+from crypto.merkle import EMPTY_ROOT
+from crypto.notekey import NoteAlgorithm, NoteSigningKey
+from crypto.sign import SigningKey
+from protocol.requests import LogName
+from protocol.root import RootDocument
+from server.clock import Clock
+from server.config import ConfigError
+from server.keys import RelayKeys
+from server.services.checkpoints import Checkpoints, Signing
+from server.services.commit import Committer
+from server.services.day_key import DayKeys
+from server.services.directory import Directory
+from server.services.log_tree import DamagedError, LogTree, load_tree
+from server.services.logs import Logs, Published
+from server.services.mailbox import MailboxService
+from server.services.prekeys import PrekeyService
+from server.services.presence import Presence
+from server.services.relay import Relay
+from server.services.staging import Staging, Trees
+from server.storage.interfaces import Head, Store, StoreBrokenError, Tables
+
+PAGE: Final = 1_024  # leaves read at a time when starting
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What comes from outside."""
+
+    clock: Clock
+    entropy: Entropy
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a running relay is made of."""
+
+    relay: Relay
+    store: Store
+    checkpoints: Checkpoints
+
+
+async def founded(
+    store: Store, first: bytes, clock: Clock
+) -> tuple[Trees, dict[LogName, Published]]:
+    """Return what the store holds; an empty one is founded on the leaf ``first``.
+
+    Raises:
+        ConfigError: its key log begins with another root document.
+        StoreBrokenError: tiles, heads and leaves do not agree.
+        ProtocolError: ``first`` is no root document that holds.
+    """
+    async with store.writing() as tables:
+        if await tables.logs.head(LogName.KEY) is None:
+            # A crash before this commit leaves an empty store, one after it a
+            # founded one: both logs begin together.
+            await _found(tables, first)
+    async with store.reading() as tables:
+        logs: dict[LogName, LogTree] = {}
+        published: dict[LogName, Published] = {}
+        for log in LogName:
+            head = await tables.logs.head(log)
+            if head is None:
+                raise StoreBrokenError("a log without its head")
+            logs[log] = await _tree(tables, log, head)
+            published[log] = Published(head.note_size, head.note)
+        entries = await _entries(tables, logs[LogName.KEY].size)
+    if entries[0] != first:
+        raise ConfigError("the key log begins with another root document")
+    directory = Directory.founded(entries, clock.wall())
+    if directory.trusted.tree != logs[LogName.KEY].frontier:
+        raise StoreBrokenError("the key log's leaves do not give its root")
+    return Trees(directory, logs), published
+
+
+async def _found(tables: Tables, first: bytes) -> None:
+    tree, tiles = LogTree().grown([first])
+    await tables.logs.found(LogName.KEY, Head(tree.size, tree.root()))
+    await tables.logs.add_leaves(LogName.KEY, 0, [first])
+    await tables.logs.put_tiles(LogName.KEY, tiles)
+    await tables.logs.found(LogName.MESSAGE, Head(0, EMPTY_ROOT))
+
+
+async def _tree(tables: Tables, log: LogName, head: Head) -> LogTree:
+    try:
+        return await load_tree(head.size, head.root, partial(tables.logs.tiles, log))
+    except DamagedError as error:
+        raise StoreBrokenError(str(error)) from None
+
+
+async def _entries(tables: Tables, size: int) -> Sequence[bytes]:
+    entries: list[bytes] = []
+    while len(entries) < size:
+        page = await tables.logs.leaves(LogName.KEY, len(entries), PAGE)
+        if not page:
+            raise StoreBrokenError("a leaf of the key log is missing")
+        entries += page
+    return entries
+
+
+def check_keys(keys: RelayKeys, root: RootDocument) -> None:
+    """Return if the root document names our keys.
+
+    Raises:
+        ConfigError: it names others: another relay's root, or lost keys.
+    """
+    ours = (
+        keys.identity.public,
+        note_key(keys, LogName.KEY).public,
+        note_key(keys, LogName.MESSAGE).public,
+    )
+    theirs = (root.relay.key.public, root.key_log.public, root.message_log.public)
+    if ours != theirs:
+        raise ConfigError("the root document names another relay's keys")
+
+
+def note_key(keys: RelayKeys, log: LogName) -> NoteSigningKey:
+    """Return the key that signs the notes of ``log``."""
+    seed = keys.key_log if log is LogName.KEY else keys.message_log
+    return NoteSigningKey.from_seed(NoteAlgorithm.ED25519, seed)
+
+
+def wired(
+    store: Store,
+    state: tuple[Trees, dict[LogName, Published]],
+    identity: SigningKey,
+    signing: Signing,
+    ports: Ports,
+) -> Parts:
+    """Return all services over an open store."""
+    trees, published = state
+    clock, entropy = ports.clock, ports.entropy
+    presence = Presence()
+
+    def committed(staging: Staging) -> None:
+        """Tell whom it concerns; everything told here is durable."""
+        presence.wake(staging.woken)
+        presence.nacked(staging.told)
+        if staging.grown:
+            checkpoints.grown()
+        if staging.directory is not staging.before.directory:
+            now = clock.wall()
+            presence.end(
+                terminal
+                for terminal in presence.terminals()
+                if not staging.directory.admits(terminal, now)
+            )
+
+    committer = Committer(store, trees, clock, committed)
+    logs = Logs(store, committer, published)
+    checkpoints = Checkpoints(committer, logs, presence, clock, signing)
+    relay = Relay(
+        clock=clock,
+        entropy=entropy,
+        committer=committer,
+        mailbox=MailboxService(store, committer, clock),
+        prekeys=PrekeyService(committer, logs),
+        logs=logs,
+        presence=presence,
+        day_keys=DayKeys(identity, clock, entropy),
+        failure=asyncio.get_running_loop().create_future(),
+    )
+    return Parts(relay, store, checkpoints)

@@ -1,0 +1,184 @@
+"""A relay process: from its home to its last answer.
+
+Starts, listens, writes where, and works until SIGTERM or until its disk fails.
+Draining: no new connection, every session is told to go elsewhere, what was already
+taken is committed and answered, then the store is closed.
+"""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+
+from crypto import entropy
+from protocol.requests import LogName
+from server.app import Parts, Ports, check_keys, founded, note_key, wired
+from server.clock import SystemClock
+from server.config import Home, RelayConfig
+from server.founding import read_root
+from server.keys import RelayKeys, load_relay, relay_keys
+from server.logbook import logbook
+from server.services.checkpoints import Signing
+from server.storage.store import sqlite_store
+from server.web.admin import admin_app
+from server.web.health import health_app
+from server.web.listener import listen, listen_unix, publish, require_parser, runner
+from server.web.public import public_app
+from server.web.tls import refuse_key_log, server_context
+
+DRAIN: Final = 10.0  # seconds that what was taken has to be committed and answered
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says; it goes before the configuration."""
+
+    listen: str | None = None
+    health: str | None = None
+    witnesses: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a start is made from."""
+
+    home: Home
+    config: RelayConfig
+    options: Options
+    keys: RelayKeys
+
+
+async def serve(home: Home, config: RelayConfig, options: Options) -> None:
+    """Run a relay until it is told to stop.
+
+    Raises:
+        ConfigError: it cannot start like this.
+        StoreBrokenError: the disk failed, or what is on it does not agree.
+    """
+    refuse_key_log()
+    require_parser()
+    keys = relay_keys(load_relay(home), entropy.system)
+    first, root = read_root(home.roots)
+    check_keys(keys, root.document)
+    store = await sqlite_store(home.path / config.database)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(store.close)
+        clock = SystemClock()
+        state = await founded(store, first, clock)
+        signing = Signing(
+            keys={log: note_key(keys, log) for log in LogName},
+            addresses={**config.witnesses, **(options.witnesses or {})},
+            pause=config.checkpoint_seconds,
+        )
+        ports = Ports(clock, entropy.system)
+        parts = wired(store, state, keys.identity, signing, ports)
+        await _listening(stack, Plan(home, config, options, keys), parts)
+        await _work(parts)
+
+
+async def _listening(stack: AsyncExitStack, plan: Plan, parts: Parts) -> None:
+    """Open all listeners; write the address last, because it says "ready"."""
+    home, config, options = plan.home, plan.config, plan.options
+
+    async def start(app: web.Application) -> web.AppRunner:
+        made = runner(app)
+        await made.setup()
+        stack.push_async_callback(made.cleanup)
+        return made
+
+    relay = parts.relay
+    admin = await start(admin_app(relay, lambda: status(parts)))
+    await listen_unix(admin, home.socket)
+    health = await start(health_app(lambda: faults(parts)))
+    await listen(health, options.health or config.health)
+    context = None
+    if config.tls:
+        context = server_context(plan.keys.certificate, home.keys / "tls.pem")
+    public = await start(public_app(relay))
+    address = await listen(public, options.listen or config.listen, context)
+    publish(home.address, address)
+    stack.callback(home.address.unlink, missing_ok=True)
+    logbook().info("listening", sizes=_sizes(parts))
+
+
+class StopRequested(Exception):  # noqa: N818 -- not an error: somebody asked
+    """SIGTERM or SIGINT came."""
+
+
+async def _work(parts: Parts) -> None:
+    relay = parts.relay
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    async def until_stopped() -> None:
+        await stop.wait()
+        for session in relay.presence.sessions():
+            session.end(going=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN):
+                await relay.committer.drained()
+        raise StopRequested
+
+    async def until_broken() -> None:
+        await relay.failure
+
+    parts_running: tuple[Callable[[], Awaitable[None]], ...] = (
+        relay.committer.run,
+        parts.checkpoints.run,
+        until_broken,
+        until_stopped,
+    )
+    with suppress(StopRequested):
+        await _all(parts_running)
+    logbook().info("stopped", sizes=_sizes(parts))
+
+
+async def _all(parts: tuple[Callable[[], Awaitable[None]], ...]) -> None:
+    """Run all until one raises, and raise that."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for part in parts:
+                group.create_task(_awaited(part))
+    except BaseExceptionGroup as several:
+        raise several.exceptions[0] from None
+
+
+async def _awaited(part: Callable[[], Awaitable[None]]) -> None:
+    await part()
+
+
+def _sizes(parts: Parts) -> str:
+    logs = parts.relay.logs
+    return " ".join(f"{logs.size(log)}/{logs.published(log)}" for log in LogName)
+
+
+def status(parts: Parts) -> Mapping[str, object]:
+    """Return what `koerier-relay status` prints: numbers, and no names."""
+    logs = parts.relay.logs
+    return {
+        "format": "koerier-relay-status/1",
+        "logs": {
+            log.name.lower(): {"size": logs.size(log), "published": logs.published(log)}
+            for log in LogName
+        },
+        "sessions": len(parts.relay.presence),
+        "behind": parts.checkpoints.behind,
+        "unpublished": list(parts.checkpoints.missing),
+    }
+
+
+async def faults(parts: Parts) -> tuple[str, ...]:
+    """Return why this relay is not ready, in fixed words."""
+    found = []
+    if parts.checkpoints.behind:
+        found.append("log-behind-witness")
+    if parts.checkpoints.missing:
+        found.append("no-quorum")
+    await parts.relay.logs.entries(0)  # the store answers, or the process ends
+    return tuple(found)

@@ -1,0 +1,136 @@
+"""Submissions: what one batch of them writes.
+
+Checked before the batch: the envelope's form and size.  Checked in it, against the
+directory as it stands at that place of the log: the sender may still speak, every
+mailbox exists.  So nothing is stored after the entry that revoked its sender or its
+addressee, whatever was under way.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from crypto.digest import H
+from crypto.merkle import leaf_hash
+from crypto.types import Digest, KeyId
+from protocol.directory_view import Terminal
+from protocol.envelope import Envelope, parse_envelope
+from protocol.errors import BindingError, PolicyError, ProtocolError, Reason
+from protocol.leaf import message_leaf
+from protocol.requests import LogName, Stored, Submit
+from server.services.staging import Staging
+from server.storage.interfaces import StoredDelivery, StoredEnvelope, Tables
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One envelope that a terminal deposits, read but not yet allowed."""
+
+    name: Digest  # H(envelope)
+    envelope: Envelope
+    commitment: bytes
+    sender: KeyId
+    lane: int
+    size: int  # bytes of the envelope
+
+
+def read_submission(submit: Submit, sender: Terminal, lane: int) -> Submission:
+    """Return a submission.
+
+    Raises:
+        MalformedError: not an envelope of v1.
+    """
+    return Submission(
+        name=H(submit.envelope),
+        envelope=parse_envelope(submit.envelope),
+        commitment=submit.commitment,
+        sender=sender.key_id,
+        lane=lane,
+        size=len(submit.envelope),
+    )
+
+
+async def store_batch(
+    tables: Tables, staging: Staging, batch: Sequence[Submission]
+) -> list[Stored | ProtocolError]:
+    """Write what of ``batch`` is new and allowed; return an answer for each.
+
+    A name that is stored, or twice in the batch, gets the first one's answer.
+    """
+    names = list(dict.fromkeys(one.name for one in batch))
+    places = dict(await tables.envelopes.known(names)) if names else {}
+    answers: dict[Digest, Stored | ProtocolError] = {
+        name: Stored(index=index, leaf=await _leaf_hash(tables, index))
+        for name, index in places.items()
+    }
+    envelopes: list[StoredEnvelope] = []
+    deliveries: list[StoredDelivery] = []
+    results: list[Stored | ProtocolError] = []
+    for one in batch:
+        try:
+            _allowed(staging, one)
+        except ProtocolError as error:
+            results.append(error)
+            continue
+        if one.name not in answers:
+            envelope, owed = await _place(tables, staging, one)
+            envelopes.append(envelope)
+            deliveries += owed
+            answers[one.name] = Stored(
+                index=envelope.index,
+                leaf=leaf_hash(message_leaf(one.commitment, envelope.body_hash)),
+            )
+        results.append(answers[one.name])
+    if envelopes:
+        await tables.envelopes.add(envelopes, deliveries)
+        staging.woken.update(one.mailbox for one in deliveries)
+    return results
+
+
+async def _leaf_hash(tables: Tables, index: int) -> Digest:
+    (leaf,) = await tables.logs.leaves(LogName.MESSAGE, index, 1)
+    return leaf_hash(leaf)
+
+
+def _allowed(staging: Staging, one: Submission) -> None:
+    """Return if the sender may deposit this now.
+
+    Raises:
+        UnauthenticatedError: the sender is no longer current.
+        BindingError: another suite than the root's (B16).
+        PolicyError: a mailbox that does not exist, or exists no more.
+    """
+    directory = staging.directory
+    directory.terminal(one.sender, staging.now)
+    if one.envelope.suite is not directory.root.suite:
+        raise BindingError("B16")
+    if any(wrap.mailbox not in directory.mailboxes for wrap in one.envelope.wraps):
+        raise PolicyError(Reason.NOT_ACTIVE)
+
+
+async def _place(
+    tables: Tables, staging: Staging, one: Submission
+) -> tuple[StoredEnvelope, list[StoredDelivery]]:
+    body_hash = H(one.envelope.body)
+    leaf = message_leaf(one.commitment, body_hash)
+    index = staging.append(LogName.MESSAGE, leaf)
+    envelope = StoredEnvelope(
+        index=index,
+        name=one.name,
+        message_id=one.envelope.id,
+        body_hash=body_hash,
+        sender=one.sender,
+        suite=one.envelope.suite,
+        received=staging.now,
+        body=one.envelope.body,
+    )
+    owed = [
+        StoredDelivery(
+            mailbox=wrap.mailbox,
+            cursor=await staging.next_cursor(tables, wrap.mailbox),
+            index=index,
+            lane=one.lane,
+            wrap=wrap,
+        )
+        for wrap in one.envelope.wraps
+    ]
+    return envelope, owed

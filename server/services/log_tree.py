@@ -1,0 +1,144 @@
+"""A log's tree as the relay holds it: the right edge in memory, the rest in tiles.
+
+Hashes lie in tiles of 256 (C2SP tlog-tiles): tile (level, number) has the roots of
+complete subtrees of 256**level leaves.  Growing writes the tiles that changed, one
+partial one for each level at most and those that became full; nothing is computed
+again from the leaves, and a proof reads a tile or two of each level.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from crypto.merkle import Frontier, NodeSource, leaf_hash, node_hash
+from crypto.types import ZERO_DIGEST, Digest
+from server.storage.interfaces import StoreBrokenError
+
+HEIGHT: Final = 8  # levels of the tree in one tile
+WIDTH: Final = 1 << HEIGHT  # hashes in a full tile
+HASH: Final = 32  # bytes
+
+TileId = tuple[int, int]  # level, number
+Reader = Callable[[Iterable[TileId]], Awaitable[Mapping[TileId, bytes]]]
+R = TypeVar("R")
+
+
+class DamagedError(StoreBrokenError):
+    """Tiles that are missing, short, or do not give the root that was stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogTree:
+    """A tree's frontier, and the last, partial tile of each level."""
+
+    frontier: Frontier = field(default_factory=Frontier)
+    edge: tuple[bytes, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """How many leaves it has."""
+        return self.frontier.size
+
+    def root(self) -> Digest:
+        """Return its root hash."""
+        return self.frontier.root()
+
+    def grown(self, leaves: Sequence[bytes]) -> tuple["LogTree", dict[TileId, bytes]]:
+        """Return the tree with ``leaves``, and the tiles to write for it."""
+        frontier = self.frontier
+        edge = [bytearray(hashes) for hashes in self.edge]
+        tiles: dict[TileId, bytes] = {}
+        for leaf in leaves:
+            frontier, made = frontier.append_hash(leaf_hash(leaf))
+            for level, index, digest in made[::HEIGHT]:
+                tile_level = level // HEIGHT
+                if tile_level == len(edge):
+                    edge.append(bytearray())
+                edge[tile_level] += digest
+                tiles[tile_level, index // WIDTH] = b""
+                if index % WIDTH == WIDTH - 1:
+                    tiles[tile_level, index // WIDTH] = bytes(edge[tile_level])
+                    edge[tile_level].clear()
+        for (level, number), hashes in tiles.items():
+            if not hashes:
+                tiles[level, number] = bytes(edge[level])
+        return LogTree(frontier, tuple(map(bytes, edge))), tiles
+
+
+async def load_tree(size: int, root: Digest, read: Reader) -> LogTree:
+    """Return the tree of ``size`` from its tiles.
+
+    Raises:
+        DamagedError: they do not give ``root``.
+    """
+    partial = [
+        (level, (size >> HEIGHT * level) // WIDTH)
+        for level in range((size.bit_length() + HEIGHT - 1) // HEIGHT)
+    ]
+    tiles = await read(partial)
+    edge = []
+    for level, number in partial:
+        width = (size >> HEIGHT * level) % WIDTH
+        hashes = tiles.get((level, number), b"")[: width * HASH]
+        if len(hashes) != width * HASH:
+            raise DamagedError("a tile is missing or short")
+        edge.append(hashes)
+    peaks = await compute(lambda node: _peaks(size, node), read)
+    tree = LogTree(Frontier(size, peaks), tuple(edge))
+    if tree.root() != root:
+        raise DamagedError("the tiles give another root")
+    return tree
+
+
+async def compute(function: Callable[[NodeSource], R], read: Reader) -> R:
+    """Return ``function(node)`` over stored tiles.
+
+    The function is pure and asks for the same nodes whatever their hashes are, so it
+    runs once to say which it needs, and once with them.
+
+    Raises:
+        DamagedError: a tile that it needs is missing or short.
+    """
+    wanted: set[TileId] = set()
+
+    def note(level: int, index: int) -> Digest:
+        wanted.add(_tile_of(level, index))
+        return ZERO_DIGEST
+
+    function(note)
+    tiles = await read(wanted) if wanted else {}
+
+    def node(level: int, index: int) -> Digest:
+        return _node(tiles, level, index)
+
+    return function(node)
+
+
+def _peaks(size: int, node: NodeSource) -> tuple[Digest, ...]:
+    peaks = []
+    start = 0
+    for level in reversed(range(size.bit_length())):
+        if size >> level & 1:
+            peaks.append(node(level, start >> level))
+            start += 1 << level
+    return tuple(peaks)
+
+
+def _tile_of(level: int, index: int) -> TileId:
+    """Return the tile whose hashes give the node (level, index)."""
+    return level // HEIGHT, (index << level % HEIGHT) // WIDTH
+
+
+def _node(tiles: Mapping[TileId, bytes], level: int, index: int) -> Digest:
+    hashes = tiles.get(_tile_of(level, index), b"")
+    within = level % HEIGHT
+    first = (index << within) % WIDTH
+    row = [
+        Digest(hashes[at * HASH : (at + 1) * HASH])
+        for at in range(first, first + (1 << within))
+    ]
+    if len(row[-1]) != HASH:
+        raise DamagedError("a tile is missing or short")
+    while len(row) > 1:
+        row = [node_hash(row[at], row[at + 1]) for at in range(0, len(row), 2)]
+    return row[0]

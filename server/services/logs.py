@@ -1,0 +1,140 @@
+"""Both logs as terminals and monitors read them: entries, checkpoints, proofs.
+
+A note is *published* when the quorum of witnesses has cosigned it
+(:mod:`server.services.checkpoints` does that); proofs are given up to any size that
+the log has.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from crypto.merkle import consistency_path, inclusion_path
+from crypto.types import Digest
+from protocol.errors import BusyError, MalformedError
+from protocol.limits import KIB
+from protocol.requests import (
+    MAX_ENTRIES,
+    Appended,
+    Entries,
+    LogName,
+    Proof,
+    SignedCheckpoint,
+)
+from server.services.commit import Committer
+from server.services.log_tree import compute
+from server.services.staging import Staging
+from server.storage.interfaces import Store, Tables
+
+MAX_ANSWER: Final = 4 * 1024 * KIB  # bytes of entries in one answer
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The last note with a quorum."""
+
+    size: int
+    note: bytes
+
+
+class Logs:
+    """Reads both logs; appends to the key log through the committer."""
+
+    def __init__(
+        self,
+        store: Store,
+        committer: Committer,
+        published: dict[LogName, Published],
+    ) -> None:
+        self._store = store
+        self._committer = committer
+        self._published = published
+
+    def size(self, log: LogName) -> int:
+        """Return how many leaves are durable."""
+        return self._committer.trees.logs[log].size
+
+    def published(self, log: LogName) -> int:
+        """Return the size of the last published note; 0 before the first."""
+        return self._published[log].size
+
+    @property
+    def published_keys(self) -> int:
+        """Size of the key log that terminals can verify now."""
+        return self.published(LogName.KEY)
+
+    def publish(self, log: LogName, published: Published) -> None:
+        """Take note of what the store has as published."""
+        self._published[log] = published
+
+    def last(self, log: LogName) -> Published:
+        """Return the last published note."""
+        return self._published[log]
+
+    async def append(self, leaf: bytes) -> Appended:
+        """Log an entry that proves itself; return when it is durable.
+
+        Raises:
+            ProtocolError: it would count for nothing.
+        """
+
+        async def job(_: Tables, staging: Staging) -> int:
+            return staging.log_entry(leaf)
+
+        return Appended(index=await self._committer.perform(job))
+
+    async def entries(self, start: int) -> Entries:
+        """Return consecutive entries of the key log from ``start`` on."""
+        async with self._store.reading() as tables:
+            leaves = await tables.logs.leaves(LogName.KEY, start, MAX_ENTRIES)
+        total = 0
+        for count, leaf in enumerate(leaves):
+            total += len(leaf)
+            if count and total > MAX_ANSWER:
+                leaves = leaves[:count]
+                break
+        size = max(self.size(LogName.KEY), start + len(leaves))
+        return Entries(start=start, size=size, entries=tuple(leaves))
+
+    async def checkpoint(self, log: LogName, size: int) -> SignedCheckpoint:
+        """Return the published note and why it extends the tree of ``size``.
+
+        A terminal that trusts a larger size than is published gets no proof: it
+        will see for itself that the note is older.
+
+        Raises:
+            BusyError: nothing is published yet.
+        """
+        published = self._published[log]
+        if not published.note:
+            raise BusyError
+        path = await self.consistency(log, min(size, published.size), published.size)
+        return SignedCheckpoint(note=published.note, consistency=path)
+
+    async def consistency(self, log: LogName, old: int, new: int) -> tuple[Digest, ...]:
+        """Return the proof that the tree of ``new`` extends that of ``old``."""
+        async with self._store.reading() as tables:
+            return await compute(
+                lambda node: consistency_path(old, new, node),
+                lambda wanted: tables.logs.tiles(log, wanted),
+            )
+
+    async def leaves(self, log: LogName, start: int, limit: int) -> Sequence[bytes]:
+        """Return at most ``limit`` leaves from ``start`` on."""
+        async with self._store.reading() as tables:
+            return await tables.logs.leaves(log, start, limit)
+
+    async def prove(self, log: LogName, index: int, size: int) -> Proof:
+        """Return the inclusion of leaf ``index`` in the tree of ``size``.
+
+        Raises:
+            MalformedError: no such leaf in a tree that this log has had.
+        """
+        if not index < size <= self.size(log):
+            raise MalformedError
+        async with self._store.reading() as tables:
+            path = await compute(
+                lambda node: inclusion_path(index, size, node),
+                lambda wanted: tables.logs.tiles(log, wanted),
+            )
+        return Proof(path=path)

@@ -1,0 +1,97 @@
+"""What a batch makes of the relay's memory: tried on a copy, adopted when durable.
+
+:class:`Trees` is what the relay knows by heart of its two logs and its directory; it
+is frozen.  :class:`Staging` is one batch's draft of the next one.  If the commit
+fails the draft is dropped, and memory and disk still agree.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from crypto.types import KeyId, Mailbox
+from protocol.requests import LogName
+from server.services.directory import Directory
+from server.services.log_tree import LogTree
+from server.storage.interfaces import Tables
+
+
+@dataclass(frozen=True, slots=True)
+class Trees:
+    """Both logs, the directory that the key log gives, and the mailboxes' cursors."""
+
+    directory: Directory
+    logs: Mapping[LogName, LogTree]
+    cursors: Mapping[Mailbox, int] = MappingProxyType({})
+
+
+class Staging:
+    """The draft of one batch."""
+
+    def __init__(self, before: Trees, now: int) -> None:
+        self.now = now  # POSIX seconds, of the whole batch
+        self.before = before
+        self.directory = before.directory
+        self.woken: set[Mailbox] = set()  # what has something new
+        self.told: set[KeyId] = set()  # who has a nack
+        self._cursors: dict[Mailbox, int] = {}
+        self._new: dict[LogName, list[bytes]] = {log: [] for log in LogName}
+
+    def append(self, log: LogName, leaf: bytes) -> int:
+        """Add a leaf and return its index."""
+        new = self._new[log]
+        new.append(leaf)
+        return self.before.logs[log].size + len(new) - 1
+
+    def log_entry(self, leaf: bytes) -> int:
+        """Add a leaf to the key log, if it counts, and return its index.
+
+        Raises:
+            ProtocolError: it would count for nothing.
+        """
+        self.directory.check(leaf)
+        self.directory = self.directory.logged([leaf], self.now)
+        return self.append(LogName.KEY, leaf)
+
+    def leaf(self, log: LogName, index: int) -> bytes | None:
+        """Return a leaf that this batch has added."""
+        new = self._new[log]
+        at = index - self.before.logs[log].size
+        return new[at] if 0 <= at < len(new) else None
+
+    async def next_cursor(self, tables: Tables, mailbox: Mailbox) -> int:
+        """Return the cursor of the next delivery to ``mailbox``."""
+        last = self._cursors.get(mailbox, self.before.cursors.get(mailbox))
+        if last is None:
+            last = await tables.envelopes.last_cursor(mailbox)
+        self._cursors[mailbox] = last + 1
+        return last + 1
+
+    async def write(self, tables: Tables) -> None:
+        """Write the leaves, tiles and heads; the last thing in the transaction."""
+        logs = dict(self.before.logs)
+        for log, new in self._new.items():
+            if not new:
+                continue
+            tree = logs[log]
+            grown, tiles = tree.grown(new)
+            await tables.logs.add_leaves(log, tree.size, new)
+            await tables.logs.put_tiles(log, tiles)
+            await tables.logs.grow(log, grown.size, grown.root())
+            logs[log] = grown
+        self._logs = logs
+
+    @property
+    def grown(self) -> bool:
+        """Whether a log has new leaves."""
+        return any(self._new.values())
+
+    @property
+    def trees(self) -> Trees:
+        """What holds when the batch is durable."""
+        return replace(
+            self.before,
+            directory=self.directory,
+            logs=self._logs,
+            cursors={**self.before.cursors, **self._cursors},
+        )

@@ -1,0 +1,200 @@
+"""``koerier-relay check``: does everything that is stored agree?
+
+The invariants of the relay's promises, read from the database alone, in one
+transaction; it runs beside a working relay and after every crash test:
+
+1. the leaves of each log are consecutive, as many as its head says, and give its root
+2. the tiles are those of the leaves
+3. the published note speaks of a tree that this log had
+4. envelope n has leaf n of the message log, with the hash of its body, and no leaf
+   is without its envelope
+5. every delivery has its envelope, and the cursors of a mailbox are 1, 2, 3, ...
+6. every manifest's entry in the key log names it
+
+A fault is one line that names what is hurt, by number; nothing of the content.
+"""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Row, func, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from crypto.digest import H
+from crypto.merkle import EMPTY_ROOT
+from crypto.types import Digest
+from protocol.checkpoint import parse_checkpoint
+from protocol.codec import decode
+from protocol.errors import ProtocolError
+from protocol.key_log_entry import LeafKind, ManifestNotice, read_leaf
+from protocol.leaf import LEAF_SIZE
+from protocol.note import parse_note
+from protocol.requests import LogName
+from server.services.log_tree import LogTree
+from server.storage.engine import sqlite_reader
+from server.storage.interfaces import StoreBrokenError
+from server.storage.tables import (
+    deliveries,
+    envelopes,
+    heads,
+    leaves,
+    manifests,
+    tiles,
+)
+
+PAGE: Final = 4_096  # leaves read at a time
+
+
+async def check_store(path: Path) -> list[str]:
+    """Return one line for each fault in the database at ``path``.
+
+    Raises:
+        StoreBrokenError: it cannot be read as a database.
+    """
+    engine = sqlite_reader(path)
+    try:
+        async with engine.begin() as connection:
+            faults = await _integrity(connection)
+            for log in LogName:
+                faults += await _log(connection, log)
+            faults += await _envelopes(connection)
+            faults += await _deliveries(connection)
+            return faults + await _manifests(connection)
+    except DBAPIError as error:
+        raise StoreBrokenError(type(error.orig).__name__) from error
+    finally:
+        await engine.dispose()
+
+
+async def _integrity(connection: AsyncConnection) -> list[str]:
+    said = await connection.exec_driver_sql("PRAGMA integrity_check")
+    return [f"database: {row[0]}" for row in said if row[0] != "ok"]
+
+
+async def _log(connection: AsyncConnection, log: LogName) -> list[str]:
+    name = f"{log.name.lower()} log"
+    head = (
+        await connection.execute(select(heads).where(heads.c.log == log))
+    ).one_or_none()
+    if head is None:
+        return [f"{name}: no head"]
+    faults: list[str] = []
+    tree, wanted = LogTree(), dict[tuple[int, int], bytes]()
+    roots = {0: EMPTY_ROOT}
+    async for page in _pages(connection, log):
+        if [row.place for row in page] != list(range(tree.size, tree.size + len(page))):
+            return [f"{name}: leaves are missing from {tree.size} on"]
+        before = max(0, min(len(page), head.note_size - tree.size))
+        for part in (page[:before], page[before:]):
+            tree, grown = tree.grown([row.data for row in part])
+            wanted.update(grown)
+            roots[tree.size] = tree.root()
+    if (tree.size, tree.root()) != (head.size, head.root):
+        faults.append(f"{name}: {tree.size} leaves do not give the head of {head.size}")
+    stored = await connection.execute(select(tiles).where(tiles.c.log == log))
+    if {(row.level, row.number): row.hashes for row in stored} != wanted:
+        faults.append(f"{name}: the tiles are not those of the leaves")
+    return faults + _note(name, head, roots)
+
+
+def _note(
+    name: str, head: Row[*tuple[Any, ...]], roots: dict[int, Digest]
+) -> list[str]:
+    if not head.note:
+        return []
+    try:
+        checkpoint = parse_checkpoint(parse_note(head.note).text)
+    except ProtocolError:
+        return [f"{name}: the published note cannot be read"]
+    if (checkpoint.size, checkpoint.root) != (
+        head.note_size,
+        roots.get(head.note_size),
+    ):
+        return [f"{name}: the published note is of another tree"]
+    return []
+
+
+async def _pages(
+    connection: AsyncConnection, log: LogName
+) -> AsyncIterator[list[Row[*tuple[Any, ...]]]]:
+    last = -1
+    while True:
+        found = await connection.execute(
+            select(leaves)
+            .where(leaves.c.log == log, leaves.c.place > last)
+            .order_by(leaves.c.place)
+            .limit(PAGE)
+        )
+        page = list(found)
+        if not page:
+            return
+        yield page
+        last = page[-1].place
+
+
+async def _envelopes(connection: AsyncConnection) -> list[str]:
+    message = leaves.c.log == LogName.MESSAGE
+    joined = leaves.outerjoin(envelopes, envelopes.c.leaf == leaves.c.place)
+    rows = await connection.stream(
+        select(leaves.c.place, leaves.c.data, envelopes.c.body, envelopes.c.body_hash)
+        .select_from(joined)
+        .where(message)
+    )
+    faults = []
+    async for row in rows:
+        if row.body is None:
+            faults.append(f"leaf {row.place}: no envelope")
+        elif not (
+            len(row.data) == LEAF_SIZE
+            and row.data.endswith(row.body_hash)
+            and H(row.body) == row.body_hash
+        ):
+            faults.append(f"envelope {row.place}: its leaf speaks of another body")
+    logged = select(leaves.c.place).where(message)
+    lost = await connection.scalar(
+        select(func.count())
+        .select_from(envelopes)
+        .where(envelopes.c.leaf.not_in(logged))
+    )
+    return faults + ([f"{lost} envelopes without a leaf"] if lost else [])
+
+
+async def _deliveries(connection: AsyncConnection) -> list[str]:
+    known = select(envelopes.c.leaf)
+    lost = await connection.scalar(
+        select(func.count())
+        .select_from(deliveries)
+        .where(deliveries.c.leaf.not_in(known))
+    )
+    faults = [f"{lost} deliveries without an envelope"] if lost else []
+    gaps = await connection.execute(
+        select(deliveries.c.mailbox)
+        .group_by(deliveries.c.mailbox)
+        .having(func.max(deliveries.c.cursor) != func.count())
+    )
+    return faults + ["a mailbox with a gap in its cursors" for _ in gaps]
+
+
+async def _manifests(connection: AsyncConnection) -> list[str]:
+    rows = await connection.execute(
+        select(manifests, leaves.c.data).outerjoin(
+            leaves,
+            (leaves.c.place == manifests.c.entry) & (leaves.c.log == LogName.KEY),
+        )
+    )
+    return [
+        f"manifest at entry {row.entry}: the key log does not name it"
+        for row in rows
+        if H(row.manifest) != row.name or not _names(row.data, row.name)
+    ]
+
+
+def _names(leaf: bytes | None, manifest: bytes) -> bool:
+    try:
+        entry = read_leaf(leaf or b"")
+        notice = decode(entry.body, ManifestNotice)
+    except ProtocolError:
+        return False
+    return entry.kind is LeafKind.MANIFEST and notice.manifest == manifest

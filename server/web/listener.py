@@ -1,0 +1,91 @@
+"""Listeners: aiohttp with every bound that it does not have by itself.
+
+Small header and body limits, no Server header, a silent peer is gone in seconds, a
+peer that stops reading is dropped by the kernel, nothing is compressed and nothing
+is logged per request.
+"""
+
+import socket
+import ssl
+from pathlib import Path
+from typing import Any, Final
+
+from aiohttp import hdrs, http_parser, web
+
+from server.config import ConfigError, split_address
+from server.files import write_atomic
+
+KEEPALIVE: Final = 10.0  # seconds that an idle HTTP connection may stand open
+MAX_LINE: Final = 2_048  # bytes of a request line
+MAX_FIELD: Final = 2_048  # bytes of one header
+MAX_HEADERS: Final = 32
+BACKLOG: Final = 512
+USER_TIMEOUT: Final = 30_000  # ms that sent bytes may stay unacknowledged by TCP
+SHUTDOWN: Final = 5.0  # seconds that open connections have to end
+
+
+def require_parser() -> None:
+    """Refuse to run on aiohttp's slow pure-Python HTTP parser.
+
+    Raises:
+        ConfigError: its C extension is missing.
+    """
+    if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
+        raise ConfigError("aiohttp without its C parser")
+
+
+async def _no_server_header(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.pop(hdrs.SERVER, None)  # aiohttp's name and version
+
+
+def runner(app: web.Application) -> web.AppRunner:
+    """Return a runner for ``app`` with the bounds above."""
+    app.on_response_prepare.append(_no_server_header)
+    options: dict[str, Any] = {
+        "keepalive_timeout": KEEPALIVE,
+        "max_line_size": MAX_LINE,
+        "max_field_size": MAX_FIELD,
+        "max_headers": MAX_HEADERS,
+        "access_log": None,
+        "handle_signals": False,
+        "shutdown_timeout": SHUTDOWN,
+        "tcp_keepalive": True,
+    }
+    return web.AppRunner(app, **options)
+
+
+async def listen(
+    started: web.AppRunner, address: str, context: ssl.SSLContext | None = None
+) -> str:
+    """Listen on ``host:port`` and return the address that was bound.
+
+    Raises:
+        OSError: the address is taken or not ours.
+    """
+    host, port = split_address(address)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # inherited by accepted connections
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT)
+    listener.bind((host, port))
+    site = web.SockSite(started, listener, ssl_context=context, backlog=BACKLOG)
+    await site.start()
+    bound_host, bound_port = listener.getsockname()[:2]
+    shown = f"[{bound_host}]" if ":" in bound_host else bound_host
+    return f"{shown}:{bound_port}"
+
+
+async def listen_unix(started: web.AppRunner, path: Path) -> None:
+    """Listen on a socket of mode 0600 at ``path``, whatever was left there.
+
+    The process umask (077) is what makes it so from its first moment.
+    """
+    path.unlink(missing_ok=True)  # noqa: ASYNC240 -- once, before anyone connects
+    await web.UnixSite(started, str(path), backlog=16).start()
+    path.chmod(0o600)  # noqa: ASYNC240
+
+
+def publish(path: Path, address: str) -> None:
+    """Write where we listen; a crash leaves the old address or the new one."""
+    write_atomic(path, (address + "\n").encode())

@@ -1,0 +1,31 @@
+"""The public listener: sessions for terminals, logs for monitors."""
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from server.services.relay import Relay
+from server.storage.interfaces import StoreBrokenError
+from server.web.session import SessionRoute
+
+MAX_BODY = 1_024  # bytes: nothing here takes a body
+
+
+def guard(relay: Relay) -> Middleware:
+    """Return the middleware that ends the process when the store broke."""
+
+    @web.middleware
+    async def ended(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except StoreBrokenError as error:
+            relay.fail(error)
+            raise web.HTTPServiceUnavailable from None
+
+    return ended
+
+
+def public_app(relay: Relay) -> web.Application:
+    """Return the application of the public listener."""
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[guard(relay)])
+    app.router.add_get("/session", SessionRoute(relay))
+    return app

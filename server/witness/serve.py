@@ -1,0 +1,79 @@
+"""A witness process: from its home to its last cosignature."""
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack
+
+from crypto.notekey import NoteAlgorithm, NoteSigningKey
+from crypto.types import Secret
+from protocol.root import RootDocument
+from server.clock import SystemClock
+from server.config import ConfigError, Home, WitnessConfig
+from server.founding import read_root
+from server.keys import WitnessSeeds, load_witness
+from server.logbook import logbook
+from server.web.listener import listen, publish, require_parser, runner
+from server.web.tls import refuse_key_log
+from server.witness.service import Witness, watch
+from server.witness.web import witness_app
+
+
+def note_keys(seeds: WitnessSeeds) -> tuple[NoteSigningKey, NoteSigningKey]:
+    """Return the Ed25519 and the ML-DSA-44 key of ``seeds``."""
+    return (
+        NoteSigningKey.from_seed(NoteAlgorithm.ED25519, Secret(seeds.ed25519)),
+        NoteSigningKey.from_seed(NoteAlgorithm.ML_DSA_44, Secret(seeds.mldsa44)),
+    )
+
+
+def check_keys(seeds: WitnessSeeds, root: RootDocument) -> None:
+    """Return if the root document names us with our keys.
+
+    Raises:
+        ConfigError: it does not: nobody would count our cosignatures.
+    """
+    ed25519, mldsa44 = note_keys(seeds)
+    for witness in root.witnesses.witnesses:
+        if (witness.name, witness.ed25519, witness.mldsa44) == (
+            seeds.name,
+            ed25519.public,
+            mldsa44.public,
+        ):
+            return
+    raise ConfigError("the root document does not name this witness with these keys")
+
+
+async def serve(home: Home, config: WitnessConfig, listen_at: str | None) -> None:
+    """Run a witness until it is told to stop.
+
+    Raises:
+        ConfigError: it cannot start like this.
+        StoreBrokenError: what it remembers does not agree.
+        OSError: the disk failed, or the address is taken.
+    """
+    refuse_key_log()
+    require_parser()
+    seeds = load_witness(home)
+    root = read_root(home.roots)[1].document
+    check_keys(seeds, root)
+    logs = {
+        key.origin: watch(key, home.data, mirror=config.mirror)
+        for key in (root.key_log, root.message_log)
+    }
+    witness = Witness(seeds.name, note_keys(seeds), logs, SystemClock())
+    stop: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async with AsyncExitStack() as stack:
+        stack.callback(witness.close)
+        app = runner(witness_app(witness, stop))
+        await app.setup()
+        stack.push_async_callback(app.cleanup)
+        publish(home.address, await listen(app, listen_at or config.listen))
+        stack.callback(home.address.unlink, missing_ok=True)
+        logbook().info("listening")
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(
+                number, lambda: stop.done() or stop.set_result(None)
+            )
+        await stop
+    logbook().info("stopped")
