@@ -21,11 +21,9 @@ from protocol.directory_entry import (
     AddedMembers,
     AddedTerminals,
     Change,
-    ChangedDetails,
     ChangedRights,
     DirectoryEntry,
     Enrolment,
-    Lift,
     NewMember,
     NewTerminal,
     Proof,
@@ -112,7 +110,7 @@ def position(state: State, post: str) -> tuple[int, Digest]:
 
 def new_keys(change: Change) -> Iterator[NewKey]:
     """Yield each key that ``change`` brings, with its proof."""
-    brought: tuple[Recovery | NewTerminal | NewMember | Rotation, ...] = ()
+    brought: tuple[Recovery | NewTerminal | NewMember | Rotation, ...]
     match change:
         case Enrolment():
             brought = (change.recovery, *change.terminals, *change.members)
@@ -122,8 +120,8 @@ def new_keys(change: Change) -> Iterator[NewKey]:
             brought = change.members
         case Rotations():
             brought = change.rotations
-        case ChangedRights() | ChangedDetails() | Lift() | Revocation():
-            pass  # they bring no key
+        case _:  # the others bring none
+            brought = ()
     for new in brought:
         yield NewKey(new.key, new.proof)
 

@@ -22,7 +22,6 @@ from protocol.directory_entry import (
     NewMember,
     NewTerminal,
     Proof,
-    Revocation,
     Rights,
     Rotation,
     Rotations,
@@ -94,7 +93,7 @@ def _changed(post: PostRecord, change: LaterChange, sound: Sound) -> PostRecord:
             return replace(post, details=change.details)
         case Lift():
             return replace(post, lifted=post.lifted | frozenset(change.ends))
-        case Revocation():
+        case _:
             return _revoked(post, change.keys, sound.moment)
 
 

@@ -172,7 +172,7 @@ def found_directory(
     directory, outcomes = first.adopt(leaves[1:], checkpoint)
     if pin not in directory.root.past:
         raise VerificationError("not the root document on paper")
-    founding = Adopted(0, LeafKind.ROOT, signed.digest, frozenset(root.holders))
+    founding = Adopted(0, LeafKind.ROOT, signed.digest)
     return directory, (founding, *outcomes)
 
 
@@ -195,7 +195,7 @@ def adopt_leaf(state: State, leaf: bytes, moment: Moment) -> tuple[State, Adopte
             state = _with_root(state, follow(state.root, signed))
         case LeafKind.EXTENSION:
             state = replace(state, root=extend(state.root, signed))
-        case LeafKind.ZEROISE:
+        case _:
             zeroise_order(state, signed)
     return state, Adopted(moment.index, entry.kind, signed.digest)
 
