@@ -95,9 +95,8 @@ class Commands:
         beliefs = self._machine.beliefs
         identity = self._machine.identity
         directory = beliefs.directory
-        own = (
-            None if directory is None else beliefs.view().terminal(identity.terminal.id)
-        )
+        view = None if directory is None else beliefs.view()
+        own = None if view is None else view.terminal(identity.terminal.id)
         waiting = sum(
             len(self._vault.waiting(state)) for state in (State.COMPOSED, State.SEALED)
         )

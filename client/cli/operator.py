@@ -20,7 +20,6 @@ from client.operator.enrolment import invite as make_invitation
 from client.operator.enrolment import proposal
 from client.operator.keyfile import make_key, open_key
 from client.operator.rootfile import read_root
-from crypto.entropy import system
 from crypto.sign import Usage
 from crypto.suite import SuiteId
 from protocol.codec import decode
@@ -57,7 +56,7 @@ def init(shell: Shell, /, *, passphrase_fd: int | None) -> None:
     """Make this operator's key."""
     shell.home.create(Config())
     passphrase = shell.passphrase(passphrase_fd, fresh=True)
-    public = make_key(shell.home, ROLE, SuiteId.S1, passphrase, system)
+    public = make_key(shell.home, ROLE, SuiteId.S1, passphrase, shell.entropy)
     shell.say("operator.made", file=public)
 
 
@@ -82,7 +81,7 @@ def invite(
     root = read_root(root_file)
     until = SystemClock().wall() + WEEK
     invitation = make_invitation(
-        root.digest, post, (name_nl, name_en), until=until, entropy=system
+        root.digest, post, (name_nl, name_en), until=until, entropy=shell.entropy
     )
     write_document(out, invitation)
     read_document(out, Invitation, "invitation")  # a wrong post id shows here

@@ -14,6 +14,7 @@ from client import link
 from client.cli.exits import Exit
 from client.home import Home, HomeError
 from client.words import Words, chosen_language
+from crypto.entropy import Entropy, system
 
 P = ParamSpec("P")
 MAX_PASSPHRASE = 1024  # bytes read from a descriptor
@@ -33,6 +34,11 @@ class Shell:
     def __init__(self, home: str | None, language: str | None) -> None:
         self.home = Home.chosen(home)
         self.words = Words(chosen_language(language, os.environ.get("LANG")))
+
+    @property
+    def entropy(self) -> Entropy:
+        """Return the randomness that keys and nonces are drawn from."""
+        return system
 
     def say(self, code: str, **parts: object) -> None:
         """Print a sentence on standard output."""

@@ -15,7 +15,6 @@ from client.operator.enrolment import NewKeys, draw_keys
 from client.operator.enrolment import request as make_request
 from client.operator.rootfile import read_root
 from client.vault.making import make_vault
-from crypto.entropy import system
 from crypto.sign import Realm
 
 FILE: Final = click.Path(dir_okay=False, path_type=Path)
@@ -65,14 +64,14 @@ def init(
     passphrase = shell.passphrase(passphrase_fd, fresh=True)
     shell.home.create(Config(language=shell.words.language, post=invitation.post))
     write_atomic(shell.home.root_file, root_file.read_bytes())
-    keys = draw_keys(root.document.suite, member, system)
-    make_vault(shell.home, keys, invitation.post, root, passphrase, system)
+    keys = draw_keys(root.document.suite, invitation.post, member, shell.entropy)
+    make_vault(shell.home, keys, root, passphrase, shell.entropy)
     asked = make_request(
         invitation,
         keys,
         realm=root.realm,
         until=invitation.until + YEAR,
-        entropy=system,
+        entropy=shell.entropy,
     )
     write_document(out, asked)
     _recovery_sheet(shell, keys)
@@ -90,9 +89,7 @@ def _recovery_sheet(shell: Shell, keys: NewKeys) -> None:
 
 @terminal.command()
 @passphrase_fd
-@click.option(
-    "--foreground", is_flag=True, help="Stay: do not start a background agent."
-)
+@click.option("--foreground", is_flag=True, help="Stay in this process.")
 @with_shell
 def unlock(shell: Shell, /, *, passphrase_fd: int | None, foreground: bool) -> None:
     """Unlock: the agent owns the vault, synchronises and moves the outbox."""

@@ -19,7 +19,7 @@ with an envelope, it raises the one :exc:`UnreadableError`.
 Source: docs/spec/record-and-envelope.md sections 5 to 7.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,14 +52,14 @@ from protocol.codec import decode, encode
 from protocol.directory_view import DirectoryView
 from protocol.envelope import Envelope, Wrap, parse_envelope
 from protocol.errors import PolicyError, ProtocolError, Reason
-from protocol.genuine import Unsealed, attest, check_addressed
+from protocol.genuine import Unsealed
 from protocol.label import refusals
-from protocol.leaf import leaf_commitment, message_leaf
+from protocol.leaf import message_leaf
 from protocol.limits import MAX_RECORD
 from protocol.receiver import Receiver
 from protocol.record import ARCHIVE, Record
 from protocol.signed import SignatureLine
-from protocol.slip import Heads, Inner, Place, Slip, slot_hash
+from protocol.slip import Heads, Place, slot_hash
 
 CEK: Final = 32  # bytes
 SALT: Final = 32
@@ -168,45 +168,18 @@ def seal(  # noqa: PLR0913 -- each is named by its caller; one sealing needs the
     cek = Secret(entropy(CEK))
     ordered = sorted(recipients, key=lambda recipient: recipient.mailbox)
     salts = [Salt(entropy(SALT)) for _ in ordered]
-    slip = Slip(
-        v=1,
-        id=parsed.id,
-        rec=H(record),
-        key=sender.key.id,
-        kc=commitment(suite, parsed.id, cek),
-        r=entropy(R),
-        dir=sender.heads,
-        slots=tuple(sorted(map(_slot, ordered, salts))),
-    )
-    encoded = encode(slip)
-    own = SignatureLine(
-        sender.key.id,
-        sender.key.sign(Usage.RECORD, encoded, realm=sender.view.realm),
-    )
-    inner = Inner(record, encoded, (own,) if release is None else (own, release))
-    body = seal_body(suite, parsed.id, cek, encode(inner), sender.floor)
     wraps = [
-        _wrap(suite, parsed.id, recipient, cek, salt)
-        for recipient, salt in zip(ordered, salts, strict=True)
+        *(_wrap(suite, parsed.id, *pair, cek) for pair in zip(ordered, salts)),  # noqa: B905 -- of one length
+        *_wraps_of_nothing(suite, parsed.id, empty, entropy),
     ]
-    wraps += [
-        _wrap(suite, parsed.id, to, Secret(entropy(CEK)), Salt(entropy(SALT)))
-        for to in empty
-    ]
-    wraps.sort()  # by mailbox, which is unique
-    sealed = Sealed(
-        name=slip.rec,
-        id=parsed.id,
-        record=record,
-        release=release,
-        slip=encoded,
-        envelope=encode(Envelope(1, suite, parsed.id, tuple(wraps), body)),
-        commitment=leaf_commitment(slip.r, encoded),
-        body=H(body),
-        recipients=tuple(ordered),
-    )
-    _verify_own(sealed, sender, cek, salts)
-    return sealed
+    slots = [_slot(*pair) for pair in zip(ordered, salts)]  # noqa: B905 -- as above
+    kc = commitment(suite, parsed.id, cek)
+    slip = _slip(sender, record, parsed.id, kc, entropy(R), slots)
+    inner = _signed(sender, record, slip, release)
+    content = encode(inner)
+    body = seal_body(suite, parsed.id, cek, content, sender.floor)
+    envelope = Envelope(1, suite, parsed.id, tuple(sorted(wraps)), body)  # by mailbox
+    return envelope
 
 
 def reseal(
@@ -333,32 +306,3 @@ def _check_recipient(to: Recipient, record: Record, view: DirectoryView) -> None
     if record.label is not None:
         for reason in refusals(terminal.clearance, to.post, record.label):
             raise PolicyError(reason)
-
-
-def _verify_own(
-    sealed: Sealed, sender: Sender, cek: Secret, salts: Iterable[Salt]
-) -> None:
-    """Open the body again and check it as each receiver will.
-
-    A fault of this machine, or of the caller, must show here and not at a post.
-    """
-    suite = sender.view.suite
-    try:
-        envelope = parse_envelope(sealed.envelope)
-        inner = open_body(suite, sealed.id, cek, envelope.body)
-        found = attest(inner, envelope.id, sender.view)
-        for recipient, salt in zip(sealed.recipients, salts, strict=True):
-            unsealed = Unsealed(
-                id=envelope.id,
-                kid=recipient.kid,
-                kc=commitment(suite, sealed.id, cek),
-                place=recipient.place,
-                salt=salt,
-                inner=inner,
-                body=sealed.body,
-            )
-            check_addressed(
-                found, unsealed, key_id=recipient.key_id, post=recipient.post
-            )
-    except (CryptoError, ProtocolError) as error:
-        raise RuntimeError("a sealing that does not open again") from error

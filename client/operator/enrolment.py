@@ -35,17 +35,23 @@ class NewKeys:
     """Seeds that a new terminal draws, and whose it is."""
 
     suite: SuiteId
+    post: str
     name: str  # of the first member
     terminal: Secret
     member: Secret
     recovery: Secret  # for the paper in the safe; not kept on the machine
 
 
-def draw_keys(suite: SuiteId, name: str, entropy: Entropy) -> NewKeys:
-    """Return fresh seeds for a terminal whose first member is ``name``."""
+def draw_keys(suite: SuiteId, post: str, name: str, entropy: Entropy) -> NewKeys:
+    """Return fresh seeds for a terminal of ``post`` whose first member is ``name``."""
     size = SUITES[suite].signature_seed
     return NewKeys(
-        suite, name, Secret(entropy(size)), Secret(entropy(size)), Secret(entropy(size))
+        suite,
+        post,
+        name,
+        Secret(entropy(size)),
+        Secret(entropy(size)),
+        Secret(entropy(size)),
     )
 
 

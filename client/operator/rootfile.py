@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from client.home import HomeError
-from crypto.sign import Realm
 from protocol.codec import decode
 from protocol.errors import ProtocolError
 from protocol.limits import MAX_DOCUMENT
+from protocol.root import RootDocument, realm_of
 from protocol.signed import Signed
 from protocol.trusted_root import TrustedRoot, found
 
@@ -27,11 +27,7 @@ def read_root(path: Path) -> TrustedRoot:
     try:
         with path.open("rb") as file:
             signed = decode(file.read(MAX_FILE + 1), Signed, limit=MAX_FILE)
+        realm = realm_of(decode(signed.document, RootDocument))
+        return found(signed, realm=realm)
     except (OSError, ProtocolError):
         raise HomeError("operator.bad-file", file=path, kind="root") from None
-    for realm in Realm:
-        try:
-            return found(signed, realm=realm)
-        except ProtocolError:
-            continue
-    raise HomeError("operator.bad-file", file=path, kind="root")

@@ -24,7 +24,6 @@ KEY_BYTES = 32
 def make_vault(
     home: Home,
     keys: NewKeys,
-    post: str,
     root: TrustedRoot,
     passphrase: str,
     entropy: Entropy,
@@ -39,7 +38,7 @@ def make_vault(
     store = Store(database)
     with store.transaction():
         store.put(PIN, root.digest)
-        store.put(POST, post.encode())
+        store.put(POST, keys.post.encode())
         store.put(TERMINAL_SEED, keys.terminal.reveal())
         store.put(MEMBER_SEED, keys.member.reveal())
     database.close()

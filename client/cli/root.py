@@ -1,0 +1,101 @@
+"""``koerier root``: the ceremony that founds a ministry.
+
+The first form makes a demonstration: one holder, signing under the demonstration's
+own usage, so that nothing it signs is ever valid in earnest.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from client.cli.exits import Exit
+from client.cli.shell import Shell, passphrase_fd, with_shell
+from client.clock import SystemClock
+from client.files import write_atomic
+from client.home import Config
+from client.operator.founding import (
+    RELAY_FORMAT,
+    WITNESS_FORMAT,
+    Parts,
+    founding_document,
+)
+from client.operator.keyfile import make_key, open_key, read_json, read_public
+from client.operator.rootfile import read_root
+from crypto.sign import Realm, Usage
+from crypto.suite import SuiteId
+from protocol.codec import encode
+from protocol.signed import sign_document
+
+ROLE: Final = "holder"
+FILE: Final = click.Path(dir_okay=False, path_type=Path)
+FILES: Final = {"type": FILE, "multiple": True, "required": True}
+
+
+@click.group()
+def root() -> None:
+    """Root ceremony: found a ministry.
+
+    \b
+    koerier root init --demo --ministry "Oefenministerie" --operator ... --out root.cbor
+    """  # noqa: D301 -- click's own mark
+
+
+@root.command()
+@click.option("--demo", is_flag=True, help="One holder, never valid in earnest.")
+@click.option("--ministry", required=True, help="Its name.")
+@click.option("--operator", "operators", **FILES, help="Public keys, 2 or more.")
+@click.option("--relay", "relay_file", type=FILE, required=True)
+@click.option("--address", required=True, metavar="HOST:PORT", help="Of the relay.")
+@click.option("--witness", "witnesses", **FILES, help="witness-public.json.")
+@click.option("--witness-url", "urls", multiple=True, required=True)
+@click.option("--quorum", type=int, default=1, help="Witnesses that must cosign.")
+@passphrase_fd
+@click.option("--out", type=FILE, required=True)
+@with_shell
+def init(
+    shell: Shell,
+    /,
+    *,
+    demo: bool,
+    ministry: str,
+    operators: tuple[Path, ...],
+    relay_file: Path,
+    address: str,
+    witnesses: tuple[Path, ...],
+    urls: tuple[str, ...],
+    quorum: int,
+    passphrase_fd: int | None,
+    out: Path,
+) -> None:
+    """Make and sign the first root document."""
+    if not demo:
+        shell.refuse("root.ceremony-only", Exit.REFUSED)
+    relay = read_json(relay_file, RELAY_FORMAT)
+    suite = SuiteId(relay.get("suite", SuiteId.S1))
+    found = [read_json(file, WITNESS_FORMAT) for file in witnesses]
+    named = [read_public(file) for file in operators]
+    passphrase = shell.passphrase(passphrase_fd, fresh=True)
+    shell.home.create(Config())
+    holder = read_public(make_key(shell.home, ROLE, suite, passphrase, shell.entropy))
+    parts = Parts(
+        ministry=ministry,
+        realm=Realm.DEMO,
+        holders=[holder],
+        threshold=1,
+        operators=named,
+        relay=relay,
+        address=address,
+        witnesses=list(zip(found, urls, strict=True)),
+        quorum=quorum,
+    )
+    document = encode(founding_document(parts, SystemClock().wall()))
+    key = open_key(shell.home, ROLE, suite, passphrase)
+    signed = sign_document(document, [key], usage=Usage.ROOT, realm=Realm.DEMO)
+    write_atomic(out, encode(signed))
+    trusted = read_root(out)  # what is wrong with it shows here and not at a post
+    shell.tell("root.demo")
+    shell.say("root.founded", ministry=ministry, digest=trusted.digest.hex())
+
+
+COMMANDS: Final = {"root": root}
