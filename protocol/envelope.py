@@ -12,7 +12,7 @@ anything, and nothing here can be believed: a terminal checks it all when it ope
 Source: docs/spec/record-and-envelope.md section 5.
 """
 
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, NamedTuple
 
 from msgspec import Meta
 
@@ -22,9 +22,6 @@ from protocol.codec import decode, encode
 from protocol.errors import MalformedError
 from protocol.fields import V1, MailboxField, MessageIdField, PrekeyIdField
 from protocol.limits import MAX_ADDRESSEES, MAX_ENVELOPE
-
-# Content key 32, stream 16, seq 8, prev 32, salt 32; and the tag of the AEAD.
-WRAPPED: Final = 32 + 16 + 8 + 32 + 32 + 16
 
 
 class Wrap(NamedTuple):
@@ -71,14 +68,23 @@ def parse_envelope(data: bytes, *, limit: int = MAX_ENVELOPE) -> Envelope:
             or wraps not ascending by mailbox.
     """
     envelope = decode(data, Envelope, limit=limit)
+    check_wraps(envelope)
+    return envelope
+
+
+def check_wraps(envelope: Envelope) -> None:
+    """Return if the wraps have the suite's lengths and ascend by mailbox.
+
+    Raises:
+        MalformedError: they do not.
+    """
     suite = SUITES[envelope.suite]
     last = b""
     for wrap in envelope.wraps:
         if (
             wrap.mailbox <= last
             or len(wrap.kid) != suite.prekey_id
-            or len(wrap.wrap) != suite.kem_enc + WRAPPED
+            or len(wrap.wrap) != suite.wrap
         ):
             raise MalformedError
         last = wrap.mailbox
-    return envelope

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from crypto.digest import H
 from crypto.errors import SignatureError
 from crypto.sign import Realm, Usage, VerifyKey
-from crypto.types import Digest, KeyId, MessageId, PrekeyId, Salt
+from crypto.types import Digest, MessageId, PrekeyId, Salt
 from protocol.codec import decode
 from protocol.directory_view import DirectoryView, Ended, Member, Terminal
 from protocol.errors import BindingError, ExpiredError, VerificationError
@@ -76,6 +76,8 @@ class Attested:
     inner: Inner
     terminal: Terminal
     member: Member | None
+    posts: frozenset[str]  # in `to`
+    slots: frozenset[Digest]
 
 
 def genuine(
@@ -90,7 +92,8 @@ def genuine(
         ExpiredError: the sender's terminal is not usable yet at ``now``.
     """
     found = attest(unsealed.inner, unsealed.id, view)
-    check_addressed(found, unsealed, key_id=own.key_id, post=own.post)
+    slot = slot_hash(own.key_id, unsealed.kid, unsealed.place, unsealed.salt)
+    check_addressed(found, post=own.post, slot=slot, kc=unsealed.kc)
     if now < found.terminal.usable_from:
         raise ExpiredError("a terminal that is not usable yet")
     return Genuine(
@@ -117,12 +120,33 @@ def attest(data: bytes, message_id: MessageId, view: DirectoryView) -> Attested:
     Raises:
         MalformedError: the parts are not their one encoding.
         VerificationError: unknown signer, or a signature that does not hold.
-        BindingError: B5, B4, B6 or B7.
+        BindingError: B5, B4, B6, B7, or B2 for slots that do not ascend.
     """
     inner = decode(data, Inner, limit=MAX_INNER)
-    terminal, member = _verify(inner, view)
-    slip = decode(inner.slip, Slip)
+    signers = verify(inner, view)
     record = decode(inner.record, Record, limit=MAX_RECORD)
+    return bind(inner, record, signers, message_id)
+
+
+def bind(
+    inner: Inner,
+    record: Record,
+    signers: tuple[Terminal, Member | None],
+    message_id: MessageId,
+) -> Attested:
+    """Return the parts as one, if they are of each other.
+
+    Args:
+        inner: verified; the record's bytes are those that ``record`` was read from.
+        record: parsed.
+        signers: from :func:`verify`.
+        message_id: the envelope's, outside.
+
+    Raises:
+        MalformedError, BindingError: as :func:`attest`.
+    """
+    terminal, member = signers
+    slip = decode(inner.slip, Slip)
     name = H(inner.record)
     if slip.rec != name:
         raise BindingError("B5")
@@ -131,29 +155,33 @@ def attest(data: bytes, message_id: MessageId, view: DirectoryView) -> Attested:
     if slip.key != terminal.key_id or terminal.post != record.sender:
         raise BindingError("B6")
     _check_by(record, member)
-    return Attested(name, record, slip, inner, terminal, member)
+    slots = frozenset(slip.slots)
+    if list(slip.slots) != sorted(slots):
+        raise BindingError("B2")
+    posts = frozenset(addressee.post for addressee in record.to)
+    return Attested(name, record, slip, inner, terminal, member, posts, slots)
 
 
-def check_addressed(
-    found: Attested, unsealed: Unsealed, *, key_id: KeyId, post: str
-) -> None:
-    """Find the post in ``to``, the key's slot in ``slots`` and the key in ``kc``.
+def check_addressed(found: Attested, *, post: str, slot: Digest, kc: bytes) -> None:
+    """Find the post in ``to`` and the slot in ``slots``, and compare ``kc``.
 
     Raises:
-        BindingError: B1, B2 (also a wrong place: B13) or B8.
+        BindingError: B1, B2 (which a wrong place breaks too: B13) or B8.
     """
-    if all(addressee.post != post for addressee in found.record.to):
+    if post not in found.posts:
         raise BindingError("B1")
-    slots = found.slip.slots
-    slot = slot_hash(key_id, unsealed.kid, unsealed.place, unsealed.salt)
-    if slot not in slots or list(slots) != sorted(set(slots)):
+    if slot not in found.slots:
         raise BindingError("B2")
-    if not hmac.compare_digest(found.slip.kc, unsealed.kc):
+    if not hmac.compare_digest(found.slip.kc, kc):
         raise BindingError("B8")
 
 
-def _verify(inner: Inner, view: DirectoryView) -> tuple[Terminal, Member | None]:
-    """Return who signed, proven over the raw bytes, before anything is parsed."""
+def verify(inner: Inner, view: DirectoryView) -> tuple[Terminal, Member | None]:
+    """Return who signed, proven over the raw bytes, before anything is parsed.
+
+    Raises:
+        VerificationError: unknown signer, or a signature that does not hold (B12).
+    """
     first, *rest = inner.sigs
     terminal = view.terminal(first.key)
     if terminal is None:

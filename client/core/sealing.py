@@ -33,7 +33,7 @@ from crypto.envelope import (
     unwrap,
     wrap,
 )
-from crypto.errors import CryptoError
+from crypto.errors import CryptoError, OpenError
 from crypto.kem import KemKey
 from crypto.sign import Realm, SigningKey, Usage
 from crypto.suite import SuiteId
@@ -50,16 +50,16 @@ from crypto.types import (
 from protocol.admit import Outcome, admit
 from protocol.codec import decode, encode
 from protocol.directory_view import DirectoryView
-from protocol.envelope import Envelope, Wrap, parse_envelope
-from protocol.errors import PolicyError, ProtocolError, Reason
-from protocol.genuine import Unsealed
+from protocol.envelope import Envelope, Wrap, check_wraps, parse_envelope
+from protocol.errors import BindingError, PolicyError, ProtocolError, Reason
+from protocol.genuine import Unsealed, bind, verify
 from protocol.label import refusals
-from protocol.leaf import message_leaf
+from protocol.leaf import leaf_commitment, message_leaf
 from protocol.limits import MAX_RECORD
 from protocol.receiver import Receiver
 from protocol.record import ARCHIVE, Record
 from protocol.signed import SignatureLine
-from protocol.slip import Heads, Place, slot_hash
+from protocol.slip import Heads, Inner, Place, Slip, slot_hash
 
 CEK: Final = 32  # bytes
 SALT: Final = 32
@@ -155,10 +155,12 @@ def seal(  # noqa: PLR0913 -- each is named by its caller; one sealing needs the
     Raises:
         MalformedError: ``record`` is not a record.
         KeyFormatError: a recipient's key is refused (B15).
-        ValueError: two recipients with one mailbox, or none; a wrong floor.
+        ValueError: a floor that is no bucket, a caller's bug.
         PolicyError: the sending terminal or a recipient is not current, or a
             recipient's clearance does not dominate the label.
-        RuntimeError: the sealing does not open again: deposit nothing.
+        RuntimeError: the sealing does not open again, by a fault of this machine or
+            of the caller (two recipients with one mailbox, a release that does not
+            verify, a post that is not addressed): deposit nothing.
     """
     parsed = decode(record, Record, limit=MAX_RECORD)
     _check_current(sender)
@@ -166,20 +168,45 @@ def seal(  # noqa: PLR0913 -- each is named by its caller; one sealing needs the
         _check_recipient(recipient, parsed, sender.view)
     suite = sender.view.suite
     cek = Secret(entropy(CEK))
-    ordered = sorted(recipients, key=lambda recipient: recipient.mailbox)
-    salts = [Salt(entropy(SALT)) for _ in ordered]
-    wraps = [
-        *(_wrap(suite, parsed.id, *pair, cek) for pair in zip(ordered, salts)),  # noqa: B905 -- of one length
-        *_wraps_of_nothing(suite, parsed.id, empty, entropy),
-    ]
-    slots = [_slot(*pair) for pair in zip(ordered, salts)]  # noqa: B905 -- as above
-    kc = commitment(suite, parsed.id, cek)
-    slip = _slip(sender, record, parsed.id, kc, entropy(R), slots)
-    inner = _signed(sender, record, slip, release)
+    aims = [(to, Salt(entropy(SALT))) for to in recipients]
+    slip = Slip(
+        v=1,
+        id=parsed.id,
+        rec=H(record),
+        key=sender.key.id,
+        kc=commitment(suite, parsed.id, cek),
+        r=entropy(R),
+        dir=sender.heads,
+        slots=tuple(sorted(_slot(to, salt) for to, salt in aims)),
+    )
+    inner = _signed(sender, record, encode(slip), release)
     content = encode(inner)
     body = seal_body(suite, parsed.id, cek, content, sender.floor)
+    wraps = [_wrap(suite, parsed.id, to, cek, salt) for to, salt in aims]
+    for to in empty:
+        nothing, salt = Secret(entropy(CEK)), Salt(entropy(SALT))
+        wraps.append(_wrap(suite, parsed.id, to, nothing, salt))
     envelope = Envelope(1, suite, parsed.id, tuple(sorted(wraps)), body)  # by mailbox
-    return envelope
+    try:
+        check_wraps(envelope)
+        if open_body(suite, parsed.id, cek, body) != content:
+            raise OpenError
+        found = bind(inner, parsed, verify(inner, sender.view), parsed.id)
+        if not found.posts.issuperset(to.post for to in recipients):
+            raise BindingError("B1")
+    except (CryptoError, ProtocolError) as error:
+        raise RuntimeError("a sealing that does not open again") from error
+    return Sealed(
+        name=found.name,
+        id=parsed.id,
+        record=record,
+        release=release,
+        slip=inner.slip,
+        envelope=encode(envelope),
+        commitment=leaf_commitment(slip.r, inner.slip),
+        body=H(body),
+        recipients=tuple(recipients),
+    )
 
 
 def reseal(
@@ -284,6 +311,14 @@ def _wrap(
     secret = WrapSecret(cek, to.place.stream, to.place.seq, to.place.prev, salt)
     wrapped = wrap(suite, message_id, to.mailbox, to.kid, to.public, secret)
     return Wrap(to.mailbox, to.kid, wrapped)
+
+
+def _signed(
+    sender: Sender, record: bytes, slip: bytes, release: SignatureLine | None
+) -> Inner:
+    signature = sender.key.sign(Usage.RECORD, slip, realm=sender.view.realm)
+    own = SignatureLine(sender.key.id, signature)
+    return Inner(record, slip, (own,) if release is None else (own, release))
 
 
 def _check_current(sender: Sender) -> None:

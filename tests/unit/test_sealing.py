@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from msgspec import structs
 
+from client.core import sealing as sealing_module
 from client.core.recipients import NO_STREAM, to_archive, to_terminal
 from client.core.sealing import (
     Recipient,
@@ -16,6 +17,7 @@ from client.core.sealing import (
     seal,
 )
 from crypto.digest import H
+from crypto.envelope import seal_body
 from crypto.kem import KemKey
 from crypto.sign import SigningKey
 from crypto.suite import SUITES, SuiteId
@@ -223,6 +225,21 @@ def test_a_release_that_does_not_verify_never_leaves(cast: Cast) -> None:
 def test_one_mailbox_is_wrapped_for_once(cast: Cast) -> None:
     with pytest.raises(RuntimeError, match="does not open again"):
         sealing(cast, cast.bern.at(), cast.bern.new_prekey("other").at())
+
+
+def test_a_body_that_holds_something_else_never_leaves(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bit flips in memory between signing and sealing."""
+    monkeypatch.setattr(
+        sealing_module,
+        "seal_body",
+        lambda suite, name, cek, content, floor: seal_body(
+            suite, name, cek, content[:-1] + bytes([content[-1] ^ 1]), floor
+        ),
+    )
+    with pytest.raises(RuntimeError, match="does not open again"):
+        sealing(cast, cast.bern.at())
 
 
 def test_what_is_no_record_is_not_sealed(cast: Cast) -> None:
