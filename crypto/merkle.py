@@ -194,9 +194,12 @@ def verify_consistency(
     """
     if not 0 <= old <= new:
         raise ProofError
-    if old in {0, new}:
-        expected = EMPTY_ROOT if old == 0 else new_root
-        if path or not hmac.compare_digest(old_root, expected):
+    if old == 0 and old_root != EMPTY_ROOT:
+        raise ProofError
+    if old == new and old_root != new_root:
+        raise ProofError
+    if old in {0, new}:  # any tree extends nothing, and itself: no hash is needed
+        if path:
             raise ProofError
         return
     fn, sn = old - 1, new - 1

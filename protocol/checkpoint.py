@@ -9,7 +9,7 @@
 
 A checkpoint has one form: reading ends by writing it again.
 
-Source: C2SP tlog-checkpoint (v1.0.0).
+Source: C2SP tlog-checkpoint; docs/spec/log.md section 3.
 """
 
 import base64
@@ -23,6 +23,7 @@ from protocol.note import from_base64
 _LINES: Final = 3  # origin, size, root
 _ROOT: Final = 32  # bytes
 _DECIMALS: Final = 15  # 2**48 has 15 digits
+_ORIGIN: Final = 255  # bytes: a cosignature's message gives its length in one byte
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +46,13 @@ def parse_checkpoint(text: bytes) -> Checkpoint:
     """Return the checkpoint that ``text`` is the one form of.
 
     Raises:
-        MalformedError: it is not.
+        MalformedError: it is not, or its origin is empty or over 255 bytes.
     """
-    lines = text.decode().split("\n")
-    if len(lines) <= _LINES or lines[-1]:
+    try:
+        lines = text.decode().split("\n")
+    except UnicodeDecodeError:
+        raise MalformedError from None
+    if len(lines) <= _LINES or not all(lines[:-1]):
         raise MalformedError
     origin, size, root, *extensions = lines[:-1]
     checkpoint = Checkpoint(
@@ -57,7 +61,9 @@ def parse_checkpoint(text: bytes) -> Checkpoint:
         root=Digest(from_base64(root.encode())),
         extensions=tuple(extensions),
     )
-    if len(checkpoint.root) != _ROOT or not origin or not all(extensions):
+    if len(checkpoint.root) != _ROOT or len(origin.encode()) > _ORIGIN:
+        raise MalformedError
+    if checkpoint.text() != text:
         raise MalformedError
     return checkpoint
 

@@ -147,4 +147,11 @@ class FreshnessError(VerificationError):
 
 
 class SplitViewError(VerificationError):
-    """Same size, different root: keep both as evidence, then stop."""
+    """Same size, different root: keep both as evidence, then stop.
+
+    ``evidence`` holds the statements as they arrived, where there are two.
+    """
+
+    def __init__(self, message: str = "", *, evidence: tuple[bytes, ...] = ()) -> None:
+        super().__init__(message)
+        self.evidence = evidence

@@ -13,7 +13,7 @@ A note is verified against keys that are known beforehand; lines of other keys a
 passed over, because anybody may add one.  A line that names a known key and does not
 verify refuses the whole note.  The text is returned as the bytes that were signed.
 
-Source: C2SP signed-note (v1.0.0).
+Source: C2SP signed-note; docs/spec/log.md section 2.
 """
 
 import base64
@@ -29,17 +29,16 @@ from protocol.errors import MalformedError, VerificationError
 from protocol.limits import MAX_NOTE
 
 DASH: Final = "\u2014 ".encode()
-MAX_LINES: Final = 64  # signatures on one note
+MAX_LINES: Final = 64  # signatures on one note; C2SP asks for at least 16
 KEY_HASH: Final = 4  # bytes of a signature line that name its key
 ED25519_TYPE: Final = b"\x01"  # of a log's own signature
-_SPACE: Final = frozenset(b" +")  # never in a key name
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """One signature line: the key's name, its hash, and what it signed with."""
 
-    name: bytes
+    name: str
     key_hash: bytes  # 4 bytes
     signature: bytes
 
@@ -50,6 +49,18 @@ class Note:
 
     text: bytes  # with its last newline
     lines: tuple[Line, ...]
+
+    def by(self, name: str, hashed: bytes) -> tuple[bytes, ...]:
+        """Return the signatures of the key that ``name`` and ``hashed`` name.
+
+        Name and hash only find a line: whether the key made it, its verification
+        says.
+        """
+        return tuple(
+            line.signature
+            for line in self.lines
+            if line.name == name and line.key_hash == hashed
+        )
 
 
 def key_hash(name: str, kind: bytes, public: bytes) -> bytes:
@@ -72,26 +83,27 @@ def parse_note(data: bytes) -> Note:
         raise MalformedError from None
     if any(c < " " and c != "\n" for c in characters):
         raise MalformedError
-    text, separator, signatures = data.rpartition(b"\n\n")
-    lines = signatures.removesuffix(b"\n").split(b"\n")
+    # The last empty line parts them: a text may have empty lines of its own.
+    text, separator, signatures = characters.rpartition("\n\n")
+    lines = signatures.removesuffix("\n").split("\n")
     if not separator or not text or len(lines) > MAX_LINES:
         raise MalformedError
-    return Note(text + b"\n", tuple(map(_line, lines)))
+    return Note((text + "\n").encode(), tuple(map(_line, lines)))
 
 
-def _line(raw: bytes) -> Line:
-    name, space, encoded = raw.removeprefix(DASH).partition(b" ")
-    if not raw.startswith(DASH) or not space or not is_name(name):
+def _line(raw: str) -> Line:
+    name, space, encoded = raw.removeprefix(DASH.decode()).partition(" ")
+    if not raw.startswith(DASH.decode()) or not space or not is_name(name):
         raise MalformedError
-    blob = from_base64(encoded)
+    blob = from_base64(encoded.encode())
     if len(blob) <= KEY_HASH:
         raise MalformedError
     return Line(name, blob[:KEY_HASH], blob[KEY_HASH:])
 
 
-def is_name(name: bytes) -> bool:
-    """Tell whether ``name`` may name a key: not empty, no space, no plus."""
-    return bool(name) and not _SPACE.intersection(name) and not name.decode().isspace()
+def is_name(name: str) -> bool:
+    """Tell whether ``name`` may name a key: some text, without spaces or a plus."""
+    return bool(name) and not any(c == "+" or c.isspace() for c in name)
 
 
 def from_base64(encoded: bytes) -> bytes:
@@ -110,7 +122,13 @@ def from_base64(encoded: bytes) -> bytes:
 
 
 def signature_line(name: str, hashed: bytes, signature: bytes) -> bytes:
-    """Return one line with its newline."""
+    """Return one line with its newline.
+
+    Raises:
+        ValueError: a name that no key may have, a caller's bug.
+    """
+    if not is_name(name):
+        raise ValueError("a key's name has no space and no plus")
     blob = base64.b64encode(hashed + signature)
     return DASH + name.encode() + b" " + blob + b"\n"
 
@@ -143,15 +161,12 @@ def verify_log_signature(note: Note, name: str, public: bytes) -> None:
     Raises:
         VerificationError: it did not, or the signature does not hold.
     """
-    hashed = key_hash(name, ED25519_TYPE, public)
     key = NoteVerifyKey.parse(NoteAlgorithm.ED25519, public)
-    found = False
-    for line in note.lines:
-        if line.name == name.encode() and line.key_hash == hashed:
-            verify_line(key, line.signature, note.text)
-            found = True
-    if not found:
+    signatures = note.by(name, key_hash(name, ED25519_TYPE, public))
+    if not signatures:
         raise VerificationError("a note that the log did not sign")
+    for signature in signatures:
+        verify_line(key, signature, note.text)
 
 
 def verify_line(key: NoteVerifyKey, signature: bytes, message: bytes) -> None:

@@ -20,12 +20,21 @@ from typing import ClassVar, Final
 
 from crypto.errors import ProofError
 from crypto.merkle import EMPTY_ROOT, Frontier, verify_consistency
+from crypto.notekey import NoteAlgorithm
 from crypto.types import Digest
 from protocol.checkpoint import Checkpoint, parse_checkpoint, parse_decimal
+from protocol.cosignature import cosigned_at
 from protocol.errors import MalformedError, ProtocolError, VerificationError
 from protocol.limits import KIB, MAX_NOTE
-from protocol.note import Note, from_base64, parse_note, verify_log_signature
+from protocol.note import (
+    Note,
+    from_base64,
+    parse_note,
+    signature_line,
+    verify_log_signature,
+)
 from protocol.root import LogKey
+from protocol.witness_policy import WitnessKey, cosigner
 
 MAX_REQUEST: Final = MAX_NOTE + 8 * KIB  # bytes
 MAX_PROOF: Final = 63  # lines, C2SP's bound
@@ -97,9 +106,11 @@ def read_request(body: bytes) -> WitnessRequest:
     Raises:
         BadRequest: it holds none, or too much.
     """
+    if len(body) > MAX_REQUEST:
+        raise BadRequest
     head, separator, data = body.partition(b"\n\n")
     first, *lines = head.split(b"\n")
-    if len(body) > MAX_REQUEST or not separator or not first.startswith(b"old "):
+    if not separator or not first.startswith(b"old ") or len(lines) > MAX_PROOF:
         raise BadRequest
     try:
         note = parse_note(data)
@@ -112,8 +123,7 @@ def read_request(body: bytes) -> WitnessRequest:
         )
     except MalformedError:
         raise BadRequest from None
-    hashes = all(len(node) == _HASH for node in request.proof)
-    if not hashes or len(request.proof) > MAX_PROOF:
+    if any(len(node) != _HASH for node in request.proof):
         raise BadRequest
     return request
 
@@ -159,15 +169,36 @@ def require_mirrored(stored: Frontier, checkpoint: Checkpoint) -> None:
         raise Inconsistent
 
 
-def read_cosignatures(body: bytes) -> tuple[bytes, ...]:
-    """Return the signature lines in a witness's answer, each with its newline.
+def read_cosignatures(
+    body: bytes, note: bytes, witness: WitnessKey
+) -> tuple[bytes, ...]:
+    """Return the lines that one witness's answer adds to a note.
+
+    Only lines by that witness's own keys are taken, and each must verify: one bad
+    line would spoil the whole note for every reader.
+
+    Args:
+        body: the answer to an add-checkpoint request.
+        note: the one that was sent, signed by the log.
+        witness: who was asked.
 
     Raises:
-        VerificationError: anything else stands there.
+        MalformedError: not signature lines.
+        VerificationError: a line of its keys that does not hold, or none at all.
     """
-    lines = body.splitlines(keepends=True)
-    try:
-        parse_note(b"-\n\n" + body)
-    except MalformedError:
-        raise VerificationError("not a witness's answer") from None
+    text = parse_note(note).text
+    answer = parse_note(text + b"\n" + body)
+    if answer.text != text:
+        raise MalformedError
+    checkpoint = parse_checkpoint(text)
+    lines: list[bytes] = []
+    for algorithm in NoteAlgorithm:
+        key = cosigner(witness, algorithm)
+        if cosigned_at(answer, checkpoint, key) is not None:
+            lines += (
+                signature_line(key.name, key.hash, signature)
+                for signature in answer.by(key.name, key.hash)
+            )
+    if not lines:
+        raise VerificationError("an answer without a cosignature of this witness")
     return tuple(lines)
