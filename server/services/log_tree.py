@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from crypto.merkle import Frontier, NodeSource, leaf_hash, node_hash
+from crypto.errors import ProofError
+from crypto.merkle import Frontier, NodeSource, leaf_hash
 from crypto.types import ZERO_DIGEST, Digest
+from protocol.tiles import HEIGHT, WIDTH, node_source, tile_holding
 from server.storage.interfaces import StoreBrokenError
 
-HEIGHT: Final = 8  # levels of the tree in one tile
-WIDTH: Final = 1 << HEIGHT  # hashes in a full tile
 HASH: Final = 32  # bytes
 
 TileId = tuple[int, int]  # level, number
@@ -102,16 +102,15 @@ async def compute(function: Callable[[NodeSource], R], read: Reader) -> R:
     wanted: set[TileId] = set()
 
     def note(level: int, index: int) -> Digest:
-        wanted.add(_tile_of(level, index))
+        wanted.add(tile_holding(level, index))
         return ZERO_DIGEST
 
     function(note)
     tiles = await read(wanted) if wanted else {}
-
-    def node(level: int, index: int) -> Digest:
-        return _node(tiles, level, index)
-
-    return function(node)
+    try:
+        return function(node_source(tiles))
+    except ProofError:
+        raise DamagedError("a tile is missing or short") from None
 
 
 def _peaks(size: int, node: NodeSource) -> tuple[Digest, ...]:
@@ -122,23 +121,3 @@ def _peaks(size: int, node: NodeSource) -> tuple[Digest, ...]:
             peaks.append(node(level, start >> level))
             start += 1 << level
     return tuple(peaks)
-
-
-def _tile_of(level: int, index: int) -> TileId:
-    """Return the tile whose hashes give the node (level, index)."""
-    return level // HEIGHT, (index << level % HEIGHT) // WIDTH
-
-
-def _node(tiles: Mapping[TileId, bytes], level: int, index: int) -> Digest:
-    hashes = tiles.get(_tile_of(level, index), b"")
-    within = level % HEIGHT
-    first = (index << within) % WIDTH
-    row = [
-        Digest(hashes[at * HASH : (at + 1) * HASH])
-        for at in range(first, first + (1 << within))
-    ]
-    if len(row[-1]) != HASH:
-        raise DamagedError("a tile is missing or short")
-    while len(row) > 1:
-        row = [node_hash(row[at], row[at + 1]) for at in range(0, len(row), 2)]
-    return row[0]

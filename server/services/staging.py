@@ -6,8 +6,7 @@ fails the draft is dropped, and memory and disk still agree.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from dataclasses import dataclass, field, replace
 
 from crypto.types import KeyId, Mailbox
 from protocol.requests import LogName
@@ -22,7 +21,7 @@ class Trees:
 
     directory: Directory
     logs: Mapping[LogName, LogTree]
-    cursors: Mapping[Mailbox, int] = MappingProxyType({})
+    cursors: Mapping[Mailbox, int] = field(default_factory=dict)
 
 
 class Staging:
@@ -34,6 +33,7 @@ class Staging:
         self.directory = before.directory
         self.woken: set[Mailbox] = set()  # what has something new
         self.told: set[KeyId] = set()  # who has a nack
+        self._logs = before.logs
         self._cursors: dict[Mailbox, int] = {}
         self._new: dict[LogName, list[bytes]] = {log: [] for log in LogName}
 

@@ -79,7 +79,7 @@ class WitnessClient:
             status, text = await self._post(http, "/add-checkpoint", body)
             if status == OK:
                 self._seen[question.origin] = question.size
-                return read_cosignatures(text)
+                return read_cosignatures(text, question.note, self.key)
             if status != CONFLICT:
                 raise WitnessError(f"status {status}")
             self._seen[question.origin] = _size(text)

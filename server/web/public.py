@@ -27,5 +27,5 @@ def guard(relay: Relay) -> Middleware:
 def public_app(relay: Relay) -> web.Application:
     """Return the application of the public listener."""
     app = web.Application(client_max_size=MAX_BODY, middlewares=[guard(relay)])
-    app.router.add_get("/session", SessionRoute(relay))
+    app.router.add_get("/session", SessionRoute(relay).handle, allow_head=False)
     return app

@@ -77,7 +77,7 @@ class SessionRoute:
         self._relay = relay
         self._strangers = 0
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def handle(self, request: web.Request) -> web.StreamResponse:
         """Carry one connection from its first byte to its last."""
         if self._strangers >= MAX_STRANGERS:
             return web.Response(status=503)

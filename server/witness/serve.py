@@ -72,8 +72,11 @@ async def serve(home: Home, config: WitnessConfig, listen_at: str | None) -> Non
         logbook().info("listening")
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(
-                number, lambda: stop.done() or stop.set_result(None)
-            )
+            loop.add_signal_handler(number, _set, stop)
         await stop
     logbook().info("stopped")
+
+
+def _set(stop: asyncio.Future[None]) -> None:
+    if not stop.done():
+        stop.set_result(None)
