@@ -157,7 +157,11 @@ class _Scanner:
         raise MalformedError  # tags, floats and simple values have no place here
 
     def _head(self) -> tuple[int, int]:
-        initial = self._take(1)[0]
+        position = self.position
+        if position >= len(self._data):
+            raise MalformedError
+        initial = self._data[position]
+        self.position = position + 1
         major, detail = initial >> 5, initial & 31
         if detail < 24:  # noqa: PLR2004 -- RFC 8949 section 3
             return major, detail
