@@ -39,7 +39,8 @@ SignatureField = Annotated[Signature, Meta(min_length=64, max_length=8192)]
 UInt8 = Annotated[int, Meta(ge=0, le=255)]
 UInt32 = Annotated[int, Meta(ge=0, lt=1 << 32)]
 UInt48 = Annotated[int, Meta(ge=0, lt=1 << 48)]
-Time = Annotated[int, Meta(ge=0, lt=1 << 40)]  # POSIX seconds, UTC
+END_OF_TIME = 253_402_300_800  # the year 10000: every time below it has a date
+Time = Annotated[int, Meta(ge=0, lt=END_OF_TIME)]  # POSIX seconds, UTC
 Sequence = Annotated[int, Meta(ge=1, lt=1 << 48)]  # of a stream: the first is 1
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]  # post, person, file
