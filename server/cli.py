@@ -76,10 +76,11 @@ def main() -> None:
 @click.option("--suite", type=click.Choice(["1", "2"]), default="1", help="S1 or S2.")
 def init(home: Home, name: str, listen: str, health: str, suite: str) -> None:
     """Make a relay."""
+    from crypto import entropy
     from server.init import init_relay
 
     config = RelayConfig(listen=listen, health=health)
-    public = init_relay(home, config, name=name, suite=int(suite))
+    public = init_relay(home, config, entropy.system, name=name, suite=int(suite))
     click.echo(json.dumps(public, indent=2))
 
 
@@ -98,6 +99,7 @@ def serve(
     home: Home, listen: str | None, health: str | None, witnesses: tuple[str, ...]
 ) -> None:
     """Run the relay."""
+    from crypto import entropy
     from server.logbook import configure, logbook
     from server.serve import Options, serve
     from server.storage.interfaces import StoreError
@@ -108,7 +110,8 @@ def serve(
     config = load(home.path / CONFIG, RelayConfig)
     configure()
     try:
-        asyncio.run(serve(home, config, Options(listen, health, addresses)))
+        options = Options(listen, health, addresses)
+        asyncio.run(serve(home, config, options, entropy.system))
     except StoreError as error:
         logbook().error("store", reason=str(error))
         fail(ALARM, f"the store does not agree or the disk failed: {error}")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from crypto import entropy
+from crypto.entropy import Entropy
 from crypto.suite import SuiteId
 from protocol.requests import LogName
 from server.app import note_key
@@ -34,7 +34,7 @@ def check_name(name: str) -> None:
 
 
 def init_relay(
-    home: Home, config: RelayConfig, *, name: str, suite: int
+    home: Home, config: RelayConfig, entropy: Entropy, *, name: str, suite: int
 ) -> Mapping[str, object]:
     """Make a relay's home and return its public part.
 
@@ -46,9 +46,9 @@ def init_relay(
     """
     check_name(name)
     home.create()
-    seeds = make_relay_seeds(SuiteId(suite), entropy.system)
+    seeds = make_relay_seeds(SuiteId(suite), entropy)
     save(home, seeds)
-    keys = relay_keys(seeds, entropy.system)
+    keys = relay_keys(seeds, entropy)
     public = {
         "format": "koerier-relay-public/1",
         "suite": suite,
@@ -70,7 +70,7 @@ def init_relay(
 
 
 def init_witness(
-    home: Home, config: WitnessConfig, *, name: str
+    home: Home, config: WitnessConfig, entropy: Entropy, *, name: str
 ) -> Mapping[str, object]:
     """Make a witness's home and return its public part.
 
@@ -79,7 +79,7 @@ def init_witness(
     """
     check_name(name)
     home.create()
-    seeds = make_witness_seeds(name, entropy.system)
+    seeds = make_witness_seeds(name, entropy)
     save(home, seeds)
     ed25519, mldsa44 = note_keys(seeds)
     public = {

@@ -14,7 +14,7 @@ from typing import Final
 
 from aiohttp import web
 
-from crypto import entropy
+from crypto.entropy import Entropy
 from protocol.requests import LogName
 from server.app import Parts, Ports, check_keys, founded, note_key, wired
 from server.clock import SystemClock
@@ -52,7 +52,9 @@ class Plan:
     keys: RelayKeys
 
 
-async def serve(home: Home, config: RelayConfig, options: Options) -> None:
+async def serve(
+    home: Home, config: RelayConfig, options: Options, entropy: Entropy
+) -> None:
     """Run a relay until it is told to stop.
 
     Raises:
@@ -61,7 +63,7 @@ async def serve(home: Home, config: RelayConfig, options: Options) -> None:
     """
     refuse_key_log()
     require_parser()
-    keys = relay_keys(load_relay(home), entropy.system)
+    keys = relay_keys(load_relay(home), entropy)
     first, root = read_root(home.roots)
     check_keys(keys, root.document)
     store = await sqlite_store(home.path / config.database)
@@ -74,7 +76,7 @@ async def serve(home: Home, config: RelayConfig, options: Options) -> None:
             addresses={**config.witnesses, **(options.witnesses or {})},
             pause=config.checkpoint_seconds,
         )
-        ports = Ports(clock, entropy.system)
+        ports = Ports(clock, entropy)
         parts = wired(store, state, keys.identity, signing, ports)
         await _listening(stack, Plan(home, config, options, keys), parts)
         await _work(parts)

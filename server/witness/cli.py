@@ -69,9 +69,11 @@ def main() -> None:
 @click.option("--mirror/--no-mirror", default=True, help="Store every entry first.")
 def init(home: Home, name: str, listen: str, mirror: bool) -> None:  # noqa: FBT001 -- click's
     """Make a witness."""
+    from crypto import entropy
     from server.init import init_witness
 
-    public = init_witness(home, WitnessConfig(listen=listen, mirror=mirror), name=name)
+    config = WitnessConfig(listen=listen, mirror=mirror)
+    public = init_witness(home, config, entropy.system, name=name)
     click.echo(json.dumps(public, indent=2))
 
 

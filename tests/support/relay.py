@@ -113,7 +113,8 @@ class TestTerminal:
             for effect in self.line.receive(message.data, self.now()):
                 self.effect(effect)
             await self.flush()
-        for future in (*self._answers.values(), *self._stored.values()):
+        waiting: list[asyncio.Future[Any]] = [*self._answers.values()]
+        for future in waiting + [*self._stored.values()]:
             if not future.done():
                 future.set_exception(ConnectionResetError())
 
@@ -227,7 +228,7 @@ class RunningRelay:
     async def published(self, log: LogName, size: int) -> None:
         """Wait until a note of at least ``size`` is published."""
         async with asyncio.timeout(PATIENCE):
-            while self.parts.relay.logs.published(log) < size:
+            while self.parts.relay.logs.published(log) < size:  # noqa: ASYNC110
                 await asyncio.sleep(PAUSE)
 
 
