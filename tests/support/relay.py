@@ -114,7 +114,7 @@ class TestTerminal:
                 self.effect(effect)
             await self.flush()
         waiting: list[asyncio.Future[Any]] = [*self._answers.values()]
-        for future in waiting + [*self._stored.values()]:
+        for future in [*waiting, *self._stored.values()]:
             if not future.done():
                 future.set_exception(ConnectionResetError())
 

@@ -119,7 +119,7 @@ async def test_a_reader_sees_one_state_while_a_writer_commits(store: Store) -> N
 async def test_a_reading_transaction_cannot_write(store: Store) -> None:
     with pytest.raises(StoreBrokenError, match="READONLY"):
         async with store.reading() as tables:
-            await tables.logs.set_head(LogName.KEY, Head(0, H(b"")))
+            await tables.logs.found(LogName.KEY, Head(0, H(b"")))
 
 
 async def test_an_envelope_is_stored_once(store: Store) -> None:
@@ -193,8 +193,9 @@ async def test_leaves_tiles_and_heads_of_the_two_logs_are_apart(store: Store) ->
     async with store.writing() as tables:
         logs = tables.logs
         assert await logs.head(LogName.KEY) is None
-        await logs.set_head(LogName.KEY, Head(1, H(b"a")))
-        await logs.set_head(LogName.KEY, Head(2, H(b"b"), 1, b"note"))
+        await logs.found(LogName.KEY, Head(0, H(b"")))
+        await logs.publish(LogName.KEY, 1, b"note")
+        await logs.grow(LogName.KEY, 2, H(b"b"))
         await logs.add_leaves(LogName.KEY, 0, [b"0", b"1", b"2"])
         await logs.add_leaves(LogName.MESSAGE, 0, [b"other"])
         await logs.put_tiles(LogName.KEY, {(0, 0): b"x", (1, 0): b"y"})
@@ -272,7 +273,7 @@ def modes_in(folder: Path) -> dict[str, int]:
 async def test_the_database_is_for_its_owner_only(tmp_path: Path) -> None:
     store = await sqlite_store(tmp_path / "relay.sqlite")
     async with store.writing() as tables:
-        await tables.logs.set_head(LogName.KEY, Head(0, Digest(bytes(32))))
+        await tables.logs.found(LogName.KEY, Head(0, Digest(bytes(32))))
     modes = modes_in(tmp_path)
     await store.close()
     assert {"relay.sqlite", "relay.sqlite-wal"} <= set(modes)
