@@ -83,7 +83,7 @@ class SessionRoute:
             return web.Response(status=503)
         socket_ = web.WebSocketResponse(
             compress=False,
-            max_msg_size=MAX_MESSAGE,
+            max_msg_size=MAX_MESSAGE + 1,  # aiohttp refuses what reaches its limit
             heartbeat=HEARTBEAT,
             timeout=CLOSING,
             writer_limit=1,  # every write waits for the transport: lanes stay real
