@@ -10,7 +10,7 @@ the operators: published in a crisis it gives one root document 30 more days.
 
 Source: docs/spec/root-and-directory.md section 2, after the rules of TUF 1.0
 (threshold, chain, rollback, freeze, expiry) in our own record format
-(docs/decisions/0009-own-record-format.md).
+(docs/decisions/0009-own-record-format-with-tufs-rules.md).
 """
 
 from typing import Annotated, Final, Literal, NamedTuple
