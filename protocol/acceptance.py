@@ -9,17 +9,18 @@ What may be shown to one member is asked again, with the member's own clearance,
 when it is shown.
 """
 
-from protocol.bodies import CableBody, IncidentBody
+from protocol.bodies import IncidentBody
 from protocol.codec import Message, decode
+from protocol.decision import above, covers, info_above_action, may_sign, uncovered
 from protocol.directory_view import Member
 from protocol.errors import MalformedError, PolicyError, Reason
 from protocol.genuine import Genuine
 from protocol.label import Label, flaws, refusals
 from protocol.limits import MAX_RECORD
-from protocol.policy import Policy, rule_for
+from protocol.policy import Policy, least_level, rule_for
 from protocol.receiver import Receiver
-from protocol.record import ARCHIVE, Record, Role
-from protocol.record_type import Hand, TypeRule, rule_of
+from protocol.record import ARCHIVE, Record
+from protocol.record_type import Hand, RecordType, TypeRule, rule_of
 
 
 def accept(found: Genuine, receiver: Receiver) -> Message:
@@ -35,11 +36,14 @@ def accept(found: Genuine, receiver: Receiver) -> Message:
     _check_shape(record, rule)
     body = _body(record, rule)
     _check_hand(found, body, rule, receiver)
-    _check_precedence(record)
+    if info_above_action(record.to):
+        raise PolicyError(Reason.INFO_ABOVE_ACTION)
     if record.label is not None:
-        _check_portions(body, record.label)
+        _check_parts(record, body, record.label)
         if record.label.level > policy.ceiling:
             raise PolicyError(Reason.LEVEL_ABOVE_CEILING)
+        if record.label.level < least_level(policy, record.label):
+            raise PolicyError(Reason.FOREIGN_ABOVE_LABEL)
         own = receiver.own
         _refuse_first(refusals(own.clearance, own.post, record.label))
         if receiver.archive:
@@ -93,17 +97,13 @@ def _check_hand(
 
 
 def may_release(record: Record, member: Member, policy: Policy) -> bool:
-    """Tell whether ``member`` may be the one that signs ``record``.
-
-    Where the policy asks for a second member, the signer holds the release of the
-    level and is not the drafter; elsewhere any member of the post signs.
-    """
-    if record.label is None or not rule_for(policy, record.label.level).second_member:
-        return True
-    return (
-        member.may_release >= record.label.level
-        and record.drafter is not None
-        and record.drafter != member.key_id
+    """Tell whether ``member`` may be the one that signs ``record``."""
+    return may_sign(
+        member,
+        drafter=record.drafter,
+        type_=RecordType(record.type),
+        level=None if record.label is None else record.label.level,
+        policy=policy,
     )
 
 
@@ -119,29 +119,22 @@ def _stands(record: Record, body: Message, receiver: Receiver) -> bool:
     return (
         standing is not None
         and standing.post == record.sender
-        and standing.body.stage == body.stage
-        and record.label.level <= standing.body.highest
-        and record.label.level <= receiver.view.policy.standing
-        and standing.body.start <= record.ts < standing.body.until
+        and covers(
+            standing.body,
+            body.stage,
+            record.label,
+            receiver.view.policy,
+            written=record.ts,
+        )
     )
 
 
-def _check_precedence(record: Record) -> None:
-    """Info addressees are never above the action addressees, where there are any."""
-    action, info = (
-        [to.precedence for to in record.to if to.role is role]
-        for role in (Role.ACTION, Role.INFO)
-    )
-    if action and info and max(info) > max(action):
-        raise PolicyError(Reason.INFO_ABOVE_ACTION)
-
-
-def _check_portions(body: Message, label: Label) -> None:
-    if isinstance(body, CableBody) and any(
-        paragraph.mark is not None and paragraph.mark > label.level
-        for paragraph in body.paragraphs
-    ):
+def _check_parts(record: Record, body: Message, label: Label) -> None:
+    """Compare what has a mark or label of its own with the label of the whole."""
+    if above(label, body):
         raise PolicyError(Reason.PORTION_ABOVE_LABEL)
+    if uncovered(label, [attachment.label for attachment in record.atts]):
+        raise PolicyError(Reason.ATTACHMENT_ABOVE_LABEL)
 
 
 def _check_archive(record: Record, label: Label, policy: Policy) -> None:
