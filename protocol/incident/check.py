@@ -25,7 +25,7 @@ from protocol.incident.model import (
     IncidentReport,
     Sections,
 )
-from protocol.incident.problems import Flaw, Problem, ReportError
+from protocol.incident.problems import WHOLE, Flaw, Problem, ReportError
 from protocol.incident.reading import JsonObject, Reading
 from protocol.incident.shapes import (
     COUNTED,
@@ -38,7 +38,6 @@ from protocol.incident.shapes import (
 from protocol.incident.taxonomy import Stage
 from protocol.label import Level
 
-WHOLE: Final = "(file)"  # where a problem is of no one field
 ALL_PROSE: Final = "(all prose)"
 
 
@@ -52,11 +51,8 @@ def parse(data: bytes, name: str) -> IncidentReport:
     Raises:
         ReportError: with every problem of the file.
     """
-    found = _json(data, name)
     reading = Reading()
-    values = reading.fields(FILE, found, "") if isinstance(found, JsonObject) else None
-    if not isinstance(found, JsonObject):
-        reading.value(FILE, found, WHOLE)
+    values = reading.fields(FILE, _json(data, name), "")
     if values is None:
         raise ReportError(name, tuple(reading.problems))
     values.pop("format")

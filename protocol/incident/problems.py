@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+WHOLE: Final = "(file)"  # the path of a problem that is of no one field
+
 
 class Flaw(enum.StrEnum):
     """Kinds of problems; a client has a sentence for each."""

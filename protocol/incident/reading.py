@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import Any, Final
 
-from protocol.incident.problems import Flaw, Problem
+from protocol.incident.problems import WHOLE, Flaw, Problem
 from protocol.incident.shapes import (
     FORMS,
     LINES,
@@ -86,7 +86,7 @@ class Reading:
     ) -> dict[str, Any] | None:
         """Return the values of an object by attribute; None: it has problems."""
         if not isinstance(found, JsonObject):
-            self.report(path, Flaw.WRONG_TYPE, found=kind_of(found), wants="an object")
+            self._wrong_type(shape, found, path or WHOLE)
             return None
         before = len(self.problems)
         values = {
