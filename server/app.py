@@ -22,7 +22,7 @@ from crypto.notekey import NoteAlgorithm, NoteSigningKey
 from crypto.sign import SigningKey
 from protocol.requests import LogName
 from protocol.root import RootDocument
-from server.clock import Clock
+from server.clock import Clock, WitnessedClock
 from server.config import ConfigError
 from server.keys import RelayKeys
 from server.services.checkpoints import Checkpoints, Signing
@@ -147,7 +147,7 @@ def wired(
 ) -> Parts:
     """Return all services over an open store."""
     trees, published = state
-    clock, entropy = ports.clock, ports.entropy
+    clock, entropy = WitnessedClock(ports.clock), ports.entropy
     presence = Presence()
 
     def committed(staging: Staging) -> None:

@@ -64,13 +64,13 @@ async def serve(
     refuse_key_log()
     require_parser()
     keys = relay_keys(load_relay(home), entropy)
-    first, root = read_root(home.roots)
-    check_keys(keys, root.document)
+    first, _ = read_root(home.roots)
     store = await sqlite_store(home.path / config.database)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(store.close)
         clock = SystemClock()
         state = await founded(store, first, clock)
+        check_keys(keys, state[0].directory.root)
         signing = Signing(
             keys={log: note_key(keys, log) for log in LogName},
             addresses={**config.witnesses, **(options.witnesses or {})},
@@ -120,8 +120,7 @@ async def _work(parts: Parts) -> None:
 
     async def until_stopped() -> None:
         await stop.wait()
-        for session in relay.presence.sessions():
-            session.end(going=True)
+        relay.presence.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN):
                 await relay.committer.drained()

@@ -28,7 +28,7 @@ from protocol.note import add_lines, parse_note, sign_note
 from protocol.requests import LogName
 from protocol.root import LogKey, RootDocument
 from protocol.trusted_log import TrustedLog
-from server.clock import Clock
+from server.clock import WitnessedClock
 from server.logbook import logbook
 from server.services.commit import Committer
 from server.services.logs import Logs, Published
@@ -80,7 +80,7 @@ class Checkpoints:
         committer: Committer,
         logs: Logs,
         presence: Presence,
-        clock: Clock,
+        clock: WitnessedClock,
         signing: Signing,
     ) -> None:
         self.behind = False  # a witness has seen more than we have
@@ -149,6 +149,7 @@ class Checkpoints:
         # A crash before the commit: the note before stays the published one.
         await self._committer.perform(job)
         self._logs.publish(log, published)
+        self._clock.saw(published.witnessed)
         self._refreshed[log] = self._clock.monotonic()
         self._presence.grown()
 
@@ -181,8 +182,9 @@ class Checkpoints:
             raise BehindError
         whole = add_lines(note, (line for one in asked for line in one.result()))
         trusted = trusted_log(root, log, self._logs.last(log))
-        trusted.adopt(whole, await self._logs.consistency(log, trusted.size, tree.size))
-        return Published(tree.size, whole)
+        proof = await self._logs.consistency(log, trusted.size, tree.size)
+        adopted = trusted.adopt(whole, proof)
+        return Published(tree.size, whole, adopted.witnessed)
 
     async def _ask(
         self, http: aiohttp.ClientSession, client: WitnessClient, question: Question

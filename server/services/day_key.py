@@ -1,7 +1,7 @@
 """The relay's day key: what hellos are sealed to, new each day, in memory only.
 
-After a restart there is a new one: a session never outlives its process anyway.  The
-last one is kept for handshakes that were under way when the day changed.
+After a restart there is a new one: a session never outlives its process anyway.  A
+handshake that is under way keeps the key that it began with.
 """
 
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ class Offered:
 
     signed: Challenge
     key: SessionKemKey
-    until: float  # monotonic seconds: then another is made
+    start: int  # POSIX seconds; it is offered for LIFE from here
 
 
 class DayKeys:
-    """Makes them, one at a time."""
+    """Makes them, one at a time, as time goes by or is corrected."""
 
     def __init__(self, identity: SigningKey, clock: Clock, entropy: Entropy) -> None:
         self._identity = identity
@@ -39,15 +39,16 @@ class DayKeys:
 
     def current(self, suite: SuiteId, realm: Realm) -> Offered:
         """Return today's key under this root's suite and realm."""
-        now = self._clock.monotonic()
-        if self._offered is None or now >= self._offered.until:
-            self._offered = self._made(suite, realm, now + LIFE)
-        return self._offered
+        now = self._clock.wall()
+        last = self._offered
+        # Time may also fall, once: from a wrong machine's to the witnesses'.
+        if last is None or not last.start <= now < last.start + LIFE:
+            last = self._offered = self._made(suite, realm, now)
+        return last
 
-    def _made(self, suite: SuiteId, realm: Realm, until: float) -> Offered:
+    def _made(self, suite: SuiteId, realm: Realm, start: int) -> Offered:
         seed = Secret(self._entropy(SUITES[suite].kem_seed))
         key = SessionKemKey.from_seed(suite, seed)
-        start = self._clock.wall()
         document = DayKey(
             v=1,
             relay=self._identity.id,
@@ -56,4 +57,4 @@ class DayKeys:
             start=start,
             until=start + LIFE + GRACE,
         )
-        return Offered(sign_day_key(self._identity, document, realm), key, until)
+        return Offered(sign_day_key(self._identity, document, realm), key, start)

@@ -35,6 +35,7 @@ class Published:
 
     size: int
     note: bytes
+    witnessed: int = 0  # POSIX seconds; 0: not known since the start
 
 
 class Logs:
@@ -118,6 +119,12 @@ class Logs:
                 lambda node: consistency_path(old, new, node),
                 lambda wanted: tables.logs.tiles(log, wanted),
             )
+
+    async def tile(self, log: LogName, level: int, number: int) -> bytes:
+        """Return the hashes of a tile, as many as there are; none if there is none."""
+        async with self._store.reading() as tables:
+            tiles = await tables.logs.tiles(log, [(level, number)])
+        return tiles.get((level, number), b"")
 
     async def leaves(self, log: LogName, start: int, limit: int) -> Sequence[bytes]:
         """Return at most ``limit`` leaves from ``start`` on."""

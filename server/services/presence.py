@@ -40,13 +40,10 @@ class Presence:
     def __init__(self) -> None:
         self._by_mailbox: dict[Mailbox, Connected] = {}
         self._by_terminal: dict[KeyId, Connected] = {}
+        self._closing = False
 
     def __len__(self) -> int:
         return len(self._by_terminal)
-
-    def sessions(self) -> tuple[Connected, ...]:
-        """Return all sessions."""
-        return tuple(self._by_terminal.values())
 
     def terminals(self) -> tuple[KeyId, ...]:
         """Return who is connected."""
@@ -54,6 +51,8 @@ class Presence:
 
     def join(self, session: Connected) -> None:
         """Add a session; an older one of the same terminal ends.
+
+        After :meth:`close` the new one ends at once.
 
         The newer one is the one that works: after a cut the older may hang for as
         long as a timeout, and its answers go nowhere.
@@ -63,6 +62,14 @@ class Presence:
             older.end()
         self._by_terminal[session.terminal] = session
         self._by_mailbox[session.mailbox] = session
+        if self._closing:
+            session.end(going=True)
+
+    def close(self) -> None:
+        """End every session, those to come too: the relay stops."""
+        self._closing = True
+        for session in tuple(self._by_terminal.values()):
+            session.end(going=True)
 
     def leave(self, session: Connected) -> None:
         """Take a session out; one that was replaced changes nothing."""

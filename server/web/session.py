@@ -101,6 +101,9 @@ class SessionRoute:
             self._strangers -= 1
         conversation = Conversation(self._relay, terminal, established, socket_)
         self._relay.presence.join(conversation)
+        # Between the proof and here its key may have been revoked.
+        if not self._relay.directory.admits(terminal.key_id, self._relay.clock.wall()):
+            conversation.end()
         try:
             code = await conversation.run()
         finally:
