@@ -103,11 +103,10 @@ class Agent:
                 loop.add_signal_handler(number, self._stop.set)
         async with serve(self._home.socket, self._answer):
             write_atomic(self._home.run / "agent.pid", str(os.getpid()).encode())
-            connecting = loop.create_task(self._connect())
-            await self._stop.wait()
-            connecting.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await connecting
+            async with asyncio.TaskGroup() as group:  # a fault in it ends the agent
+                connecting = group.create_task(self._connect())
+                await self._stop.wait()
+                connecting.cancel()
         (self._home.run / "agent.pid").unlink(missing_ok=True)
 
     def _answer(self, method: str, arguments: dict[str, object]) -> object:

@@ -17,11 +17,14 @@ from client.core.ports import Vault
 from client.core.questions import Effect
 from client.core.rows import IN, OUT, RecordRow
 from client.link import AgentRefusal
-from client.present import level_of, lines_of, precedence_of, subject_of
+from client.present import iso, level_of, parts_of, precedence_of, subject_of
 from protocol.bodies import CableBody, Paragraph
 from protocol.codec import Message, decode
 from protocol.delivery import State
 from protocol.errors import FreshnessError, PolicyError
+from protocol.incident.check import parse
+from protocol.incident.model import to_body
+from protocol.incident.problems import ReportError
 from protocol.label import SHORT, Label, Level, Precedence
 from protocol.limits import MAX_RECORD
 from protocol.receipt import Kind
@@ -129,7 +132,15 @@ class Commands:
         return self._compose(RecordType.CABLE, body, to, label)
 
     def _incident(self, arguments: Arguments) -> Any:  # noqa: ANN401
-        raise AgentRefusal("agent.bad-input", Exit.BAD_INPUT, {"what": "incident"})
+        try:
+            report = parse(arguments["report"].encode(), "report")
+        except ReportError as error:
+            what = "; ".join(error.lines())
+            raise AgentRefusal(
+                "agent.bad-input", Exit.BAD_INPUT, {"what": what}
+            ) from None
+        to = action(tuple(arguments["to"]), Precedence.FLASH)
+        return self._compose(RecordType.INCIDENT, to_body(report), to, report.label)
 
     def _compose(
         self,
@@ -179,7 +190,7 @@ class Commands:
             "precedence": precedence_of(record).name,
             "level": level_of(record),
             "subject": subject_of(record),
-            "received": _iso(row.at),
+            "received": iso(row.at),
             "logged": row.proof is not None,
         }
 
@@ -187,7 +198,7 @@ class Commands:
         row = self._found(arguments["id"], IN)
         record = decode(row.document, Record, limit=MAX_RECORD)
         self._machine.read(row, self._now())
-        return {**self._line(row), "lines": lines_of(record)}
+        return {**self._line(row), "parts": parts_of(record)}
 
     def _acknowledge(self, arguments: Arguments) -> Any:  # noqa: ANN401
         row = self._found(arguments["id"], IN)
@@ -233,11 +244,11 @@ class Commands:
         )
         for event in self._vault.events_of(row.name):
             if event.what in {"sealed", "stored", "accepted"} and not times[event.what]:
-                times[event.what] = _iso(event.at)
+                times[event.what] = iso(event.at)
         for receipt in self._vault.receipts(row.name):
             name = _KINDS.get(Kind(receipt.kind))
             if name is not None and receipt.post == post:
-                times[name] = times[name] or _iso(receipt.at)
+                times[name] = times[name] or iso(receipt.at)
         return times
 
     def _proof(self, row: RecordRow) -> Any:  # noqa: ANN401
@@ -263,11 +274,6 @@ class Commands:
         if len(rows) > 1:
             raise AgentRefusal("agent.ambiguous", Exit.BAD_INPUT, {})
         return rows[0]
-
-
-def _iso(seconds: int) -> str:
-    moment = dt.datetime.fromtimestamp(seconds, dt.UTC)
-    return moment.isoformat().replace("+00:00", "Z")
 
 
 def _midnight(day: str) -> int:

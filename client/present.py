@@ -1,19 +1,26 @@
-"""A record as text for a person: the CLI prints it, nothing is decided by it.
+"""A record as text for a person: nothing is decided by it.
 
-Control and bidirectional characters that a peer wrote are shown as their code, so
-that a text cannot pretend to be ours.
+Parts are (code, text): the code says what the part is, in the words' catalogues,
+and the text is the peer's.  Control and bidirectional characters that a peer wrote
+are shown as their code, so that a text cannot pretend to be ours.
 """
 
+import datetime as dt
 import unicodedata
+from typing import Final
 
-from protocol.bodies import CableBody
+from protocol.bodies import CableBody, IncidentBody
 from protocol.codec import decode
-from protocol.label import SHORT, Level, Precedence
+from protocol.errors import MalformedError
+from protocol.incident.model import IncidentReport, Sections, from_body
+from protocol.label import SHORT, Label, Level, Precedence
 from protocol.limits import MAX_RECORD
 from protocol.record import Record
 from protocol.record_type import RecordType
 
-_ODD = frozenset({"Cc", "Cf", "Co", "Cs"})  # Unicode categories that hide or move
+_ODD: Final = frozenset({"Cc", "Cf", "Co", "Cs"})  # categories that hide or move
+_UNLABELLED: Final = Label(level=Level.ONGERUBRICEERD)
+Part = tuple[str, str]
 
 
 def harmless(text: str) -> str:
@@ -26,7 +33,7 @@ def harmless(text: str) -> str:
 
 def level_of(record: Record) -> str:
     """Return the short name of the record's level."""
-    return SHORT[Level.ONGERUBRICEERD if record.label is None else record.label.level]
+    return SHORT[(record.label or _UNLABELLED).level]
 
 
 def precedence_of(record: Record) -> Precedence:
@@ -35,19 +42,64 @@ def precedence_of(record: Record) -> Precedence:
 
 
 def subject_of(record: Record) -> str:
-    """Return one line that says what the record is about."""
+    """Return one line that says what the record is about; "" where nothing does."""
     if record.type == RecordType.CABLE:
         return harmless(decode(record.body, CableBody, limit=MAX_RECORD).subject)
-    return RecordType(record.type).name.lower()
+    report = _report(record)
+    return "" if report is None else harmless(report.sections.title)
 
 
-def lines_of(record: Record) -> list[str]:
-    """Return the record's text, line by line."""
+def parts_of(record: Record) -> list[Part]:
+    """Return the record's text by parts."""
     if record.type == RecordType.CABLE:
-        body = decode(record.body, CableBody, limit=MAX_RECORD)
-        lines = [harmless(body.subject)]
-        for paragraph in body.paragraphs:
-            mark = "" if paragraph.mark is None else f"({SHORT[paragraph.mark]}) "
-            lines += ["", *harmless(mark + paragraph.text).splitlines()]
-        return lines
-    return [subject_of(record)]
+        return _cable(decode(record.body, CableBody, limit=MAX_RECORD))
+    report = _report(record)
+    return [] if report is None else _incident(report.sections)
+
+
+def _report(record: Record) -> IncidentReport | None:
+    if record.type != RecordType.INCIDENT:
+        return None
+    try:
+        body = decode(record.body, IncidentBody, limit=MAX_RECORD)
+        return from_body(body, record.label or _UNLABELLED)
+    except MalformedError:
+        return None  # shown without its parts; the evidence is kept
+
+
+def _cable(body: CableBody) -> list[Part]:
+    parts = [("subject", harmless(body.subject))]
+    for paragraph in body.paragraphs:
+        mark = "" if paragraph.mark is None else f"({SHORT[paragraph.mark]}) "
+        parts.append(("text", harmless(mark + paragraph.text)))
+    return parts
+
+
+def _incident(report: Sections) -> list[Part]:
+    asked = report.asked_of_tfc
+    impact = report.impact
+    found: list[tuple[str, str | None]] = [
+        ("subject", report.title),
+        ("aware-at", iso(report.aware_at)),
+        ("how-aware", report.how_aware),
+        ("facts", report.what.text),
+        ("who-is-hit", report.who_is_hit),
+        ("impact-now", None if impact is None else impact.now),
+        ("impact-outlook", None if impact is None else impact.outlook),
+        *(
+            ("indicator", f"{indicator.type.name} {indicator.value}")
+            for indicator in report.indicators
+        ),
+        ("assessment", report.assessment),
+        ("asked", None if asked is None else asked.what),
+        ("asked-by", None if asked is None or asked.by is None else iso(asked.by)),
+        ("channel-in-doubt", report.channel_in_doubt.name.lower()),
+        ("tear-line", report.tear_line),
+    ]
+    return [(code, harmless(text)) for code, text in found if text is not None]
+
+
+def iso(seconds: int) -> str:
+    """Return a time as ISO 8601 in UTC."""
+    moment = dt.datetime.fromtimestamp(seconds, dt.UTC)
+    return moment.isoformat().replace("+00:00", "Z")

@@ -90,7 +90,7 @@ class Session:
                 envelope = self._deposits.get(sent)
                 if envelope is not None:
                     self._machine.stored(envelope, index, leaf, self._clock.wall())
-            case line_effects.ObjectLost(sent) | line_effects.ObjectRefused(sent):
+            case line_effects.ObjectRefused(sent):
                 self._gone(sent)
             case _:
                 pass

@@ -60,13 +60,18 @@ def inbox(shell: Shell, /, *, as_json: bool) -> None:
 @with_shell
 def read(shell: Shell, /, *, message: str, as_json: bool) -> None:
     """Show a message.  Its sender is told that it was read, and by whom."""
+    read_message(shell, message, as_json=as_json)
+
+
+def read_message(shell: Shell, message: str, *, as_json: bool) -> None:
+    """Print a message between its banners, or as JSON."""
     opened = shell.ask("read", id=message)
     if as_json:
         print_json(opened)
         return
     shell.say("message.banner", level=opened["level"])
-    for line in opened["lines"]:
-        click.echo(line)
+    for code, text in opened["parts"]:
+        click.echo(f"{shell.words.say(f'part.{code}')}: {text}")
     shell.say("message.banner", level=opened["level"])
 
 

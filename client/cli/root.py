@@ -29,7 +29,6 @@ from protocol.signed import sign_document
 
 ROLE: Final = "holder"
 FILE: Final = click.Path(dir_okay=False, path_type=Path)
-FILES: Final = {"type": FILE, "multiple": True, "required": True}
 
 
 @click.group()
@@ -44,10 +43,24 @@ def root() -> None:
 @root.command()
 @click.option("--demo", is_flag=True, help="One holder, never valid in earnest.")
 @click.option("--ministry", required=True, help="Its name.")
-@click.option("--operator", "operators", **FILES, help="Public keys, 2 or more.")
+@click.option(
+    "--operator",
+    "operators",
+    type=FILE,
+    multiple=True,
+    required=True,
+    help="Public keys, 2 or more.",
+)
 @click.option("--relay", "relay_file", type=FILE, required=True)
 @click.option("--address", required=True, metavar="HOST:PORT", help="Of the relay.")
-@click.option("--witness", "witnesses", **FILES, help="witness-public.json.")
+@click.option(
+    "--witness",
+    "witnesses",
+    type=FILE,
+    multiple=True,
+    required=True,
+    help="witness-public.json.",
+)
 @click.option("--witness-url", "urls", multiple=True, required=True)
 @click.option("--quorum", type=int, default=1, help="Witnesses that must cosign.")
 @passphrase_fd

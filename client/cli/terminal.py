@@ -36,6 +36,9 @@ def terminal() -> None:
 @click.option("--invite", type=FILE, required=True, help="Invitation of an operator.")
 @click.option("--root", "root_file", type=FILE, required=True, help="Root document.")
 @click.option("--member", required=True, help="Name of the first member.")
+@click.option(
+    "--relay", default="", metavar="HOST:PORT", help="Instead of the root's address."
+)
 @click.option("--demo", is_flag=True, help="Accept a root of a demonstration.")
 @click.option("--out", type=FILE, required=True, help="Request for an operator.")
 @passphrase_fd
@@ -47,6 +50,7 @@ def init(
     invite: Path,
     root_file: Path,
     member: str,
+    relay: str,
     demo: bool,
     out: Path,
     passphrase_fd: int | None,
@@ -62,7 +66,8 @@ def init(
     if invitation.root != root.digest:
         shell.refuse("operator.bad-file", Exit.BAD_INPUT, file=invite, kind="root")
     passphrase = shell.passphrase(passphrase_fd, fresh=True)
-    shell.home.create(Config(language=shell.words.language, post=invitation.post))
+    language = shell.words.language
+    shell.home.create(Config(language=language, post=invitation.post, relay=relay))
     write_atomic(shell.home.root_file, root_file.read_bytes())
     keys = draw_keys(root.document.suite, invitation.post, member, shell.entropy)
     make_vault(shell.home, keys, root, passphrase, shell.entropy)

@@ -79,7 +79,7 @@ class Machine:
     def connected(self, now: int) -> list[Effect]:
         """Take note of a new session; ask for everything that is open."""
         self._online = True
-        self._prekeys.answered()
+        self._prekeys.connected()
         return [*self._sync.start(), *self._outbox.redeposit(), *self.pump(now)]
 
     def disconnected(self) -> None:
@@ -126,8 +126,7 @@ class Machine:
 
     def _answered(self, tag: Tag, body: bytes | None, now: int) -> list[Effect]:
         if isinstance(tag, ManifestPublished):
-            self._prekeys.answered()
-            return []
+            return []  # the log will name it
         if isinstance(tag, PrekeysWanted):
             offers = Offers() if body is None else _read(body, Offers)
             return self._outbox.offered(tag.names, offers, now)
@@ -138,7 +137,10 @@ class Machine:
                 return self._sync.entries(_read(body, Entries))
             case CheckpointWanted(log):
                 self._sync.checkpoint(log, _read(body, SignedCheckpoint))
-                return self._sync.proofs() if log is LogName.MESSAGE else []
+                if log is LogName.MESSAGE:
+                    return self._sync.proofs()
+                self._prekeys.synced()
+                return []
             case ProofWanted():
                 self._proven(tag, _read(body, Proof), now)
                 return []

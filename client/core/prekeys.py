@@ -34,18 +34,23 @@ class Prekeys:
         self._beliefs = station.beliefs
         self._seeds = station.seeds
         self._entropy = station.entropy
-        self._asked = False
+        self._synced = False  # whether this session has shown us the key log's end
+        self._asked = False  # whether a publication is on its way to the log
+
+    def connected(self) -> None:
+        """Take note of a new session: what the log names is to be seen first."""
+        self._synced = self._asked = False
+
+    def synced(self) -> None:
+        """Take note that the directory is the one of this session."""
+        self._synced = True
 
     def pump(self) -> list[Effect]:
         """Return a publication if the log names no manifest of ours that lasts."""
-        if self._asked or not self._needed():
+        if not self._synced or not self._needed() or self._asked:
             return []
-        self._asked = True
+        self._asked = True  # until the log names it, or the next session
         return [self._publish()]
-
-    def answered(self) -> None:
-        """Take note that a publication was answered, well or not."""
-        self._asked = False
 
     def _needed(self) -> bool:
         view = self._beliefs.view()
@@ -56,6 +61,7 @@ class Prekeys:
         published = self._vault.get(PUBLISHED)
         if notice is None or notice.notice.manifest != published:
             return True
+        self._asked = False
         # Half of the published days have gone: a healthy terminal replaces the rest.
         until = max((seed.until for seed in self._seeds.seeds()), default=0)
         ahead = view.policy.epoch * view.policy.published // 2

@@ -151,11 +151,11 @@ class Store:
 
     def unstored(self) -> list[Deposit]:
         """Return the envelopes that the relay has not confirmed, oldest first."""
-        return self._deposits("log_index IS NULL AND sealed IS NOT NULL")
+        return self._deposits("deposit.log_index IS NULL AND sealed IS NOT NULL")
 
     def unaccepted(self, size: int) -> list[Deposit]:
         """Return the stored deposits without a proof whose index is below size."""
-        return self._deposits("accepted = 0 AND log_index < ?", size)
+        return self._deposits("accepted = 0 AND deposit.log_index < ?", size)
 
     def _deposits(self, condition: str, *values: object) -> list[Deposit]:
         columns = ", ".join(f"deposit.{name}" for name in _DEPOSIT.split(", "))

@@ -1,0 +1,202 @@
+"""Founding the demonstration's ministry, by the commands that people type."""
+
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from client.demo.processes import Services, command, run
+
+NAME: Final = "Oefenministerie"
+OPERATORS: Final = ("anna", "bram", "chris")
+WITNESS: Final = "witness-1"
+ANY_PORT: Final = "127.0.0.1:0"
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A post or unit of the demonstration."""
+
+    post: str
+    name_nl: str
+    name_en: str
+    member: str
+
+
+TFC: Final = Unit("tfc", "Taskforce Cyber", "Taskforce Cyber", "Wachthebbende TFC")
+POST: Final = Unit(
+    "post", "Ambassade te Voorbeeldstad", "Embassy in Exampleton", "A. de Vries"
+)
+UNITS: Final = (TFC, POST)
+
+
+class Ministry:
+    """One folder with everybody in it."""
+
+    def __init__(
+        self, folder: Path, services: Services, passphrase: Callable[[], str]
+    ) -> None:
+        self.folder = folder
+        self._services = services
+        self._draw = passphrase
+        self._address = ""  # where the relay listens
+        self._known: dict[str, str] = {}
+
+    @property
+    def relay(self) -> Path:
+        """The relay's home."""
+        return self.folder / "relay"
+
+    @property
+    def witnesses(self) -> list[Path]:
+        """The witnesses' homes."""
+        return [self.folder / WITNESS]
+
+    def terminal(self, unit: Unit) -> Path:
+        """Return the home of a unit's terminal."""
+        return self.folder / "terminals" / unit.post
+
+    def found(self) -> None:
+        """Make everybody's keys, the root document and the directory."""
+        self._make_services()
+        with ThreadPoolExecutor(2) as pool:  # each derives a key for some seconds
+            list(pool.map(self._make_operator, OPERATORS))
+        self._make_root()
+        self._address = self._start_services()
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(self._enrol, UNITS))
+        for unit in UNITS:
+            entry = self._paper(f"{unit.post}.entry")
+            run(command("koerier-relay", "append", "--home", self.relay, entry))
+
+    def unlock(self) -> None:
+        """Start each terminal's agent, in a process of its own."""
+        for unit in UNITS:
+            home = self.terminal(unit)
+            self._services.start(
+                f"terminal-{unit.post}",
+                command(
+                    *("koerier", "--home", home),
+                    *("terminal", "unlock", "--foreground"),
+                ),
+                home / "run" / "agent.pid",
+                passphrase=self._passphrase(f"terminal-{unit.post}"),
+            )
+
+    # --- steps
+
+    def _make_services(self) -> None:
+        run(
+            command(
+                *("koerier-relay", "init", "--home", self.relay),
+                *("--name", "demo.koerier", "--listen", ANY_PORT),
+                *("--health", ANY_PORT),
+            )
+        )
+        run(
+            command(
+                *("koerier-witness", "init", "--home", self.folder / WITNESS),
+                *("--name", WITNESS, "--listen", ANY_PORT),
+            )
+        )
+
+    def _make_operator(self, name: str) -> None:
+        home = self.folder / "operators" / name
+        run(
+            command("koerier", "--home", home, "operator", "init"),
+            passphrase=self._passphrase(name),
+        )
+
+    def _make_root(self) -> None:
+        operators = [
+            self.folder / "operators" / name / "operator-public.json"
+            for name in OPERATORS
+        ]
+        run(
+            command(
+                *("koerier", "--home", self.folder / "root" / "holder-1"),
+                *("root", "init", "--demo", "--ministry", NAME),
+                *(part for path in operators for part in ("--operator", path)),
+                *("--relay", self.relay / "relay-public.json"),
+                *("--address", "127.0.0.1:8443"),
+                *("--witness", self.folder / WITNESS / "witness-public.json"),
+                *("--witness-url", "http://127.0.0.1:8444"),
+                *("--out", self._root),
+            ),
+            passphrase=self._passphrase("holder-1"),
+        )
+        for home in (self.relay, self.folder / WITNESS):
+            shutil.copyfile(self._root, home / "root.cbor")
+
+    def _start_services(self) -> str:
+        """Start witness and relay; return where the relay listens."""
+        witness = self.folder / WITNESS
+        where = self._services.start(
+            WITNESS,
+            command("koerier-witness", "serve", "--home", witness),
+            witness / "run" / "address",
+        )
+        return self._services.start(
+            "relay",
+            command(
+                *("koerier-relay", "serve", "--home", self.relay),
+                *("--witness", f"{WITNESS}=http://{where}"),
+            ),
+            self.relay / "run" / "address",
+        )
+
+    def _enrol(self, unit: Unit) -> None:
+        """Invite, ask, propose by one operator, approve by another."""
+        anna, bram, _ = OPERATORS
+        root = ("--root", self._root)
+        invite, request, proposal, entry = (
+            self._paper(f"{unit.post}.{kind}")
+            for kind in ("invite", "request", "proposal", "entry")
+        )
+        run(
+            command(
+                *("koerier", "--home", self.folder / "operators" / anna),
+                *("operator", "invite", *root, "--post", unit.post),
+                *("--name-nl", unit.name_nl, "--name-en", unit.name_en),
+                *("--out", invite),
+            )
+        )
+        run(
+            command(
+                *("koerier", "--home", self.terminal(unit), "terminal", "init"),
+                *("--demo", "--invite", invite, *root, "--relay", self._address),
+                *("--member", unit.member, "--out", request),
+            ),
+            passphrase=self._passphrase(f"terminal-{unit.post}"),
+        )
+        run(
+            command(
+                *("koerier", "--home", self.folder / "operators" / anna),
+                *("operator", "propose", request, *root, "--level", "Stg.G"),
+                *("--release", "Stg.C", "--out", proposal),
+            ),
+            passphrase=self._passphrase(anna),
+        )
+        run(
+            command(
+                *("koerier", "--home", self.folder / "operators" / bram),
+                *("operator", "approve", proposal, *root, "--out", entry),
+            ),
+            passphrase=self._passphrase(bram),
+        )
+
+    @property
+    def _root(self) -> Path:
+        return self.folder / "root.cbor"
+
+    def _paper(self, name: str) -> Path:
+        """Return a file that goes from hand to hand."""
+        folder = self.folder / "papers"
+        folder.mkdir(exist_ok=True)
+        return folder / name
+
+    def _passphrase(self, who: str) -> str:
+        """Return a person's passphrase; drawn at first use, kept in memory only."""
+        return self._known.setdefault(who, self._draw())
