@@ -61,9 +61,8 @@ def parse_checkpoint(text: bytes) -> Checkpoint:
         root=Digest(from_base64(root.encode())),
         extensions=tuple(extensions),
     )
-    if len(checkpoint.root) != _ROOT or len(origin.encode()) > _ORIGIN:
-        raise MalformedError
-    if checkpoint.text() != text:
+    fits = len(checkpoint.root) == _ROOT and len(origin.encode()) <= _ORIGIN
+    if not fits or checkpoint.text() != text:
         raise MalformedError
     return checkpoint
 

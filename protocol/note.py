@@ -62,6 +62,19 @@ class Note:
             if line.name == name and line.key_hash == hashed
         )
 
+    def only(self, name: str, hashed: bytes) -> "Note":
+        """Return the note with the lines of that one key."""
+        own = (Line(name, hashed, signature) for signature in self.by(name, hashed))
+        return Note(self.text, tuple(own))
+
+    def data(self) -> bytes:
+        """Return the note as bytes."""
+        lines = (
+            signature_line(line.name, line.key_hash, line.signature)
+            for line in self.lines
+        )
+        return add_lines(self.text + b"\n", lines)
+
 
 def key_hash(name: str, kind: bytes, public: bytes) -> bytes:
     """Return the 4 bytes that name a key in signature lines."""
@@ -155,18 +168,20 @@ def add_lines(note: bytes, lines: Iterable[bytes]) -> bytes:
     return note + b"".join(lines)
 
 
-def verify_log_signature(note: Note, name: str, public: bytes) -> None:
-    """Return if the log itself signed the note.
+def verify_log_signature(note: Note, name: str, public: bytes) -> Note:
+    """Return the note with the log's own lines only, if the log signed it.
 
     Raises:
         VerificationError: it did not, or the signature does not hold.
     """
     key = NoteVerifyKey.parse(NoteAlgorithm.ED25519, public)
-    signatures = note.by(name, key_hash(name, ED25519_TYPE, public))
+    hashed = key_hash(name, ED25519_TYPE, public)
+    signatures = note.by(name, hashed)
     if not signatures:
         raise VerificationError("a note that the log did not sign")
     for signature in signatures:
         verify_line(key, signature, note.text)
+    return note.only(name, hashed)
 
 
 def verify_line(key: NoteVerifyKey, signature: bytes, message: bytes) -> None:

@@ -131,6 +131,9 @@ def read_request(body: bytes) -> WitnessRequest:
 def decide(seen: Seen, request: WitnessRequest, key: LogKey) -> tuple[Seen, Note]:
     """Return what to remember and the note to cosign, in this order.
 
+    The note has the log's own lines only: what strangers hung on it is neither
+    stored nor served.
+
     Args:
         seen: the latest checkpoint cosigned for this log.
         request: with the log's origin, which the caller looked up.
@@ -141,7 +144,7 @@ def decide(seen: Seen, request: WitnessRequest, key: LogKey) -> tuple[Seen, Note
     """
     checkpoint = request.checkpoint
     try:
-        verify_log_signature(request.note, key.origin, key.public)
+        own = verify_log_signature(request.note, key.origin, key.public)
     except ProtocolError:
         raise NotSigned from None
     if request.old > checkpoint.size:
@@ -156,7 +159,7 @@ def decide(seen: Seen, request: WitnessRequest, key: LogKey) -> tuple[Seen, Note
         )
     except ProofError:
         raise Inconsistent from None
-    return Seen(checkpoint.size, checkpoint.root), request.note
+    return Seen(checkpoint.size, checkpoint.root), own
 
 
 def require_mirrored(stored: Frontier, checkpoint: Checkpoint) -> None:

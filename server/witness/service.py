@@ -101,7 +101,7 @@ class Witness:
                 require_mirrored(log.entries.tree, request.checkpoint)
             now = self._clock.wall()
             lines = [cosign(note, self._name, key, now=now) for key in self._keys]
-            signed = add_lines(request.data, lines)
+            signed = add_lines(note.data(), lines)
             remembered = Remembered(
                 v=1, origin=log.key.origin, size=seen.size, root=seen.root, note=signed
             )

@@ -1,0 +1,87 @@
+"""What a witness tells everybody: restrictions that a hostile relay would not log.
+
+A bulletin is the carrier of a restriction (:mod:`protocol.restriction`), signed by
+one key that the witness knows: an operator of the root document or, at a mirror, any
+key of the directory.  The witness keeps it until the key log has it, and hands all
+out to whoever asks; readers verify it themselves, so a witness that lies can only
+be silent, and then the others speak::
+
+    board = board.post(data, keys, realm)       # or a refusal; persist, then answer
+    board.bulletins                             # what is served, oldest first
+    board = board.without(logged)               # under a cosigned checkpoint
+
+Strangers can post nothing, and one key only so much that it cannot crowd out the
+others.
+
+Source: docs/spec/log.md section 5; docs/spec/root-and-directory.md section 6.
+"""
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Final
+
+from crypto.digest import H
+from crypto.sign import Realm, Usage, VerifyKey
+from crypto.types import Digest, KeyId
+from protocol.codec import decode
+from protocol.errors import BusyError, VerificationError
+from protocol.limits import KIB
+from protocol.restriction import Restriction
+from protocol.signed import Signed, signers
+
+MAX_BULLETIN: Final = 16 * KIB  # bytes: a reason and two signatures of S2
+MAX_OF_ONE_KEY: Final = 16  # bulletins: policy lets an operator have 3 unconfirmed
+
+
+@dataclass(frozen=True, slots=True)
+class Bulletin:
+    """A restriction as it arrived, and the known keys that signed it."""
+
+    data: bytes
+    name: Digest  # H(restriction)
+    by: frozenset[KeyId]
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """All bulletins of one witness, oldest first."""
+
+    kept: tuple[Bulletin, ...] = ()
+
+    @property
+    def bulletins(self) -> tuple[bytes, ...]:
+        """The bytes as they arrived, to serve."""
+        return tuple(bulletin.data for bulletin in self.kept)
+
+    def post(
+        self, data: bytes, keys: Mapping[KeyId, VerifyKey], realm: Realm
+    ) -> "Board":
+        """Return the board with one more bulletin; the same if it has it.
+
+        Args:
+            data: the encoded carrier.
+            keys: that the witness knows.
+            realm: of the root document.
+
+        Raises:
+            MalformedError: not a signed restriction.
+            VerificationError: no known key signed it, or a signature does not hold.
+            BusyError: its signer has as many as one key may have.
+        """
+        signed = decode(data, Signed, limit=MAX_BULLETIN)
+        by = signers(signed, keys, usage=Usage.SUSPEND, realm=realm)
+        if not by:
+            raise VerificationError("a bulletin by nobody that is known")
+        decode(signed.document, Restriction)
+        name = H(signed.document)
+        if any(bulletin.name == name for bulletin in self.kept):
+            return self
+        for key in by:
+            if sum(key in bulletin.by for bulletin in self.kept) >= MAX_OF_ONE_KEY:
+                raise BusyError
+        return Board((*self.kept, Bulletin(data, name, by)))
+
+    def without(self, logged: AbstractSet[Digest]) -> "Board":
+        """Return the board without what the key log has, by H(restriction)."""
+        return Board(tuple(kept for kept in self.kept if kept.name not in logged))
