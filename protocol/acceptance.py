@@ -2,7 +2,7 @@
 
 Every failure here is a :exc:`PolicyError` with a reason code, never an error of
 verification: the record counts as received and its sender is told why.  The order
-of the checks is the specification's (record-and-envelope.md, section 8), so that
+of the checks is the specification's (record-and-envelope.md, section 7), so that
 two receivers give one reason.
 
 What may be shown to one member is asked again, with the member's own clearance,

@@ -18,12 +18,12 @@ from protocol.bodies import (
 )
 from protocol.codec import encode
 from protocol.errors import Reason
-from protocol.label import Caveat, Label, Level, Precedence
+from protocol.label import Caveat, Foreign, Label, Level, Precedence
 from protocol.machine_bodies import Alarm as AlarmKind
 from protocol.machine_bodies import AlarmBody, ReceiptBody
 from protocol.policy import DEMO
 from protocol.receiver import StandingRelease
-from protocol.record import ARCHIVE, Addressee, Record, Role
+from protocol.record import ARCHIVE, Addressee, Attachment, Record, Role
 from protocol.record_type import RecordType
 from tests.support.forge import forge
 from tests.support.posts import LATER, NOW, Cast, cast_of, record_of
@@ -229,6 +229,30 @@ def test_a_caveat_that_we_do_not_hold_is_refused(cast: Cast) -> None:
     )
     record = structs.replace(record_of(cast.tfc, "bern"), label=label)
     assert reason(cast, record) is Reason.CAVEAT_NOT_HELD
+
+
+def test_an_attachment_is_not_above_the_label(cast: Cast) -> None:
+    line = Attachment(
+        blob=Digest(b"b" * 32),
+        key=b"k" * 32,
+        length=1,
+        digest=Digest(b"d" * 32),
+        media="text/plain",
+        name="a.txt",
+        label=STG_C,
+    )
+    record = structs.replace(record_of(cast.tfc, "bern"), atts=(line,))
+    assert reason(cast, record) is Reason.ATTACHMENT_ABOVE_LABEL
+
+
+def test_a_foreign_marking_asks_its_national_level(cast: Cast) -> None:
+    own = record_of(cast.tfc, "bern").label or STG_C
+    row = max(DEMO.equivalences, key=lambda row: row.level)
+    marking = Foreign(scheme=row.scheme, marking=row.marking)
+    record = structs.replace(
+        record_of(cast.tfc, "bern"), label=structs.replace(own, foreign=(marking,))
+    )
+    assert reason(cast, record) is Reason.FOREIGN_ABOVE_LABEL
 
 
 def test_what_must_be_archived_names_the_archive(cast: Cast) -> None:
