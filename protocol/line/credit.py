@@ -7,9 +7,11 @@ no more under way than the line itself holds::
 
 counted end to end by the receiver's SEEN, which also measures ``rate`` (the highest
 delivery rate of the last ten round trips, or of ten seconds if that is more) and
-``rtt_min`` (of the whole session: one session is one connection, and a minimum that
-is forgotten grows with the queue that it allows).  W is doubled while loss is seen:
-a lost packet holds back what came behind it, and the line would stand idle.
+``rtt_min``: the shortest time from a cell's departure to its SEEN, less what the cell
+itself takes at that rate (a second at 9.6 kbit/s).  It is the minimum of the whole
+session: one session is one connection, and a minimum that is forgotten grows with the
+queue that it allows.  W is doubled while loss is seen: a lost packet holds back what
+came behind it, and the line would stand idle.
 
 Source: docs/spec/line.md, section 5; the estimate follows the idea of BBR's delivery
 rate (draft-ietf-ccwg-bbr), without its pacing.
@@ -40,9 +42,9 @@ class Credit:
     """What one direction has under way, and what it may have."""
 
     __slots__ = (
+        "_cell",
         "_delivered",
         "_delivered_at",
-        "_floor",
         "_loss_until",
         "_rates",
         "_rtt",
@@ -56,7 +58,7 @@ class Credit:
         self.cells = 0  # sent, control cells included
         self.in_flight = 0  # bytes that count and are not seen
         self.progress = now  # seconds: when the peer last moved, or had nothing to do
-        self._floor = CELLS * cell
+        self._cell = cell  # bytes of the largest cell
         self._sent: deque[_Sent] = deque()
         self._delivered = 0
         self._delivered_at = now
@@ -66,16 +68,17 @@ class Credit:
 
     def window(self, now: float) -> int:
         """Return W in bytes."""
-        window: float = self._floor
+        window: float = CELLS * self._cell
         if self._rates:
-            window += GAIN * self._rates[0][1] * self._rtt
+            rate = self._rates[0][1]
+            window += GAIN * max(rate * self._rtt - self._cell, 0)
         if now < self._loss_until:
             window *= 2
         return int(min(window, CEILING))
 
     def allows(self, now: float) -> bool:
         """Say whether another cell with data may leave now."""
-        return self.in_flight < self.window(now)
+        return self.in_flight + self._cell <= self.window(now)
 
     def sent(self, size: int, now: float) -> None:
         """Count a cell that left; ``size`` is 0 for one with control frames only."""
