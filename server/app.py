@@ -25,7 +25,7 @@ from protocol.root import RootDocument
 from server.clock import Clock, WitnessedClock
 from server.config import ConfigError
 from server.keys import RelayKeys
-from server.services.checkpoints import Checkpoints, Signing
+from server.services.checkpoints import Checkpoints, Signing, witnessed_at
 from server.services.commit import Committer
 from server.services.day_key import DayKeys
 from server.services.directory import Directory
@@ -148,6 +148,8 @@ def wired(
     """Return all services over an open store."""
     trees, published = state
     clock, entropy = WitnessedClock(ports.clock), ports.entropy
+    for log, last in published.items():
+        clock.saw(witnessed_at(trees.directory.root, log, last))
     presence = Presence()
 
     def committed(staging: Staging) -> None:

@@ -52,6 +52,6 @@ class WitnessedClock:
         return self._clock.monotonic()
 
     def saw(self, witnessed: int) -> None:
-        """Take note of the witnessed time of a published checkpoint."""
-        if self._base is None or witnessed > self.wall():
+        """Take note of the witnessed time of a published checkpoint; 0: unknown."""
+        if witnessed and (self._base is None or witnessed > self.wall()):
             self._base = (witnessed, self._clock.monotonic())

@@ -63,6 +63,18 @@ def trusted_log(root: RootDocument, log: LogName, published: Published) -> Trust
     )
 
 
+def witnessed_at(root: RootDocument, log: LogName, published: Published) -> int:
+    """Return when the quorum of a stored note saw it, POSIX seconds; else 0.
+
+    After a change of witnesses the old note may have no quorum any more.
+    """
+    trusted = TrustedLog(key=log_key(root, log), policy=root.witnesses)
+    try:
+        return trusted.adopt(published.note, ()).witnessed
+    except ProtocolError:
+        return 0
+
+
 @dataclass(frozen=True, slots=True)
 class Signing:
     """With what and where checkpoints are made."""

@@ -8,7 +8,7 @@
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,7 +38,7 @@ from protocol.line.frames import Kind
 from protocol.line.machine import Line
 from protocol.requests import Answer, Ask, Delivery, LogName, Notice, Request, Submit
 from server.app import Parts, Ports, founded, wired
-from server.clock import SystemClock
+from server.clock import Clock, SystemClock
 from server.services.checkpoints import Signing
 from server.storage.store import sqlite_store
 from server.web.listener import listen, runner
@@ -49,28 +49,34 @@ from tests.support.keys import drawn, stretched
 from tests.support.ministry import Ministry, OwnTerminal
 from tests.support.witnesses import WITNESS_POLICY, note_key
 
+NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens
 PAUSE = 0.02  # seconds between checkpoints: tests do not wait
-PATIENCE = 20.0  # seconds for anything; a test that needs it is broken
+PATIENCE = 60.0  # seconds for anything; only a broken test needs them
 
 
-def envelope_to(*mailboxes: Mailbox, name: str = "one", size: int = 100) -> bytes:
+def envelope_to(
+    *mailboxes: Mailbox, name: str = "one", size: int = 100, suite: int = 1
+) -> bytes:
     """Return an envelope that nobody can open and every relay must carry."""
+    row = SUITES[SuiteId(suite)]
     wraps = tuple(
         Wrap(
             mailbox,
-            PrekeyId(stretched(f"{name}/kid", 16)),
-            stretched(f"{name}/wrap", SUITES[SuiteId.S1].wrap),
+            PrekeyId(stretched(f"{name}/kid", row.prekey_id)),
+            stretched(f"{name}/wrap", row.wrap),
         )
         for mailbox in sorted(mailboxes)
     )
     body = stretched(f"{name}/body", size)
     message_id = MessageId(stretched(f"{name}/id", 16))
-    return Envelope(1, SuiteId.S1, message_id, wraps, body).encoded()
+    return Envelope(1, row.id, message_id, wraps, body).encoded()
 
 
-def submit_to(*mailboxes: Mailbox, name: str = "one", size: int = 100) -> Submit:
+def submit_to(
+    *mailboxes: Mailbox, name: str = "one", size: int = 100, suite: int = 1
+) -> Submit:
     return Submit(
-        envelope=envelope_to(*mailboxes, name=name, size=size),
+        envelope=envelope_to(*mailboxes, name=name, size=size, suite=suite),
         commitment=stretched(f"{name}/commitment", 32),
     )
 
@@ -255,52 +261,61 @@ async def served(app: web.Application) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def running(
-    folder: Path, ministry: Ministry, *, witnesses: Sequence[str] = ("w1", "w2", "w3")
-) -> AsyncIterator[RunningRelay]:
-    """Run a relay for ``ministry``, its whole key log taken over."""
+async def working(
+    folder: Path,
+    ministry: Ministry,
+    *,
+    clock: Clock | None = None,
+    addresses: Mapping[str, str] | None = None,
+) -> AsyncIterator[Parts]:
+    """Run a relay's services, without listeners and without checkpoints.
+
+    The ministry's whole key log is taken over.
+    """
     async with AsyncExitStack() as stack:
-        loop = asyncio.get_running_loop()
-        addresses = {witness.name: "http://127.0.0.1:9" for witness in _all()}
-        made = []
-        for name in witnesses:
-            witness = witness_of(ministry, name, folder / name)
-            stack.callback(witness.close)
-            app = witness_app(witness, loop.create_future())
-            url = await stack.enter_async_context(served(app))
-            addresses[f"{name}.example/witness"] = url
-            made.append(witness)
-        database = folder / "relay.sqlite"
-        store = await sqlite_store(database)
+        store = await sqlite_store(folder / "relay.sqlite")
         stack.push_async_callback(store.close)
-        clock = SystemClock()
+        clock = clock or SystemClock()
         state = await founded(store, ministry.leaves[0], clock)
         keys = {
             LogName.KEY: note_key("key", NoteAlgorithm.ED25519),
             LogName.MESSAGE: note_key("message", NoteAlgorithm.ED25519),
         }
-        parts = wired(
-            store,
-            state,
-            ministry.relay,
-            Signing(keys, addresses, PAUSE),
-            Ports(clock, drawn("relay")),
-        )
+        signing = Signing(keys, addresses or {}, PAUSE)
+        ports = Ports(clock, drawn("relay"))
+        parts = wired(store, state, ministry.relay, signing, ports)
         group = await stack.enter_async_context(asyncio.TaskGroup())
-        tasks = [
-            group.create_task(parts.relay.committer.run()),
-            group.create_task(parts.checkpoints.run()),
-        ]
+        task = group.create_task(parts.relay.committer.run())
         for leaf in ministry.leaves[parts.relay.logs.size(LogName.KEY) :]:
             await parts.relay.logs.append(leaf)
-        url = await stack.enter_async_context(served(public_app(parts.relay)))
-        relay = RunningRelay(ministry, parts, url, database, made)
         try:
-            yield relay
+            yield parts
         finally:
-            for task in tasks:
-                task.cancel()
+            task.cancel()
 
 
-def _all() -> Sequence[Any]:
-    return WITNESS_POLICY.witnesses
+@asynccontextmanager
+async def running(
+    folder: Path, ministry: Ministry, *, witnesses: Sequence[str] = ("w1", "w2", "w3")
+) -> AsyncIterator[RunningRelay]:
+    """Run a relay for ``ministry`` with listeners and witnesses."""
+    async with AsyncExitStack() as stack:
+        addresses = {one.name: NOWHERE for one in WITNESS_POLICY.witnesses}
+        made = []
+        for name in witnesses:
+            witness = witness_of(ministry, name, folder / name)
+            stack.callback(witness.close)
+            app = witness_app(witness, asyncio.Future())
+            url = await stack.enter_async_context(served(app))
+            addresses[f"{name}.example/witness"] = url
+            made.append(witness)
+        parts = await stack.enter_async_context(
+            working(folder, ministry, addresses=addresses)
+        )
+        group = await stack.enter_async_context(asyncio.TaskGroup())
+        task = group.create_task(parts.checkpoints.run())
+        url = await stack.enter_async_context(served(public_app(parts.relay)))
+        try:
+            yield RunningRelay(ministry, parts, url, folder / "relay.sqlite", made)
+        finally:
+            task.cancel()

@@ -1,0 +1,262 @@
+"""Group commit: all of a batch or nothing, and nobody hears before it is durable."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from crypto.types import Mailbox
+from protocol.directory_view import Terminal
+from protocol.errors import (
+    BindingError,
+    BusyError,
+    MalformedError,
+    PolicyError,
+    ProtocolError,
+    UnauthenticatedError,
+)
+from protocol.requests import LogName, Stored, Submit
+from server.app import Parts
+from server.services import commit
+from server.services.intake import Submission, store_batch
+from server.services.staging import Staging
+from server.storage.interfaces import StoreBrokenError, StoreFullError, Tables
+from tests.support.ministry import Ministry, ministry
+from tests.support.relay import submit_to, working
+
+
+def terminal(parts: Parts, people: Ministry, post: str) -> Terminal:
+    key = people.posts[post].terminal.key.id
+    return parts.relay.directory.terminal(key, parts.relay.clock.wall())
+
+
+async def owed(parts: Parts, caller: Terminal) -> list[int]:
+    found = await parts.relay.mailbox.owed(caller, skip=(), lane=4, limit=1000)
+    return [one.delivery.index for one in found]
+
+
+async def test_what_arrives_during_a_commit_is_committed_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = ministry()
+    async with working(tmp_path, people) as parts:
+        tfc, bern = (terminal(parts, people, post) for post in ("tfc", "bern"))
+        batches: list[int] = []
+
+        async def counted(
+            tables: Tables, staging: Staging, batch: list[Submission]
+        ) -> list[Stored | ProtocolError]:
+            batches.append(len(batch))
+            return await store_batch(tables, staging, batch)
+
+        monkeypatch.setattr("server.services.commit.store_batch", counted)
+        submit = parts.relay.mailbox.submit
+        stored = await asyncio.gather(
+            *(submit(bern, 2, submit_to(tfc.mailbox, name=f"{n}")) for n in range(50))
+        )
+        assert sorted(one.index for one in stored) == list(range(50))
+        assert len(batches) < 5
+        assert await owed(parts, tfc) == list(range(50))
+
+
+async def test_a_batch_is_bounded_in_number_and_in_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = ministry()
+    monkeypatch.setattr(commit, "MAX_BATCH", 3)
+    monkeypatch.setattr(commit, "MAX_BATCH_BYTES", 5_000)
+    async with working(tmp_path, people) as parts:
+        tfc, bern = (terminal(parts, people, post) for post in ("tfc", "bern"))
+        submit = parts.relay.mailbox.submit
+        sizes = [1_000, 1_000, 20_000, 1, 1, 1, 1, 1, 1]
+        stored = await asyncio.gather(
+            *(
+                submit(bern, 2, submit_to(tfc.mailbox, name=f"{n}", size=size))
+                for n, size in enumerate(sizes)
+            )
+        )
+        assert [one.index for one in stored] == list(range(len(sizes)))
+
+
+async def test_the_same_envelope_is_stored_once_and_gets_one_answer(
+    tmp_path: Path,
+) -> None:
+    people = ministry()
+    async with working(tmp_path, people) as parts:
+        tfc, bern = (terminal(parts, people, post) for post in ("tfc", "bern"))
+        again = [parts.relay.mailbox.submit(bern, 2, submit_to(tfc.mailbox))] * 1
+        again += [
+            parts.relay.mailbox.submit(bern, lane, submit_to(tfc.mailbox))
+            for lane in (0, 1, 2)
+        ]
+        first, *others = await asyncio.gather(*again)
+        later = await parts.relay.mailbox.submit(bern, 2, submit_to(tfc.mailbox))
+        assert {one.index for one in (*others, later)} == {first.index}
+        assert {one.leaf for one in (*others, later)} == {first.leaf}
+        assert await owed(parts, tfc) == [0]
+        assert parts.relay.logs.size(LogName.MESSAGE) == 1
+
+
+async def test_one_that_is_refused_does_not_touch_the_others_of_its_batch(
+    tmp_path: Path,
+) -> None:
+    people = ministry()
+    async with working(tmp_path, people) as parts:
+        tfc, bern = (terminal(parts, people, post) for post in ("tfc", "bern"))
+        submit = parts.relay.mailbox.submit
+        outcomes = await asyncio.gather(
+            submit(bern, 2, submit_to(tfc.mailbox, name="good")),
+            submit(bern, 2, submit_to(Mailbox(b"nobody's mailbox"), name="bad")),
+            submit(bern, 2, submit_to(tfc.mailbox, bern.mailbox, name="both")),
+            return_exceptions=True,
+        )
+        assert isinstance(outcomes[1], PolicyError)
+        assert [one.index for one in outcomes if isinstance(one, Stored)] == [0, 1]
+        assert await owed(parts, tfc) == [0, 1]
+        assert await owed(parts, bern) == [1]
+
+
+async def test_what_is_no_envelope_never_reaches_a_batch(tmp_path: Path) -> None:
+    people = ministry()
+    async with working(tmp_path, people) as parts:
+        bern = terminal(parts, people, "bern")
+        junk = Submit(envelope=b"junk", commitment=bytes(32))
+        with pytest.raises(MalformedError):
+            await parts.relay.mailbox.submit(bern, 2, junk)
+
+
+async def test_an_envelope_of_another_suite_is_refused(tmp_path: Path) -> None:
+    people = ministry()
+    async with working(tmp_path, people) as parts:
+        tfc, bern = (terminal(parts, people, post) for post in ("tfc", "bern"))
+        submit = submit_to(tfc.mailbox, suite=2)
+        with pytest.raises(BindingError, match="B16"):
+            await parts.relay.mailbox.submit(bern, 2, submit)
+
+
+async def test_nothing_is_stored_after_the_entry_that_revokes_its_sender(
+    tmp_path: Path,
+) -> None:
+    people = ministry()
+    async with working(tmp_path, people) as parts:
+        tfc, bern = (terminal(parts, people, post) for post in ("tfc", "bern"))
+        leaf = people.restriction(bern.key_id, by=people.operators["anna"])
+        # Both wait for the same transaction; the entry counts for what came with it.
+        revoked, refused = await asyncio.gather(
+            parts.relay.logs.append(leaf),
+            parts.relay.mailbox.submit(bern, 2, submit_to(tfc.mailbox)),
+            return_exceptions=True,
+        )
+        assert not isinstance(revoked, BaseException)
+        assert isinstance(refused, UnauthenticatedError)
+        assert await owed(parts, tfc) == []
+
+
+class Interrupted(Exception):  # noqa: N818 -- a power cut is not an error
+    pass
+
+
+async def test_a_crash_before_the_commit_tells_nobody_and_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = ministry()
+
+    async def cut(_: Staging, __: Tables) -> None:
+        raise Interrupted
+
+    async def crash() -> None:
+        async with working(tmp_path, people) as parts:
+            tfc, bern = (terminal(parts, people, post) for post in ("tfc", "bern"))
+            monkeypatch.setattr(Staging, "write", cut)
+            await parts.relay.mailbox.submit(bern, 2, submit_to(tfc.mailbox))
+
+    # The committer ends, and with it all that waited: no answer, no row, no leaf.
+    with pytest.raises(BaseExceptionGroup) as ended:
+        await crash()
+    assert ended.group_contains(Interrupted)
+    monkeypatch.undo()
+    async with working(tmp_path, people) as parts:
+        assert parts.relay.logs.size(LogName.MESSAGE) == 0
+        assert await owed(parts, terminal(parts, people, "tfc")) == []
+
+
+@asynccontextmanager
+async def failing(error: Exception) -> AsyncIterator[Tables]:
+    raise error
+    yield  # type: ignore[unreachable]
+
+
+async def test_a_full_disk_is_busy_and_the_same_thing_works_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = ministry()
+    async with working(tmp_path, people) as parts:
+        tfc, bern = (terminal(parts, people, post) for post in ("tfc", "bern"))
+        with monkeypatch.context() as patch:
+            patch.setattr(parts.store, "writing", lambda: failing(StoreFullError()))
+            with pytest.raises(BusyError):
+                await parts.relay.mailbox.submit(bern, 2, submit_to(tfc.mailbox))
+            with pytest.raises(BusyError):
+                await parts.relay.mailbox.acknowledge(tfc, [1])
+        stored = await parts.relay.mailbox.submit(bern, 2, submit_to(tfc.mailbox))
+        assert stored.index == 0
+
+
+async def test_a_broken_disk_ends_the_process_and_answers_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = ministry()
+
+    async def crash() -> None:
+        async with working(tmp_path, people) as parts:
+            tfc, bern = (terminal(parts, people, post) for post in ("tfc", "bern"))
+            broken = StoreBrokenError("IOERR_FSYNC")
+            monkeypatch.setattr(parts.store, "writing", lambda: failing(broken))
+            await parts.relay.mailbox.submit(bern, 2, submit_to(tfc.mailbox))
+
+    with pytest.raises(BaseExceptionGroup) as ended:
+        await crash()
+    assert ended.group_contains(StoreBrokenError)
+
+
+async def test_too_much_that_waits_is_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = ministry()
+    async with working(tmp_path, people) as parts:
+        tfc, bern = (terminal(parts, people, post) for post in ("tfc", "bern"))
+        monkeypatch.setattr(commit, "MAX_WAITING", 0)
+        with pytest.raises(BusyError):
+            await parts.relay.mailbox.submit(bern, 2, submit_to(tfc.mailbox))
+        await parts.relay.committer.drained()
+
+
+async def test_who_no_longer_waits_changes_nothing_for_the_others(
+    tmp_path: Path,
+) -> None:
+    people = ministry()
+    async with working(tmp_path, people) as parts:
+        tfc, bern = (terminal(parts, people, post) for post in ("tfc", "bern"))
+        submit = parts.relay.mailbox.submit
+        async with asyncio.TaskGroup() as group:
+            gone = group.create_task(submit(bern, 2, submit_to(tfc.mailbox, name="a")))
+            await asyncio.sleep(0)
+            gone.cancel()
+            stays = group.create_task(submit(bern, 2, submit_to(tfc.mailbox, name="b")))
+        assert stays.result().index == 1
+        assert await owed(parts, tfc) == [0, 1]
+
+
+async def test_cursors_and_leaves_go_on_after_a_restart(tmp_path: Path) -> None:
+    people = ministry()
+    for count in range(3):
+        async with working(tmp_path, people) as parts:
+            tfc, bern = (terminal(parts, people, post) for post in ("tfc", "bern"))
+            submit = submit_to(tfc.mailbox, name=f"{count}")
+            stored = await parts.relay.mailbox.submit(bern, 2, submit)
+            assert stored.index == count
+            found = await parts.relay.mailbox.owed(tfc, skip=(), lane=4, limit=9)
+            cursors = [one.delivery.cursor for one in found]
+            assert cursors == list(range(1, count + 2))
