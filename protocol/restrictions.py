@@ -38,9 +38,9 @@ def restrict(state: State, signed: Signed, moment: Moment) -> tuple[State, Cut]:
         BusyError: its only signer has used up the policy's number.
     """
     cut = replace(_verified(state, signed), index=moment.index, since=moment.after)
-    _within_budget(state, cut, state.restrictions.values())
     known = state.restrictions.get(cut.digest, cut)
     cut = replace(known, by=known.by | cut.by)
+    _within_budget(state, cut, state.restrictions.values())
     return replace(state, restrictions=_with(state, state.restrictions, cut)), cut
 
 
@@ -51,10 +51,10 @@ def restrict_by_bulletin(state: State, signed: Signed, witnessed: int) -> State:
         as :func:`restrict`.
     """
     cut = replace(_verified(state, signed), since=witnessed)
-    everywhere = {**state.bulletins, **state.restrictions}
-    _within_budget(state, cut, everywhere.values())
     known = state.bulletins.get(cut.digest, cut)
     cut = replace(known, by=known.by | cut.by)
+    everywhere = {**state.bulletins, **state.restrictions}
+    _within_budget(state, cut, everywhere.values())
     return replace(state, bulletins=_with(state, state.bulletins, cut))
 
 

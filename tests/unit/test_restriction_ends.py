@@ -155,6 +155,22 @@ def test_a_second_signature_frees_a_place(hague: Ministry) -> None:
     hague.log(hague.restriction(key, by=hague.operators["anna"]))
 
 
+def test_who_has_no_place_left_still_confirms_another(hague: Ministry) -> None:
+    three(hague, "anna")
+    key = hague.posts["bern"].terminal.key.id
+    alone = hague.restricted(key, by=[hague.operators["bram"]])
+    hague.log(logged(alone))
+    second = sign_document(
+        alone.document,
+        [hague.operators["anna"]],
+        usage=Usage.SUSPEND,
+        realm=hague.realm,
+    )
+    hague.log(logged(second))
+    cut = hague.directory.state.restrictions[alone.digest]
+    assert cut.by == {key.id for key in hague.pair}
+
+
 def test_two_signatures_at_once_need_no_place(hague: Ministry) -> None:
     three(hague, "anna")
     key = hague.posts["bern"].terminal.key.id
