@@ -12,10 +12,8 @@ CORE = ("crypto", "protocol", "client/core")
 # Where production takes the system's randomness; everything else is handed an Entropy.
 WIRING = {
     Path("client/agent.py"),
-    Path("client/cli/main.py"),
-    Path("server/app.py"),
+    Path("client/cli/shell.py"),
     Path("server/cli.py"),
-    Path("server/witness/app.py"),
     Path("server/witness/cli.py"),
 }
 RANDOM_MODULES = {"random", "secrets", "uuid"}
