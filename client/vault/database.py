@@ -44,16 +44,17 @@ class Database:
         """
         connection = apsw.Connection(":memory:" if path is None else str(path))
         try:
-            cls._prepare(connection, key)
+            if path is not None:  # memory is not encrypted: nothing of it is kept
+                connection.pragma("cipher", "chacha20")
+                connection.pragma("key", f"raw:{key.reveal().hex()}")
+            cls._prepare(connection)
         except (apsw.Error, VaultError):
             connection.close(force=True)
             raise VaultError from None
         return cls(connection)
 
     @staticmethod
-    def _prepare(connection: apsw.Connection, key: Secret) -> None:
-        connection.pragma("cipher", "chacha20")
-        connection.pragma("key", f"raw:{key.reveal().hex()}")
+    def _prepare(connection: apsw.Connection) -> None:
         connection.pragma("synchronous", "extra")
         connection.pragma("journal_mode", "wal")
         connection.pragma("secure_delete", True)  # noqa: FBT003 -- the pragma's value

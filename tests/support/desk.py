@@ -1,0 +1,168 @@
+"""A terminal's real core over a vault in memory, and the play between terminals."""
+
+from collections import deque
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from client.core.beliefs import Beliefs
+from client.core.compose import Composed, Wish, action
+from client.core.identity import Identity
+from client.core.machine import Machine
+from client.core.questions import Deposited, Effect, Question
+from client.core.rows import IN, RecordRow
+from client.core.seeds import Seed
+from client.core.station import Station
+from client.core.sync import Sync, restore
+from client.vault.database import Database
+from client.vault.store import Store
+from crypto.types import PrekeyId
+from protocol.bodies import CableBody, Paragraph
+from protocol.key_log_entry import read_leaf, read_signed
+from protocol.label import Label, Level, Precedence
+from protocol.record_type import RecordType
+from protocol.trusted_log import TrustedLog
+from tests.support.fake_relay import FakeRelay
+from tests.support.keys import drawn, secret
+from tests.support.ministry import Ministry, OwnPost
+
+
+@dataclass
+class MemorySeeds:
+    """A key sheet that forgets with the process."""
+
+    held: dict[PrekeyId, Seed] = field(default_factory=dict)
+
+    def seed(self, kid: PrekeyId) -> Seed | None:
+        return self.held.get(kid)
+
+    def seeds(self) -> list[Seed]:
+        return list(self.held.values())
+
+    def add(self, seeds: Iterable[Seed]) -> None:
+        self.held.update({PrekeyId(seed.kid): seed for seed in seeds})
+
+    def erase(self, kids: Collection[PrekeyId]) -> None:
+        for kid in kids:
+            self.held.pop(kid, None)
+
+
+class Desk:
+    """One terminal; :meth:`restart` loses everything but vault and key sheet."""
+
+    def __init__(self, ministry: Ministry, post: OwnPost, relay: FakeRelay) -> None:
+        self.ministry = ministry
+        self.post = post
+        self.relay = relay
+        self.store = Store(Database.open(None, secret(post.post)))
+        self.seeds = MemorySeeds()
+        self.entropy = drawn(f"desk/{post.post}")
+        self.effects: deque[Effect] = deque()
+        self.machine = self._machine()
+
+    def _machine(self) -> Machine:
+        root = self.ministry.directory.root
+        pin = read_signed(read_leaf(self.ministry.leaves[0]).body).digest
+        document = root.document
+        beliefs = Beliefs(
+            key_log=TrustedLog(document.key_log, document.witnesses),
+            message_log=TrustedLog(document.message_log, document.witnesses),
+            witnessed=0,
+        )
+        restore(self.store, beliefs, pin, root.realm)
+        identity = Identity(
+            realm=root.realm,
+            post=self.post.post,
+            terminal=self.post.terminal.key,
+            member=self.post.member,
+        )
+        station = Station(self.store, self.seeds, identity, beliefs, self.entropy)
+        return Machine(station, Sync(self.store, beliefs, pin, root.realm))
+
+    @property
+    def now(self) -> int:
+        return self.relay.now
+
+    def restart(self) -> None:
+        self.effects.clear()
+        self.machine = self._machine()
+
+    def connect(self) -> None:
+        self.effects.extend(self.machine.connected(self.now))
+        self.run()
+
+    def notice(self) -> None:
+        self.effects.extend(self.machine.noticed(*self.relay.sizes))
+        self.run()
+
+    def run(self) -> None:
+        """Carry out effects until nothing is left to do."""
+        while self.effects:
+            self.carry_out(self.effects.popleft())
+
+    def carry_out(self, effect: Effect) -> None:
+        match effect:
+            case Question(tag, ask, body):
+                answer = self.relay.answer(ask, body)
+                self.effects.extend(self.machine.answered(tag, answer, self.now))
+            case Deposited(envelope, body):
+                index, leaf = self.relay.submit(body)  # type: ignore[arg-type]
+                self.machine.stored(envelope, index, leaf, self.now)
+
+    def fetch(self) -> int:
+        """Take everything that waits in our mailbox; return how much came."""
+        box = self.relay.boxes[self.post.terminal.mailbox]
+        came = list(box)
+        for delivery in came:
+            if self.machine.delivered(delivery, self.now):
+                box.remove(delivery)
+        self.effects.extend(self.machine.pump(self.now))
+        self.run()
+        return len(came)
+
+    # --- people
+
+    def write(
+        self,
+        to: str,
+        text: str = "Goed nieuws.",
+        precedence: Precedence = Precedence.ROUTINE,
+    ) -> Composed:
+        wish = cable(to, text, precedence=precedence)
+        composed = self.machine.compose(wish, self.now)
+        self.effects.extend(self.machine.pump(self.now))
+        return composed
+
+    def inbox(self) -> list[RecordRow]:
+        rows = self.store.records(IN, 1000)
+        return [row for row in rows if row.type == RecordType.CABLE]
+
+    def happened(self) -> list[str]:
+        return [event.what for event in self.store.events(0, 10_000)]
+
+
+def cable(
+    to: str,
+    text: str = "Goed nieuws.",
+    *,
+    level: Level = Level.DEP_V,
+    precedence: Precedence = Precedence.ROUTINE,
+    label: Label | None = None,
+) -> Wish:
+    return Wish(
+        type=RecordType.CABLE,
+        body=CableBody(subject="Aan de post", paragraphs=(Paragraph(text=text),)),
+        to=action((to,), precedence),
+        label=label or Label(level=level, until=1_900_000_000),
+    )
+
+
+def exchange(*desks: Desk) -> None:
+    """Let everybody synchronise and fetch until nothing moves any more."""
+    still = 0
+    while still < 2:  # a round in which nothing came, and one to be sure
+        moved = 0
+        for desk in desks:
+            desk.relay.now += 1
+            desk.notice()
+            moved += desk.fetch()
+        still = 0 if moved else still + 1
