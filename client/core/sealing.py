@@ -19,7 +19,7 @@ with an envelope, it raises the one :exc:`UnreadableError`.
 Source: docs/spec/record-and-envelope.md sections 5 to 7.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,7 +51,7 @@ from protocol.admit import Outcome, admit
 from protocol.codec import decode, encode
 from protocol.directory_view import DirectoryView
 from protocol.envelope import Envelope, Wrap, check_wraps, parse_envelope
-from protocol.errors import BindingError, PolicyError, ProtocolError, Reason
+from protocol.errors import PolicyError, ProtocolError, Reason
 from protocol.genuine import Unsealed, bind, verify
 from protocol.label import refusals
 from protocol.leaf import leaf_commitment, message_leaf
@@ -155,49 +155,30 @@ def seal(  # noqa: PLR0913 -- each is named by its caller; one sealing needs the
     Raises:
         MalformedError: ``record`` is not a record.
         KeyFormatError: a recipient's key is refused (B15).
-        ValueError: a floor that is no bucket, a caller's bug.
+        ValueError: a post that the record does not address, or a floor that is no
+            bucket: a caller's bug.
         PolicyError: the sending terminal or a recipient is not current, or a
             recipient's clearance does not dominate the label.
         RuntimeError: the sealing does not open again, by a fault of this machine or
             of the caller (two recipients with one mailbox, a release that does not
-            verify, a post that is not addressed): deposit nothing.
+            verify): deposit nothing.
     """
     parsed = decode(record, Record, limit=MAX_RECORD)
-    _check_current(sender)
-    for recipient in recipients:
-        _check_recipient(recipient, parsed, sender.view)
+    _check_allowed(parsed, sender, recipients)
     suite = sender.view.suite
     cek = Secret(entropy(CEK))
     aims = [(to, Salt(entropy(SALT))) for to in recipients]
-    slip = Slip(
-        v=1,
-        id=parsed.id,
-        rec=H(record),
-        key=sender.key.id,
-        kc=commitment(suite, parsed.id, cek),
-        r=entropy(R),
-        dir=sender.heads,
-        slots=tuple(sorted(_slot(to, salt) for to, salt in aims)),
-    )
+    slip = _slip(sender, record, parsed.id, entropy(R), cek, aims)
     inner = _signed(sender, record, encode(slip), release)
-    content = encode(inner)
-    body = seal_body(suite, parsed.id, cek, content, sender.floor)
+    body = seal_body(suite, parsed.id, cek, encode(inner), sender.floor)
     wraps = [_wrap(suite, parsed.id, to, cek, salt) for to, salt in aims]
     for to in empty:
         nothing, salt = Secret(entropy(CEK)), Salt(entropy(SALT))
         wraps.append(_wrap(suite, parsed.id, to, nothing, salt))
     envelope = Envelope(1, suite, parsed.id, tuple(sorted(wraps)), body)  # by mailbox
-    try:
-        check_wraps(envelope)
-        if open_body(suite, parsed.id, cek, body) != content:
-            raise OpenError
-        found = bind(inner, parsed, verify(inner, sender.view), parsed.id)
-        if not found.posts.issuperset(to.post for to in recipients):
-            raise BindingError("B1")
-    except (CryptoError, ProtocolError) as error:
-        raise RuntimeError("a sealing that does not open again") from error
+    _check_own(envelope, cek, inner, parsed, sender.view)
     return Sealed(
-        name=found.name,
+        name=slip.rec,
         id=parsed.id,
         record=record,
         release=release,
@@ -301,10 +282,6 @@ def _unreadable() -> UnreadableError:
     return UnreadableError("unreadable")
 
 
-def _slot(recipient: Recipient, salt: Salt) -> Digest:
-    return slot_hash(recipient.key_id, recipient.kid, recipient.place, salt)
-
-
 def _wrap(
     suite: SuiteId, message_id: MessageId, to: Recipient, cek: Secret, salt: Salt
 ) -> Wrap:
@@ -321,16 +298,36 @@ def _signed(
     return Inner(record, slip, (own,) if release is None else (own, release))
 
 
-def _check_current(sender: Sender) -> None:
-    terminal = sender.view.terminal(sender.key.id)
-    if terminal is None or terminal.ended is not None:
+def _check_own(
+    envelope: Envelope, cek: Secret, inner: Inner, record: Record, view: DirectoryView
+) -> None:
+    """Open and verify what was just made: a fault must show here, not at a post."""
+    try:
+        check_wraps(envelope)
+        content = open_body(envelope.suite, envelope.id, cek, envelope.body)
+        if content != encode(inner):
+            raise OpenError
+        bind(inner, record, verify(inner, view), envelope.id)
+    except (CryptoError, ProtocolError) as error:
+        raise RuntimeError("a sealing that does not open again") from error
+
+
+def _check_allowed(
+    record: Record, sender: Sender, recipients: Iterable[Recipient]
+) -> None:
+    """Refuse what record or directory do not allow, whoever asked for it."""
+    own = sender.view.terminal(sender.key.id)
+    if own is None or own.ended is not None:
         raise PolicyError(Reason.NOT_ACTIVE)
+    posts = {addressee.post for addressee in record.to}
+    for to in recipients:
+        if to.post not in posts:
+            raise ValueError("a recipient whose post is not addressed")
+        if to.post != ARCHIVE:
+            _check_terminal(to, record, sender.view)
 
 
-def _check_recipient(to: Recipient, record: Record, view: DirectoryView) -> None:
-    """Refuse a wrap that the directory does not allow, whoever asked for it."""
-    if to.post == ARCHIVE:
-        return
+def _check_terminal(to: Recipient, record: Record, view: DirectoryView) -> None:
     terminal = view.terminal(to.key_id)
     if (
         terminal is None
@@ -341,3 +338,24 @@ def _check_recipient(to: Recipient, record: Record, view: DirectoryView) -> None
     if record.label is not None:
         for reason in refusals(terminal.clearance, to.post, record.label):
             raise PolicyError(reason)
+
+
+def _slip(  # noqa: PLR0913, PLR0917 -- the parts of one document
+    sender: Sender,
+    record: bytes,
+    message_id: MessageId,
+    r: bytes,
+    cek: Secret,
+    aims: Iterable[tuple[Recipient, Salt]],
+) -> Slip:
+    slots = (slot_hash(to.key_id, to.kid, to.place, salt) for to, salt in aims)
+    return Slip(
+        v=1,
+        id=message_id,
+        rec=H(record),
+        key=sender.key.id,
+        kc=commitment(sender.view.suite, message_id, cek),
+        r=r,
+        dir=sender.heads,
+        slots=tuple(sorted(slots)),
+    )

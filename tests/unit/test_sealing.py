@@ -204,7 +204,7 @@ def test_a_recipient_is_as_the_directory_has_it(
 
 def test_a_post_that_is_not_addressed_gets_no_wrap(cast: Cast) -> None:
     record = encode(record_of(cast.tfc, "bern"))
-    with pytest.raises(RuntimeError, match="does not open again"):
+    with pytest.raises(ValueError, match="is not addressed"):
         sealing(cast, cast.oslo.at(), record=record)
 
 
