@@ -267,11 +267,13 @@ async def working(
     *,
     clock: Clock | None = None,
     addresses: Mapping[str, str] | None = None,
+    leaves: Sequence[bytes] | None = None,
 ) -> AsyncIterator[Parts]:
     """Run a relay's services, without listeners and without checkpoints.
 
-    The ministry's whole key log is taken over.
+    The ministry's whole key log is taken over, or those ``leaves`` of it.
     """
+    leaves = ministry.leaves if leaves is None else leaves
     async with AsyncExitStack() as stack:
         store = await sqlite_store(folder / "relay.sqlite")
         stack.push_async_callback(store.close)
@@ -286,7 +288,7 @@ async def working(
         parts = wired(store, state, ministry.relay, signing, ports)
         group = await stack.enter_async_context(asyncio.TaskGroup())
         task = group.create_task(parts.relay.committer.run())
-        for leaf in ministry.leaves[parts.relay.logs.size(LogName.KEY) :]:
+        for leaf in leaves[parts.relay.logs.size(LogName.KEY) :]:
             await parts.relay.logs.append(leaf)
         try:
             yield parts
