@@ -32,6 +32,7 @@ UNKNOWN: Final = "unknown"  # as the value of any optional field: left out
 TIME: Final = "a time in UTC, as 2026-11-23T15:30:00Z"
 DATE_OR_TIME: Final = "a date, as 2026-11-23, or a time, as 2026-11-23T15:30:00Z"
 MAX_STRANGE: Final = 20  # fields of one object that are named as unknown
+MAX_GUESSES: Final = 50  # problems after which no likely name is looked for
 _TIME: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}:[0-9]{2})(:[0-9]{2})?Z"
 )
@@ -77,7 +78,7 @@ class Reading:
                 return self._word(shape, found, path)
             case ListShape():
                 return self._list(shape, found, path)
-            case ObjectShape():
+            case _:
                 values = self.fields(shape, found, path)
                 return BAD if values is None else shape.of(**values)
 
@@ -109,7 +110,8 @@ class Reading:
             self.report(below(path, name), Flaw.TWICE)
         strange = (name for name in found if name not in known)
         for name in islice(strange, MAX_STRANGE):
-            near = get_close_matches(name[:40], known, n=1)
+            patient = len(self.problems) < MAX_GUESSES
+            near = get_close_matches(name[:40], known, n=1) if patient else []
             if near:
                 self.report(below(path, name), Flaw.MISSPELT_FIELD, nearest=near[0])
             else:
@@ -219,8 +221,9 @@ def wanted(shape: Shape) -> str:
             return _any_of(list(words(shape.of)))
         case ListShape():
             return "a list"
-        case ObjectShape():
-            return "an object"
+        case _:
+            needs = [known.name for known in shape.fields if known.required]
+            return f"an object with {', '.join(needs)}" if needs else "an object"
 
 
 def _any_of(choices: list[str]) -> str:

@@ -15,7 +15,6 @@ from protocol.incident.shapes import (
     FieldShape,
     ListShape,
     NumberShape,
-    ObjectShape,
     Shape,
     TextShape,
     TimeShape,
@@ -74,7 +73,7 @@ def _described(shape: Shape) -> dict[str, Any]:
             items = _described(shape.item)
             found = {"type": "array", "maxItems": shape.longest, "items": items}
             return {"anyOf": [items, found]} if shape.lone else found
-        case ObjectShape():
+        case _:
             return {
                 "type": "object",
                 "additionalProperties": False,
