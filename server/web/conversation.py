@@ -300,10 +300,10 @@ class Conversation:
 
 
 def _code(group: BaseExceptionGroup[BaseException]) -> WSCloseCode:
-    """Return how the session ended; raise what no peer can cause."""
+    """Return how the session ended; raise the first thing that no peer can cause."""
     peers, ours = group.split((EndedError, ProtocolError, ConnectionError))
-    if ours is not None:
-        raise ours
+    for error in () if ours is None else _flat(ours):
+        raise error
     for error in () if peers is None else _flat(peers):
         if isinstance(error, EndedError):
             return error.code

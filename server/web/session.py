@@ -61,6 +61,7 @@ from protocol.relay_session import (
 )
 from server.logbook import logbook
 from server.services.relay import Relay
+from server.storage.interfaces import StoreBrokenError
 from server.web.conversation import Conversation
 
 MAX_MESSAGE: Final = MAX_K * CELL  # bytes: one cell; a hello is less
@@ -106,6 +107,9 @@ class SessionRoute:
             conversation.end()
         try:
             code = await conversation.run()
+        except StoreBrokenError as error:
+            self._relay.fail(error)
+            code = WSCloseCode.INTERNAL_ERROR
         finally:
             self._relay.presence.leave(conversation)
         await _close(socket_, code)

@@ -238,6 +238,18 @@ class RunningRelay:
                 await asyncio.sleep(PAUSE)
 
 
+def own(relay: RunningRelay, post: str) -> OwnTerminal:
+    return relay.ministry.posts[post].terminal
+
+
+async def ended(terminal: TestTerminal) -> int | None:
+    """Wait until the relay has closed; return its code."""
+    async with asyncio.timeout(PATIENCE):
+        while not terminal.socket.closed:  # noqa: ASYNC110 -- no event says so
+            await asyncio.sleep(0.01)
+    return terminal.socket.close_code
+
+
 def witness_of(ministry: Ministry, name: str, folder: Path) -> Witness:
     root = ministry.directory.root.document
     folder.mkdir(parents=True, exist_ok=True)
