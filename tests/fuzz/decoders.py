@@ -7,9 +7,12 @@ has one encoding.
 
 import importlib
 import pkgutil
+import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import convert
 
 import protocol
 from crypto.errors import CryptoError
@@ -30,6 +33,7 @@ from protocol.note import parse_note
 from protocol.tiles import read_bundle
 from protocol.tlog_proof import read_proof, write_proof
 from protocol.witness import WitnessRefusal, read_request
+from tests.fuzz.sample import sample
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests/golden"
@@ -60,6 +64,14 @@ def message_types() -> list[type[Message]]:
     return sorted(ours, key=lambda kind: (kind.__module__, kind.__name__))
 
 
+def documents(kind: type[Message], number: int = 8) -> Iterator[bytes]:
+    """Yield valid documents of a type, the same in each run."""
+    rng = random.Random(f"{kind.__module__}.{kind.__name__}")
+    for _ in range(number):
+        built = convert(sample(rng, kind), kind, builtin_types=(bytes,))
+        yield encode(built)
+
+
 def corpus() -> tuple[bytes, ...]:
     """Return valid documents to mutate: golden files and small hand-made ones."""
     golden = [path.read_bytes() for path in sorted(GOLDEN.glob("*.cbor"))]
@@ -72,7 +84,9 @@ def decoders() -> Iterator[Decoder]:
     """Yield every decoder with its corpus."""
     common = corpus()
     for kind in message_types():
-        yield Decoder(f"{kind.__module__}.{kind.__name__}", _typed(kind), common)
+        drawn = tuple(documents(kind))
+        name = f"{kind.__module__}.{kind.__name__}"
+        yield Decoder(name, _typed(kind), (*drawn, *drawn, *common))
     notes = (NOTE, NOTE.replace(b"\n", b""), b"", write_proof(3, (), NOTE))
     yield Decoder("envelope", lambda d: parse_envelope(d).encoded(), common)
     yield Decoder("key log leaf", lambda d: encode(read_leaf(d)), common)
@@ -85,7 +99,9 @@ def decoders() -> Iterator[Decoder]:
         _only(lambda d: read_bundle(d, 2)),
         (b"\x00\x01x", b"\x00\x00", b""),
     )
-    yield Decoder("frames", _only(parse_frames), (bytes(64), b"\x10" * 32))
+    yield Decoder(
+        "frames", _only(lambda d: list(parse_frames(d))), (bytes(64), b"\x10" * 32)
+    )
     yield Decoder("padding", _only(unpad), (bytes(4096), b"\0\0\0\1x" + bytes(4091)))
     yield Decoder("record box", _only(_box), (b"\x83\x01\x58\x18" + bytes(60),))
     yield Decoder("public key S1", _only(_key(SuiteId.S1)), (bytes(1984),))

@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from protocol.codec import decode
+from protocol.codec import Message, decode, encode
 from protocol.errors import MalformedError
-from protocol.limits import MAX_ITEMS
-from tests.fuzz.decoders import Decoder, check, decoders
+from protocol.limits import MAX_ENVELOPE, MAX_ITEMS
+from tests.fuzz.decoders import Decoder, check, decoders, documents, message_types
 from tests.fuzz.mutate import bombs, mutated
 
 ALL = list(decoders())
@@ -36,3 +36,11 @@ def test_the_work_that_a_document_can_cause_is_counted() -> None:
             decode(bomb, tuple[object, ...])
     allowed = b"\x99" + (MAX_ITEMS - 1).to_bytes(2, "big") + bytes(MAX_ITEMS - 1)
     assert len(decode(allowed, tuple[int, ...])) == MAX_ITEMS - 1
+
+
+@pytest.mark.parametrize("kind", message_types(), ids=lambda kind: kind.__name__)
+def test_a_valid_document_of_each_type_is_read_and_is_its_one_encoding(
+    kind: type[Message],
+) -> None:
+    for data in documents(kind):
+        assert encode(decode(data, kind, limit=MAX_ENVELOPE)) == data
