@@ -39,7 +39,11 @@ class EntryFile:
         sync_folder(path.parent)
         self._offsets: list[int] = []
         self.tree = Frontier()
-        self._read(seen)
+        try:
+            self._read(seen)
+        except StoreBrokenError:
+            self.close()
+            raise
 
     def _read(self, seen: Seen) -> None:
         end = 0

@@ -26,7 +26,6 @@ from protocol.limits import KIB, MAX_NOTE
 from protocol.note import add_lines
 from protocol.root import LogKey, Origin
 from protocol.witness import (
-    BadRequest,
     Conflict,
     Seen,
     WitnessRefusal,
@@ -186,6 +185,3 @@ def watch(key: LogKey, data: Path, *, mirror: bool) -> Watched:
         seen, note = Seen(remembered.size, remembered.root), remembered.note
     entries = EntryFile(data / f"{stem}.entries", seen) if mirror else None
     return Watched(key, path, seen, note, entries, asyncio.Lock())
-
-
-__all__ = ["BadRequest", "Remembered", "UnknownLog", "Watched", "Witness", "watch"]
