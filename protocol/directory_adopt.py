@@ -42,6 +42,7 @@ from protocol.errors import (
     VerificationError,
 )
 from protocol.key_log_entry import LeafKind
+from protocol.record import ARCHIVE
 from protocol.restrictions import suspended_in_log
 from protocol.root import operators_needed
 from protocol.signed import (
@@ -127,6 +128,8 @@ def new_keys(change: Change) -> Iterator[NewKey]:
 
 
 def _continues(state: State, entry: DirectoryEntry) -> None:
+    if entry.post == ARCHIVE:
+        raise ChainError("the archive's name is no post's")
     if entry.root != state.root.digest:
         raise ChainError("made under another root document")
     version, prev = position(state, entry.post)

@@ -36,6 +36,7 @@ from protocol.errors import (
 )
 from protocol.key_log_entry import MAX_LEAF, KeyLogEntry, LeafKind, signed_leaf
 from protocol.proposal import Place, propose, prove
+from protocol.record import ARCHIVE
 from protocol.signed import sign_document
 from protocol.trusted_directory import Refused
 from tests.support.keys import flipped
@@ -103,6 +104,13 @@ def test_an_entry_out_of_its_place_is_refused(
     moved = encode(structs.replace(document, **changed))
     signed = sign_document(moved, hague.pair, usage=Usage.DIR, realm=hague.realm)
     refused(hague, signed_leaf(LeafKind.DIRECTORY, signed), error)
+
+
+def test_no_post_takes_the_name_of_the_archive(hague: Ministry) -> None:
+    """It would stand in `to` for the root's archive keys."""
+    change = hague.enrolment(hague.place(ARCHIVE, Action.ENROL))
+    leaf = hague.entry(ARCHIVE, Action.ENROL, change)
+    refused(hague, leaf, ChainError, match="archive")
 
 
 @pytest.mark.parametrize("action", [Action.ENROL, Action.RE_ENROL])
