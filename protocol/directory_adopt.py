@@ -78,6 +78,8 @@ def adopt_entry(state: State, signed: Signed, moment: Moment) -> tuple[State, Ad
     keys = {key_id: key for key_id, key in known.items() if key is not None}
     who = signers(signed, keys, usage=Usage.DIR, realm=state.root.realm)
     entry = decode(signed.document, DirectoryEntry)
+    if entry.post == ARCHIVE:
+        raise ChainError("the archive's name is no post's")
     change = change_of(entry)
     _continues(state, entry)
     counted = _without_suspended(state, who)
@@ -128,8 +130,6 @@ def new_keys(change: Change) -> Iterator[NewKey]:
 
 
 def _continues(state: State, entry: DirectoryEntry) -> None:
-    if entry.post == ARCHIVE:
-        raise ChainError("the archive's name is no post's")
     if entry.root != state.root.digest:
         raise ChainError("made under another root document")
     version, prev = position(state, entry.post)
