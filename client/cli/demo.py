@@ -81,7 +81,7 @@ def _report(shell: Shell, file: Path) -> bytes:
         data = file.read_bytes()
     except OSError as error:
         shell.refuse("demo.no-report", Exit.BAD_INPUT, file=file, why=error.strerror)
-    problems = problems_of(data, str(file))
+    problems = problems_of(data, str(file), shell.words)
     if problems:
         click.echo("\n".join(problems), err=True)
         sys.exit(Exit.BAD_INPUT)

@@ -30,7 +30,7 @@ def incident() -> None:
 def send(shell: Shell, /, *, file: BinaryIO, to: str, as_json: bool) -> None:
     """Send a report (koerier-incident/1, JSON) as a FLASH message."""
     data = file.read()
-    problems = problems_of(data, file.name)
+    problems = problems_of(data, file.name, shell.words)
     if problems:
         click.echo("\n".join(problems), err=True)
         raise SystemExit(Exit.BAD_INPUT)

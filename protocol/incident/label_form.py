@@ -22,7 +22,7 @@ from protocol.label import (
     Level,
 )
 
-Until = Annotated[int, Meta(ge=0, lt=END_OF_TIME, extra={"time": "date or time"})]
+Until = Annotated[int, Meta(ge=0, lt=END_OF_TIME, extra={"time": "date-or-time"})]
 Event = Annotated[str, Meta(min_length=1, max_length=1_000, extra={"text": "phrase"})]
 PostName = Annotated[
     str, Meta(pattern=r"\A[a-z0-9][a-z0-9-]{0,62}\Z", extra={"text": "post"})

@@ -1,7 +1,8 @@
 """What can be wrong with a report's file: codes, where, and what would be right.
 
-Every problem is a code with parameters, so that a client can say it in the reader's
-language; the English here is for logs and for whoever has no catalogue::
+Every problem is a code with parts, and a part that is a phrase is a code again, so
+that a client can say all of it in the reader's language; the English here is for logs
+and for whoever has no catalogue::
 
     report.json: what.text: is missing, give text
 
@@ -72,6 +73,37 @@ ENGLISH: Final[Mapping[Flaw, tuple[str, str]]] = MappingProxyType(
 )
 
 
+# What belongs in a field (the part ``wants``), and what stands there (``found``).
+WANTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "text": "text",
+        "sha256": "64 characters of 0-9 and a-f",
+        "country": "two capital letters (ISO 3166-1)",
+        "grading": "a letter A-F and a digit 1-6",
+        "post": "the name of a post: a-z, 0-9 and -",
+        "scheme": "capital letters, 0-9 and -",
+        "time": "a time in UTC, as 2026-11-23T15:30:00Z",
+        "date-or-time": "a date, as 2026-11-23, or a time, as 2026-11-23T15:30:00Z",
+        "number": "a whole number from 0, below {below}",
+        "word": "{words}",
+        "words": "one of: {words}",
+        "list": "a list",
+        "object": "an object",
+        "object-with": "an object with {names}",
+    }
+)
+FOUND: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "null": "null",
+        "boolean": "true or false",
+        "number": "a number",
+        "text": "text",
+        "list": "a list",
+        "object": "an object",
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One problem: ``path`` names the field, ``parts`` fill the sentence."""
@@ -83,16 +115,23 @@ class Problem:
     @property
     def wrong(self) -> str:
         """What is wrong, in English."""
-        return ENGLISH[self.flaw][0].format(**self.parts)
+        return ENGLISH[self.flaw][0].format(**self._in_english())
 
     @property
     def right(self) -> str:
         """What would be right, in English."""
-        return ENGLISH[self.flaw][1].format(**self.parts)
+        return ENGLISH[self.flaw][1].format(**self._in_english())
 
     def line(self, name: str) -> str:
         """Return ``NAME: field: what is wrong, what would be right``."""
         return f"{name}: {self.path}: {self.wrong}, {self.right}"
+
+    def _in_english(self) -> dict[str, str | int]:
+        said = dict(self.parts)
+        for part, phrases in (("wants", WANTS), ("found", FOUND)):
+            if part in said:
+                said[part] = phrases[str(said[part])].format(**self.parts)
+        return said
 
 
 class ReportError(Exception):

@@ -14,7 +14,6 @@ from typing import Any, Final
 
 from protocol.incident.problems import WHOLE, Flaw, Problem
 from protocol.incident.shapes import (
-    FORMS,
     LINES,
     FieldShape,
     ListShape,
@@ -29,8 +28,6 @@ from protocol.incident.taxonomy import words
 
 BAD: Final = object()  # stands for what could not be read
 UNKNOWN: Final = "unknown"  # as the value of any optional field: left out
-TIME: Final = "a time in UTC, as 2026-11-23T15:30:00Z"
-DATE_OR_TIME: Final = "a date, as 2026-11-23, or a time, as 2026-11-23T15:30:00Z"
 MAX_STRANGE: Final = 20  # fields of one object that are named as unknown
 MAX_GUESSES: Final = 50  # problems after which no likely name is looked for
 _TIME: Final = re.compile(
@@ -102,7 +99,7 @@ class Reading:
         if not known.required and (value is None or value == UNKNOWN):
             return known.default
         if known.name not in found:
-            return self.report(path, Flaw.MISSING, wants=wanted(known.shape))
+            return self.report(path, Flaw.MISSING, **wanted(known.shape))
         return self.value(known.shape, value, path)
 
     def _strange(self, found: JsonObject, known: list[str], path: str) -> None:
@@ -118,8 +115,8 @@ class Reading:
                 self.report(below(path, name), Flaw.UNKNOWN_FIELD)
 
     def _wrong_type(self, shape: Shape, found: object, path: str) -> Any:  # noqa: ANN401
-        wants = wanted(shape)
-        return self.report(path, Flaw.WRONG_TYPE, found=kind_of(found), wants=wants)
+        found = kind_of(found)
+        return self.report(path, Flaw.WRONG_TYPE, found=found, **wanted(shape))
 
     def _text(self, shape: TextShape, found: object, path: str) -> Any:  # noqa: ANN401
         if not isinstance(found, str):
@@ -129,7 +126,7 @@ class Reading:
             return self.report(path, Flaw.EMPTY)
         if shape.pattern is not None:
             if shape.pattern.fullmatch(text) is None:
-                return self.report(path, Flaw.WRONG_FORM, wants=wanted(shape))
+                return self.report(path, Flaw.WRONG_FORM, **wanted(shape))
             return text
         if len(text) > shape.longest:
             count, limit = len(text), shape.longest
@@ -145,21 +142,21 @@ class Reading:
             return self._wrong_type(shape, found, path)
         day = shape.kind != "time" and _DATE.fullmatch(found) is not None
         if not day and _TIME.fullmatch(found) is None:
-            return self.report(path, Flaw.WRONG_TIME, wants=wanted(shape))
+            return self.report(path, Flaw.WRONG_TIME, **wanted(shape))
         try:
             moment = dt.datetime.fromisoformat(found)
         except ValueError:  # the 31st of February
-            return self.report(path, Flaw.WRONG_TIME, wants=wanted(shape))
+            return self.report(path, Flaw.WRONG_TIME, **wanted(shape))
         seconds = int(moment.replace(tzinfo=dt.UTC).timestamp())
         if seconds < 0:
-            return self.report(path, Flaw.WRONG_TIME, wants=wanted(shape))
+            return self.report(path, Flaw.WRONG_TIME, **wanted(shape))
         return seconds
 
     def _number(self, shape: NumberShape, found: object, path: str) -> Any:  # noqa: ANN401
         if type(found) is not int:  # true is no number
             return self._wrong_type(shape, found, path)
         if not 0 <= found < shape.below:
-            return self.report(path, Flaw.WRONG_NUMBER, wants=wanted(shape))
+            return self.report(path, Flaw.WRONG_NUMBER, **wanted(shape))
         return found
 
     def _word(self, shape: WordShape, found: object, path: str) -> Any:  # noqa: ANN401
@@ -167,7 +164,7 @@ class Reading:
             return self._wrong_type(shape, found, path)
         member = words(shape.of).get(found)
         if member is None:
-            return self.report(path, Flaw.WRONG_WORD, wants=wanted(shape))
+            return self.report(path, Flaw.WRONG_WORD, **wanted(shape))
         return member
 
     def _list(self, shape: ListShape, found: object, path: str) -> Any:  # noqa: ANN401
@@ -192,39 +189,38 @@ def below(path: str, name: str) -> str:
 
 
 def kind_of(found: object) -> str:
-    """Return what a JSON value is, in words."""
+    """Return what a JSON value is: a code of :data:`~.problems.FOUND`."""
     match found:
         case None:
             return "null"
         case bool():
-            return "true or false"
+            return "boolean"
         case int() | float():
-            return "a number"
+            return "number"
         case str():
             return "text"
         case list():
-            return "a list"
+            return "list"
         case _:
-            return "an object"
+            return "object"
 
 
-def wanted(shape: Shape) -> str:
-    """Return what belongs here, in words."""
+def wanted(shape: Shape) -> dict[str, str | int]:
+    """Return what belongs here: a code of :data:`~.problems.WANTS`, and its parts."""
     match shape:
         case TextShape():
-            return FORMS.get(shape.kind, "text")
+            return {"wants": "text" if shape.pattern is None else shape.kind}
         case TimeShape():
-            return TIME if shape.kind == "time" else DATE_OR_TIME
+            return {"wants": shape.kind}
         case NumberShape():
-            return f"a whole number from 0, below {shape.below}"
+            return {"wants": "number", "below": shape.below}
         case WordShape():
-            return _any_of(list(words(shape.of)))
+            choices = words(shape.of)
+            code = "words" if len(choices) > 1 else "word"
+            return {"wants": code, "words": ", ".join(choices)}
         case ListShape():
-            return "a list"
+            return {"wants": "list"}
         case _:
-            needs = [known.name for known in shape.fields if known.required]
-            return f"an object with {', '.join(needs)}" if needs else "an object"
-
-
-def _any_of(choices: list[str]) -> str:
-    return f"one of: {', '.join(choices)}" if len(choices) > 1 else choices[0]
+            needs = ", ".join(known.name for known in shape.fields if known.required)
+            code = "object-with" if needs else "object"
+            return {"wants": code, "names": needs}

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from protocol.incident.file_shape import FILE
 from protocol.incident.model import MAX_FILE, MAX_WORDS
+from protocol.incident.problems import WANTS
 from protocol.incident.reading import UNKNOWN, wanted
 from protocol.incident.shapes import (
     FieldShape,
@@ -55,16 +56,20 @@ def _field(known: FieldShape) -> dict[str, Any]:
     return found if known.required else {"anyOf": [found, {"enum": [UNKNOWN, None]}]}
 
 
+def _said(shape: Shape) -> str:
+    return WANTS[str(wanted(shape)["wants"])]
+
+
 def _described(shape: Shape) -> dict[str, Any]:
     match shape:
         case TextShape():
             if shape.pattern is None:
                 return {"type": "string", "minLength": 1, "maxLength": shape.longest}
             pattern = shape.pattern.pattern.replace(r"\A", "^").replace(r"\Z", "$")
-            return {"type": "string", "pattern": pattern, "description": wanted(shape)}
+            return {"type": "string", "pattern": pattern, "description": _said(shape)}
         case TimeShape():
             pattern = TIME if shape.kind == "time" else DATE_OR_TIME
-            return {"type": "string", "pattern": pattern, "description": wanted(shape)}
+            return {"type": "string", "pattern": pattern, "description": _said(shape)}
         case NumberShape():
             return {"type": "integer", "minimum": 0, "exclusiveMaximum": shape.below}
         case WordShape():

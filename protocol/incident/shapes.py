@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from types import MappingProxyType
 from typing import Any, Final
 
 from msgspec import NODEFAULT, inspect
@@ -22,16 +21,6 @@ RENAMED: Final = {"kind": "class"}  # what Python does not let us call a field
 CLASSED: Final = "What"  # ... and where: other types have a `kind` of their own
 LINES: Final = frozenset({"prose", "value"})  # kinds of text with several lines
 COUNTED: Final = frozenset({"title", "prose"})  # kinds of text whose words count
-# Kinds of text with one form, and how a person would say it.
-FORMS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "sha256": "64 characters of 0-9 and a-f",
-        "country": "two capital letters (ISO 3166-1)",
-        "grading": "a letter A-F and a digit 1-6",
-        "post": "the name of a post: a-z, 0-9 and -",
-        "scheme": "capital letters, 0-9 and -",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +34,7 @@ class TextShape:
 
 @dataclass(frozen=True, slots=True)
 class TimeShape:
-    """A time in UTC, or ("date or time") also a date."""
+    """A time in UTC, or ("date-or-time") also a date."""
 
     kind: str
 
