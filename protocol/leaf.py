@@ -8,7 +8,7 @@
 the slip and binds it (B18).  The relay cannot compute the commitment: the sender
 supplies it and checks its own leaf before believing *accepted*.  65 bytes, no type.
 
-Source: docs/spec/log.md section 3; leaves of the key log: protocol.key_log_entry.
+Source: docs/spec/log.md section 1; leaves of the key log: protocol.key_log_entry.
 """
 
 from typing import Final
