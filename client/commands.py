@@ -78,7 +78,7 @@ class Commands:
             raise AgentRefusal(
                 f"refused.{error.reason.value}",
                 Exit.REFUSED,
-                {"post": ", ".join(arguments.get("to", ()))},
+                {"post": error.post or ", ".join(arguments.get("to", ()))},
             ) from None
         except FreshnessError:
             raise AgentRefusal("refused.directory-stale", Exit.REFUSED, {}) from None

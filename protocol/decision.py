@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 from crypto.types import KeyId
 from protocol.bodies import CableBody, IncidentBody, StandingReleaseBody
-from protocol.codec import Message
+from protocol.codec import Message, decode
 from protocol.directory_view import DirectoryView, Member, Terminal
 from protocol.errors import Reason
 from protocol.incident.taxonomy import Stage
@@ -35,8 +35,9 @@ from protocol.label import (
     has_ended,
     refusals,
 )
+from protocol.limits import MAX_RECORD
 from protocol.policy import Policy, least_level, rule_for
-from protocol.record import ARCHIVE, Addressee, Role
+from protocol.record import ARCHIVE, Addressee, Record, Role
 from protocol.record_type import RULES, Hand, RecordType
 
 
@@ -60,6 +61,22 @@ class Draft:
     to: tuple[Addressee, ...]
     label: Label | None = None
     attachments: tuple[Label | None, ...] = ()  # their own labels; None: the draft's
+
+
+def draft_of(record: Record) -> Draft:
+    """Return a record that this terminal composed as a draft.
+
+    Raises:
+        MalformedError: its body is not its type's: a caller's bug.
+    """
+    kind = RecordType(record.type)
+    return Draft(
+        kind,
+        decode(record.body, RULES[kind].body, limit=MAX_RECORD),
+        record.to,
+        record.label,
+        tuple(attachment.label for attachment in record.atts),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,13 +87,14 @@ class Reason(enum.StrEnum):
 
 
 class PolicyError(ProtocolError):
-    """Refused by a rule; ``reason`` says which."""
+    """Refused by a rule; ``reason`` says which, ``post`` for whom, if for one."""
 
     code = ErrorCode.NOT_ALLOWED
 
-    def __init__(self, reason: Reason) -> None:
+    def __init__(self, reason: Reason, *, post: str | None = None) -> None:
         super().__init__(reason.value)
         self.reason = reason
+        self.post = post
 
 
 class BusyError(ProtocolError):

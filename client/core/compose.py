@@ -13,6 +13,7 @@ from crypto.digest import H
 from crypto.entropy import Entropy
 from crypto.types import Digest, MessageId
 from protocol.codec import Message, encode
+from protocol.decision import info_above_action
 from protocol.errors import PolicyError, Reason
 from protocol.label import Label, Precedence, flaws
 from protocol.receipt import OF_MEMBER, Statement
@@ -103,7 +104,5 @@ def _check(wish: Wish) -> None:
     if wish.label is not None:
         for reason in flaws(wish.label):
             raise PolicyError(reason)
-    tasked = [a.precedence for a in wish.to if a.role is Role.ACTION]
-    aware = [a.precedence for a in wish.to if a.role is Role.INFO]
-    if tasked and aware and max(aware) > max(tasked):
+    if info_above_action(wish.to):
         raise PolicyError(Reason.INFO_ABOVE_ACTION)

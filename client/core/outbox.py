@@ -20,9 +20,10 @@ from crypto.merkle import leaf_hash
 from crypto.types import ZERO_DIGEST, Digest, KeyId, Signature, StreamId
 from protocol import delivery
 from protocol.codec import decode
+from protocol.decision import draft_of, may_send
 from protocol.directory_view import Terminal
 from protocol.errors import FreshnessError, PolicyError, ProtocolError, Reason
-from protocol.label import Level, Precedence, refusals
+from protocol.label import Level, Precedence
 from protocol.leaf import message_leaf
 from protocol.limits import MAX_RECORD
 from protocol.manifest import Manifest, SignedManifest
@@ -75,23 +76,18 @@ class Outbox:
                 Target(composed.name, terminal.key_id, terminal.post, None, started)
             )
 
-    def _receivers(self, record: Record) -> list[Terminal]:
-        """Return every terminal to seal to, or refuse for the first that may not."""
-        view, label = self._beliefs.view(), record.label
-        if label is not None and label.level > view.policy.ceiling:
-            raise PolicyError(Reason.LEVEL_ABOVE_CEILING)
-        found = []
-        for addressee in record.to:
-            terminals = view.terminals(addressee.post)
-            others = [t for t in terminals if t.key_id != self._identity.terminal.id]
-            if not others:
-                raise PolicyError(Reason.NOT_ACTIVE)
-            if label is not None:
-                for terminal in others:
-                    for reason in refusals(terminal.clearance, terminal.post, label):
-                        raise PolicyError(reason)
-            found.extend(others)
-        return found
+    def _receivers(self, record: Record) -> tuple[Terminal, ...]:
+        """Return every terminal to seal to, or refuse for the first rule broken."""
+        view = self._beliefs.view()
+        own = view.terminal(self._identity.terminal.id)
+        if own is None or own.ended is not None:
+            raise PolicyError(Reason.NOT_ACTIVE)
+        decision = may_send(
+            draft_of(record), own, view, now=record.ts, archive=bool(view.root.archive)
+        )
+        for refusal in decision.refusals:
+            raise PolicyError(refusal.reason, post=refusal.post)
+        return decision.terminals
 
     # --- sealing
 

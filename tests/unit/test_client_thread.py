@@ -177,8 +177,11 @@ def test_serials_count_per_terminal_and_year(desks: tuple[Desk, Desk]) -> None:
             cable("tfc", label=Label(level=Level.DEP_V)),
             Reason.LABEL_INCOMPLETE,
         ),
+        (cable("tfc", label=Label(level=Level.DEP_V, until=1)), Reason.LABEL_EXPIRED),
         (
-            cable("tfc", label=Label(level=Level.DEP_V, until=1, releasable=("x",))),
+            cable(
+                "tfc", label=Label(level=Level.DEP_V, events=("x",), releasable=("x",))
+            ),
             Reason.NOT_RELEASABLE,
         ),
     ],

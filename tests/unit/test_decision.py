@@ -19,11 +19,12 @@ from protocol.decision import (
     Decision,
     Draft,
     Refusal,
+    draft_of,
     may_send,
     may_show,
 )
 from protocol.directory_view import Ended, Post, Terminal
-from protocol.errors import Reason
+from protocol.errors import MalformedError, Reason
 from protocol.label import Caveat, Clearance, Foreign, Label, Level, Precedence
 from protocol.policy import DEMO
 from protocol.record import ARCHIVE, Addressee, Role
@@ -36,6 +37,7 @@ from tests.support.posts import (
     Cast,
     Directory,
     cast_of,
+    record_of,
     station,
 )
 
@@ -369,6 +371,15 @@ def test_a_member_is_shown_what_its_own_clearance_reads(
     member = cast.directory.members[cast.bern.member_key.id]
     policy = cast.directory.policy
     assert may_show(replace(member, **changes), label, policy, now=NOW) == expected  # type: ignore[arg-type]
+
+
+def test_a_record_is_judged_as_the_draft_that_it_was(cast: Cast) -> None:
+    record = record_of(cast.tfc, "bern", "rome")
+    assert draft_of(record) == draft("bern", "rome")
+    assert refused(cast, draft_of(record)) == [Refusal(Reason.NOT_ACTIVE, "rome")]
+    broken = structs.replace(record, body=b"\x00")
+    with pytest.raises(MalformedError):
+        draft_of(broken)
 
 
 def test_an_ended_label_still_lets_its_readers_read(cast: Cast) -> None:
