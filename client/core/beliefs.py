@@ -15,6 +15,7 @@ from protocol.slip import Heads
 from protocol.trusted_directory import TrustedDirectory
 from protocol.trusted_log import TrustedLog
 from protocol.trusted_manifest import PrekeyBook
+from protocol.witnessed_time import require_fresh
 
 
 @dataclass(slots=True)
@@ -47,8 +48,7 @@ class Beliefs:
                 policy allows for this level.
         """
         limit = rule_for(self.view().policy, level).freshness
-        if abs(wall - self.witnessed) > limit:
-            raise FreshnessError("older than the level allows")
+        require_fresh(wall=wall, shown=self.witnessed, limit=limit)
 
     @property
     def heads(self) -> Heads:
