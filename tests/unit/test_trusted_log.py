@@ -17,12 +17,12 @@ from protocol.errors import (
     ThresholdError,
     VerificationError,
 )
-from protocol.note import add_lines
+from protocol.note import add_lines, sign_note
 from protocol.trusted_log import TrustedLog
 from protocol.witness_policy import WitnessPolicy
 from tests.support.keys import flipped
 from tests.support.log import ED, NOW, PQ, GrownLog, cosigned_by, leaves
-from tests.support.witnesses import WITNESS_POLICY, witness_key
+from tests.support.witnesses import WITNESS_POLICY, note_key, witness_key
 
 HOUR = 3600
 SHARED = structs.replace(witness_key("w2"), organisation="BZ")
@@ -120,6 +120,13 @@ def test_a_checkpoint_of_another_log_is_refused(log: GrownLog) -> None:
     refused(
         log.trusted(), forged + other.signed(9)[len(other.text(9)) :], (), ProtocolError
     )
+
+
+def test_our_logs_key_under_another_logs_checkpoint_is_refused(log: GrownLog) -> None:
+    other = GrownLog("key-log").grow(leaves(9))
+    signed = sign_note(other.text(9), log.key.origin, note_key(log.name, ED))
+    whole = add_lines(signed, [cosigned_by(signed, w, PQ, NOW) for w in ("w1", "w2")])
+    refused(log.trusted(), whole, (), VerificationError)
 
 
 def test_witnesses_alone_make_no_checkpoint(log: GrownLog) -> None:
