@@ -11,7 +11,6 @@ from dataclasses import replace
 from client.core.rows import IN, ReceiptRow, RecordRow
 from client.core.sealing import UnreadableError, arrived, open_envelope
 from client.core.station import Station
-from client.core.stream_state import freeze, thaw
 from crypto.kem import KemKey
 from crypto.types import Digest, PrekeyId, Secret
 from protocol import delivery, streams
@@ -27,6 +26,7 @@ from protocol.receiver import Receiver
 from protocol.record import Record
 from protocol.record_type import rule_of
 from protocol.requests import Delivery
+from protocol.stream_store import dump, load
 
 _EVENTS = {
     Kind.DELIVERED: "delivered",
@@ -120,14 +120,17 @@ class Inbox:
         policy = self._beliefs.view().policy
         patience = streams.Patience(policy.reorder_flash, policy.reorder)
         sender, place = found.terminal.key_id, found.place
-        stream = thaw(
-            self._vault.stream_in(sender, place.stream), place.stream, patience
+        kept = self._vault.stream_in(sender, place.stream)
+        stream = (
+            streams.Stream(place.stream, patience=patience)
+            if kept is None
+            else load(kept, patience)
         )
         known = self._vault.record(found.name) is not None
         lane = max(a.precedence for a in found.record.to).lane
         event = streams.Arrived(place, found.name, known=known, lane=lane, now=now)
         after, effects = streams.step(stream, event)
-        self._vault.set_stream_in(sender, place.stream, freeze(after))
+        self._vault.set_stream_in(sender, place.stream, dump(after))
         return effects
 
     def _accept(self, outcome: Outcome, index: int, now: int) -> None:
