@@ -133,15 +133,13 @@ class Checkpoints:
         missing = []
         for log in self._due():
             try:
-                published = await self._cosigned(http, log)
+                await self._publish(log, await self._cosigned(http, log))
             except BehindError:
                 self.behind = True
                 return
-            except ProtocolError as error:  # no quorum, or lines that do not hold
+            except ProtocolError as error:  # no quorum, lines that do not hold, no room
                 missing.append(log.name)
                 _log.warning("not-published", log=log.name, reason=type(error).__name__)
-                continue
-            await self._publish(log, published)
         self.missing = tuple(missing)
 
     def _due(self) -> list[LogName]:

@@ -1,20 +1,12 @@
 """Relay and witness as processes, made by their own commands, over TLS."""
 
-import ssl
 from pathlib import Path
 
 import pytest
 
 from crypto.certificate import pin_of
 from tests.support.processes import RELAY, Homes, made, run
-from tests.support.relay import connected, submit_to
-
-
-def tls() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # the pin is looked at instead
-    return context
+from tests.support.relay import connected, submit_to, unpinned
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +23,8 @@ async def test_a_founded_ministry_sends_through_real_processes(
         homes.append(tmp_path)
         url = f"https://{relay.address}"
         async with (
-            connected(url, homes.ministry, bern.key, tls()) as sender,
-            connected(url, homes.ministry, tfc.key, tls()) as receiver,
+            connected(url, homes.ministry, bern.key, unpinned()) as sender,
+            connected(url, homes.ministry, tfc.key, unpinned()) as receiver,
         ):
             transport = sender.socket.get_extra_info("ssl_object")
             assert pin_of(transport.getpeercert(binary_form=True)) == homes.pin

@@ -8,6 +8,7 @@
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -179,19 +180,27 @@ class TestTerminal:
             return await self.notices.get()
 
 
+def unpinned() -> ssl.SSLContext:
+    """Return TLS that believes anybody: for tests that look at the pin themselves."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 @asynccontextmanager
 async def connected(
     url: str,
     ministry: Ministry,
     identity: SigningKey,
-    ssl: Any = None,  # noqa: ANN401 -- aiohttp's type
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[TestTerminal]:
     """Open a session at ``url`` (``http://host:port``)."""
     relay = RootRelay(ministry.relay.verify_key, ministry.suite, ministry.realm)
     session = client_session.start(identity, relay, drawn("secret"), 0.0)
     async with (
         aiohttp.ClientSession() as http,
-        http.ws_connect(f"{url}/session", ssl=ssl or True, compress=0) as socket,
+        http.ws_connect(f"{url}/session", ssl=tls or True, compress=0) as socket,
     ):
         data = await socket.receive_bytes(timeout=PATIENCE)
         session, effects = client_session.step(session, ChallengeReceived(data, 0))

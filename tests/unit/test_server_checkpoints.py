@@ -58,6 +58,19 @@ async def test_without_a_quorum_or_without_a_mirror_nothing_is_published(
                 await relay.parts.relay.logs.checkpoint(LogName.KEY, 0)
 
 
+async def test_a_note_that_cannot_be_stored_is_tried_again(tmp_path: Path) -> None:
+    people = ministry()
+    async with running(tmp_path, people) as relay:
+        await relay.published(LogName.KEY, len(people.leaves))
+        index = await deposit(relay, "a")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("server.services.commit.MAX_WAITING", 0)
+            async with asyncio.timeout(30):
+                while not relay.parts.checkpoints.missing:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+        await relay.published(LogName.MESSAGE, index + 1)
+
+
 async def test_a_published_note_survives_a_restart_and_is_extended(
     tmp_path: Path,
 ) -> None:

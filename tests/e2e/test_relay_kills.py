@@ -1,0 +1,106 @@
+"""kill -9 of a relay under submissions: nothing acknowledged is ever lost.
+
+A real process on a real file.  After each kill the shipped checker must be green; after
+the last start the addressee gets every acknowledged envelope, and each once, whatever
+was in doubt and was deposited again.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from crypto.digest import H
+from protocol.requests import Submit
+from tests.support.processes import RELAY, WITNESS, Homes, Serving, made, run, serving
+from tests.support.relay import (
+    RefusedError,
+    TestTerminal,
+    connected,
+    submit_to,
+    unpinned,
+)
+
+SEED = 20261124
+WINDOW = 16  # submissions in flight: the commit that the kill hits has several
+
+
+@pytest.fixture(scope="module")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Homes:
+    return made(tmp_path_factory.mktemp("kills"))
+
+
+@asynccontextmanager
+async def session(
+    homes: Homes, relay: Serving, post: str
+) -> AsyncIterator[TestTerminal]:
+    key = homes.ministry.posts[post].terminal.key
+    url = f"https://{relay.address}"
+    async with connected(url, homes.ministry, key, unpinned()) as terminal:
+        yield terminal
+
+
+async def deposit_until_killed(
+    homes: Homes, relay: Serving, todo: list[Submit], after: float
+) -> set[bytes]:
+    """Deposit ``todo``, kill the relay ``after`` seconds; return who was answered."""
+    answered: set[bytes] = set()
+    queue = list(reversed(todo))
+
+    async def worker(sender: TestTerminal) -> None:
+        while queue:
+            submit = queue.pop()
+            await sender.submit(submit)
+            answered.add(H(submit.envelope))
+
+    async def killer() -> None:
+        await asyncio.sleep(after)
+        relay.kill()
+
+    with suppress(BaseExceptionGroup, RefusedError, aiohttp.ClientError):
+        async with (
+            session(homes, relay, "bern") as sender,
+            asyncio.TaskGroup() as group,
+        ):
+            group.create_task(killer())
+            for _ in range(WINDOW):
+                group.create_task(worker(sender))
+    return answered
+
+
+async def test_kill_9_under_submissions_loses_nothing_that_was_acknowledged(
+    homes: Homes, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    rounds = 60 if request.config.getoption("--deep") else 4
+    chance = random.Random(SEED)
+    mailbox = homes.ministry.posts["tfc"].terminal.mailbox
+    everything: list[Submit] = []
+    answered: set[bytes] = set()
+    with serving(WITNESS, homes.witness) as witness:
+        for number in range(rounds):
+            new = [submit_to(mailbox, name=f"{number}/{n}") for n in range(400)]
+            doubtful = [s for s in everything if H(s.envelope) not in answered]
+            everything += new
+            with homes.relay_up(witness) as relay:
+                if not number:
+                    homes.append(tmp_path)
+                answered |= await deposit_until_killed(
+                    homes, relay, doubtful + new, chance.uniform(0.02, 0.4)
+                )
+            done = run(RELAY, "check", "--home", homes.relay)
+            assert done.returncode == 0, (SEED, number, done.stderr)
+        assert answered, "the kills came too early: the test proved nothing"
+        assert len(answered) < len(everything), "no kill hit the work"
+        with homes.relay_up(witness) as relay:
+            async with session(homes, relay, "bern") as sender:
+                for submit in everything:
+                    if H(submit.envelope) not in answered:
+                        await sender.submit(submit)
+            async with session(homes, relay, "tfc") as receiver:
+                came = [H((await receiver.delivered()).envelope) for _ in everything]
+            assert sorted(came) == sorted(H(s.envelope) for s in everything)
+    assert run(RELAY, "check", "--home", homes.relay).returncode == 0
