@@ -86,6 +86,7 @@ class Decision:
     refusals: tuple[Refusal, ...]
     terminals: tuple[Terminal, ...]
     left_out: tuple[Terminal, ...]  # of a post that another terminal receives for
+    notices: tuple[Refusal, ...] = ()  # to be said beside it; they stop nothing
 
 
 class Release(enum.Enum):
@@ -118,7 +119,7 @@ def may_send(
     """
     found = [
         *about_shape(draft, own.post),
-        *about_label(draft.label, view.policy, now=now),
+        *about_label(draft.label, view.policy),
         *about_parts(draft),
     ]
     if draft.label is not None:
@@ -138,7 +139,10 @@ def may_send(
             terminals += fit
             left_out += unfit
             found += refused
-    return Decision(tuple(found), tuple(terminals), tuple(left_out))
+    # What has ended is still handled by its label; its releaser should review it.
+    ended = draft.label is not None and has_ended(draft.label, now)
+    notices = (Refusal(Reason.LABEL_EXPIRED),) if ended else ()
+    return Decision(tuple(found), tuple(terminals), tuple(left_out), notices)
 
 
 def about_shape(draft: Draft, sender: str) -> Iterator[Refusal]:
@@ -152,7 +156,7 @@ def about_shape(draft: Draft, sender: str) -> Iterator[Refusal]:
         yield Refusal(Reason.INFO_ABOVE_ACTION)
 
 
-def about_label(label: Label | None, policy: Policy, *, now: int) -> Iterator[Refusal]:
+def about_label(label: Label | None, policy: Policy) -> Iterator[Refusal]:
     """Yield what is wrong with a label under a policy, whoever is addressed."""
     if label is None:
         return
@@ -160,8 +164,6 @@ def about_label(label: Label | None, policy: Policy, *, now: int) -> Iterator[Re
         yield Refusal(reason)
     if label.level > policy.ceiling:
         yield Refusal(Reason.LEVEL_ABOVE_CEILING, limit=policy.ceiling)
-    if has_ended(label, now):
-        yield Refusal(Reason.LABEL_EXPIRED)
     least = least_level(policy, label)
     if least > label.level:
         yield Refusal(Reason.FOREIGN_ABOVE_LABEL, limit=least)

@@ -177,7 +177,6 @@ def test_serials_count_per_terminal_and_year(desks: tuple[Desk, Desk]) -> None:
             cable("tfc", label=Label(level=Level.DEP_V)),
             Reason.LABEL_INCOMPLETE,
         ),
-        (cable("tfc", label=Label(level=Level.DEP_V, until=1)), Reason.LABEL_EXPIRED),
         (
             cable(
                 "tfc", label=Label(level=Level.DEP_V, events=("x",), releasable=("x",))

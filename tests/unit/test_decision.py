@@ -188,13 +188,18 @@ def test_the_originator_need_not_be_on_its_own_list(cast: Cast) -> None:
         (None, Refusal(Reason.LABEL_INCOMPLETE)),
         (labelled(until=None), Refusal(Reason.LABEL_INCOMPLETE)),
         (labelled(events=("b", "a")), Refusal(Reason.LABEL_NOT_CANONICAL)),
-        (labelled(until=NOW), Refusal(Reason.LABEL_EXPIRED)),
     ],
 )
-def test_a_label_is_whole_and_has_not_ended(
-    label: Label | None, expected: Refusal, cast: Cast
-) -> None:
+def test_a_label_is_whole(label: Label | None, expected: Refusal, cast: Cast) -> None:
     assert refused(cast, draft("bern", label=label)) == [expected]
+
+
+def test_an_ended_label_is_noticed_and_stops_nothing(cast: Cast) -> None:
+    decision = decide(cast, draft("bern", label=labelled(until=NOW)))
+    assert decision.notices == (Refusal(Reason.LABEL_EXPIRED),)
+    assert decision.refusals == ()
+    assert decision.terminals == (cast.bern.terminal,)
+    assert decide(cast, draft("bern")).notices == ()
 
 
 def test_nothing_goes_above_the_ceiling(cast: Cast) -> None:
