@@ -53,12 +53,6 @@ class Staging:
         self.directory = self.directory.logged([leaf], self.now)
         return self.append(LogName.KEY, leaf)
 
-    def leaf(self, log: LogName, index: int) -> bytes | None:
-        """Return a leaf that this batch has added."""
-        new = self._new[log]
-        at = index - self.before.logs[log].size
-        return new[at] if 0 <= at < len(new) else None
-
     async def next_cursor(self, tables: Tables, mailbox: Mailbox) -> int:
         """Return the cursor of the next delivery to ``mailbox``."""
         last = self._cursors.get(mailbox, self.before.cursors.get(mailbox))
