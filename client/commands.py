@@ -16,12 +16,14 @@ from client.core.machine import Machine
 from client.core.ports import Vault
 from client.core.questions import Effect
 from client.core.rows import IN, OUT, RecordRow
+from client.core.showing import require_shown
+from client.evidence import evidence_of
 from client.link import AgentRefusal
 from client.present import iso, level_of, parts_of, precedence_of, subject_of
 from protocol.bodies import CableBody, Paragraph
 from protocol.codec import Message, decode
 from protocol.delivery import State
-from protocol.errors import FreshnessError, PolicyError
+from protocol.errors import FreshnessError, MalformedError, PolicyError
 from protocol.incident.check import parse
 from protocol.incident.model import to_body
 from protocol.incident.problems import ReportError
@@ -79,6 +81,11 @@ class Commands:
                 f"refused.{error.reason.value}",
                 Exit.REFUSED,
                 {"post": error.post or ", ".join(arguments.get("to", ()))},
+            ) from None
+        except MalformedError:
+            what = f"{method}: text"
+            raise AgentRefusal(
+                "agent.bad-input", Exit.BAD_INPUT, {"what": what}
             ) from None
         except FreshnessError:
             raise AgentRefusal("refused.directory-stale", Exit.REFUSED, {}) from None
@@ -189,7 +196,7 @@ class Commands:
             "post": row.post,
             "precedence": precedence_of(record).name,
             "level": level_of(record),
-            "subject": subject_of(record),
+            "subject": self._subject(record),
             "received": iso(row.at),
             "logged": row.proof is not None,
         }
@@ -197,13 +204,28 @@ class Commands:
     def _read(self, arguments: Arguments) -> Any:  # noqa: ANN401
         row = self._found(arguments["id"], IN)
         record = decode(row.document, Record, limit=MAX_RECORD)
+        self._require_shown(record)
         self._machine.read(row, self._now())
         return {**self._line(row), "parts": parts_of(record)}
 
     def _acknowledge(self, arguments: Arguments) -> Any:  # noqa: ANN401
         row = self._found(arguments["id"], IN)
+        self._require_shown(decode(row.document, Record, limit=MAX_RECORD))
         self._machine.acknowledge(row, self._now())
         return {"id": row.name.hex()[:SHORT_NAME]}
+
+    def _require_shown(self, record: Record) -> None:
+        beliefs = self._machine.beliefs
+        who, view = self._machine.identity, beliefs.view()
+        require_shown(record, who, view, now=beliefs.witnessed)
+
+    def _subject(self, record: Record) -> str:
+        """Return the subject, or nothing to a member who may not be shown it."""
+        try:
+            self._require_shown(record)
+        except PolicyError:
+            return ""
+        return subject_of(record)
 
     # --- following
 
@@ -217,7 +239,6 @@ class Commands:
     def _followed(self, row: RecordRow) -> Any:  # noqa: ANN401
         record = decode(row.document, Record, limit=MAX_RECORD)
         deposits = self._vault.deposits(row.name)
-        proven = [deposit for deposit in deposits if deposit.proof is not None]
         sealed = [len(d.sealed) for d in deposits if d.sealed is not None]
         return {
             "id": row.name.hex()[:SHORT_NAME],
@@ -234,7 +255,7 @@ class Commands:
                 "sealed": max(sealed, default=0),
                 "attachments": sum(a.length for a in record.atts),
             },
-            "proof": self._proof(row) if proven else None,
+            "proof": self._proof(row),
         }
 
     def _states(self, row: RecordRow, post: str) -> dict[str, str | None]:
@@ -252,14 +273,9 @@ class Commands:
         return times
 
     def _proof(self, row: RecordRow) -> Any:  # noqa: ANN401
-        accepted = [d for d in self._vault.deposits(row.name) if d.proof is not None]
-        log = self._machine.beliefs.message_log
-        return {
-            "verified": True,  # nothing else is kept: client.core.machine verified it
-            "leaf": accepted[0].log_index,
-            "checkpoint": log.size,
-            "witnesses": log.policy.quorum,
-        }
+        policy = self._machine.beliefs.message_log.policy
+        kept = (d.proof for d in self._vault.deposits(row.name))
+        return next((evidence_of(p, policy) for p in kept if p is not None), None)
 
     def _found(self, prefix: str, way: int) -> RecordRow:
         rows = [
