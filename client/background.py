@@ -19,6 +19,8 @@ def start_agent(home: Home, passphrase: str) -> None:
     Raises:
         HomeError: it ended: the passphrase, or an agent that is there already.
     """
+    if _answers(home):
+        raise HomeError("agent.running")
     reading, writing = os.pipe()
     log = home.path / "log" / "agent.log"
     try:
@@ -45,13 +47,18 @@ def start_agent(home: Home, passphrase: str) -> None:
 def _wait(home: Home, process: "subprocess.Popen[bytes]") -> None:
     limit = time.monotonic() + LIMIT
     while time.monotonic() < limit:
-        try:
-            link.ask(home, "status")
-        except link.NoAgentError:
-            if process.poll() is not None:
-                raise HomeError("passphrase.wrong") from None
-            time.sleep(STEP)
-        else:
+        if _answers(home):
             return
+        if process.poll() is not None:
+            raise HomeError("passphrase.wrong")
+        time.sleep(STEP)
     process.terminate()
     raise HomeError("passphrase.wrong")
+
+
+def _answers(home: Home) -> bool:
+    try:
+        link.ask(home, "status")
+    except link.NoAgentError:
+        return False
+    return True

@@ -43,18 +43,29 @@ def precedence_of(record: Record) -> Precedence:
 
 def subject_of(record: Record) -> str:
     """Return one line that says what the record is about; "" where nothing does."""
-    if record.type == RecordType.CABLE:
-        return harmless(decode(record.body, CableBody, limit=MAX_RECORD).subject)
+    cable = _cable_of(record)
+    if cable is not None:
+        return harmless(cable.subject)
     report = _report(record)
     return "" if report is None else harmless(report.sections.title)
 
 
 def parts_of(record: Record) -> list[Part]:
     """Return the record's text by parts."""
-    if record.type == RecordType.CABLE:
-        return _cable(decode(record.body, CableBody, limit=MAX_RECORD))
+    cable = _cable_of(record)
+    if cable is not None:
+        return _cable(cable)
     report = _report(record)
     return [] if report is None else _incident(report.sections)
+
+
+def _cable_of(record: Record) -> CableBody | None:
+    if record.type != RecordType.CABLE:
+        return None
+    try:
+        return decode(record.body, CableBody, limit=MAX_RECORD)
+    except MalformedError:
+        return None  # one post's odd message must not hide the others
 
 
 def _report(record: Record) -> IncidentReport | None:

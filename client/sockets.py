@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from client.cli.exits import Exit
 from client.home import HomeError
 from client.link import MAX_LINE, AgentRefusal
 
@@ -64,12 +65,20 @@ def _is_ours(peer: socket.socket) -> bool:
     return bool(uid == os.getuid())
 
 
-def _reply(line: bytes, answer: Answer) -> bytes:
+def _request(line: bytes) -> tuple[str, dict[str, Any]]:
     try:
         request = json.loads(line)
-        reply: dict[str, Any] = {
-            "result": answer(request["method"], request["arguments"])
-        }
+        method, arguments = request["method"], request["arguments"]
+        if isinstance(method, str) and isinstance(arguments, dict):
+            return method, arguments
+    except (ValueError, KeyError, TypeError):
+        pass  # our own commands never write this; the agent stays up whoever did
+    raise AgentRefusal("agent.bad-input", Exit.BAD_INPUT, {"what": "request"})
+
+
+def _reply(line: bytes, answer: Answer) -> bytes:
+    try:
+        reply: dict[str, Any] = {"result": answer(*_request(line))}
     except AgentRefusal as refusal:
         reply = {
             "refused": {

@@ -20,6 +20,7 @@ from client.operator.enrolment import invite as make_invitation
 from client.operator.enrolment import proposal
 from client.operator.keyfile import make_key, open_key
 from client.operator.rootfile import read_root
+from client.operator.showing import sentences
 from crypto.sign import Usage
 from crypto.suite import SuiteId
 from protocol.codec import decode
@@ -56,7 +57,7 @@ def init(shell: Shell, /, *, passphrase_fd: int | None) -> None:
     """Make this operator's key."""
     shell.home.create(Config())
     passphrase = shell.passphrase(passphrase_fd, fresh=True)
-    public = make_key(shell.home, ROLE, SuiteId.S1, passphrase, shell.entropy)
+    public, _ = make_key(shell.home, ROLE, SuiteId.S1, passphrase, shell.entropy)
     shell.say("operator.made", file=public)
 
 
@@ -142,9 +143,14 @@ def approve(
     passphrase_fd: int | None,
     out: Path,
 ) -> None:
-    """Approve another operator's proposal; the result goes to the relay."""
+    """Show another operator's proposal, then sign it; the result goes to the relay.
+
+    What is signed is told on standard error first, from the bytes themselves.
+    """
     root = read_root(root_file)
     proposed = read_document(proposal_file, Signed, "proposal")
+    for code, parts in sentences(proposed.document):
+        shell.tell(code, **parts)
     key = open_key(
         shell.home, ROLE, root.document.suite, shell.passphrase(passphrase_fd)
     )

@@ -20,7 +20,7 @@ from client.operator.founding import (
     Parts,
     founding_document,
 )
-from client.operator.keyfile import make_key, open_key, read_json, read_public
+from client.operator.keyfile import make_key, read_json, read_public
 from client.operator.rootfile import read_root
 from crypto.sign import Realm, Usage
 from crypto.suite import SuiteId
@@ -90,11 +90,11 @@ def init(
     named = [read_public(file) for file in operators]
     passphrase = shell.passphrase(passphrase_fd, fresh=True)
     shell.home.create(Config())
-    holder = read_public(make_key(shell.home, ROLE, suite, passphrase, shell.entropy))
+    public, key = make_key(shell.home, ROLE, suite, passphrase, shell.entropy)
     parts = Parts(
         ministry=ministry,
         realm=Realm.DEMO,
-        holders=[holder],
+        holders=[read_public(public)],
         threshold=1,
         operators=named,
         relay=relay,
@@ -103,7 +103,6 @@ def init(
         quorum=quorum,
     )
     document = encode(founding_document(parts, SystemClock().wall()))
-    key = open_key(shell.home, ROLE, suite, passphrase)
     signed = sign_document(document, [key], usage=Usage.ROOT, realm=Realm.DEMO)
     write_atomic(out, encode(signed))
     trusted = read_root(out)  # what is wrong with it shows here and not at a post

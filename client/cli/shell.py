@@ -70,8 +70,12 @@ class Shell:
             fresh: ask twice, because nobody could check a typing error later.
         """
         if descriptor is not None:
-            with os.fdopen(descriptor, "rb") as file:
-                return file.readline(MAX_PASSPHRASE).decode().rstrip("\r\n")
+            try:
+                with os.fdopen(descriptor, "rb") as file:
+                    line = file.readline(MAX_PASSPHRASE).decode()
+            except (OSError, UnicodeDecodeError):
+                self.refuse("passphrase.unreadable", Exit.BAD_INPUT)
+            return line.rstrip("\r\n")
         typed = getpass.getpass(self.words.say("passphrase.ask") + " ")
         again = self.words.say("passphrase.again") + " "
         if fresh and getpass.getpass(again) != typed:

@@ -12,10 +12,11 @@ from client.core.sealing import sign_release
 from crypto.digest import H
 from crypto.entropy import Entropy
 from crypto.types import Digest, MessageId
-from protocol.codec import Message, encode
+from protocol.codec import Message, decode, encode
 from protocol.decision import info_above_action
 from protocol.errors import PolicyError, Reason
 from protocol.label import Label, Precedence, flaws
+from protocol.limits import MAX_RECORD
 from protocol.receipt import OF_MEMBER, Statement
 from protocol.record import Addressee, Record, Role, Serial
 from protocol.record_type import RULES, Hand, RecordType
@@ -68,6 +69,7 @@ def compose(
     Raises:
         PolicyError: the label lacks its end or its one form, info is above action, or
             the type needs a member and nobody is there.
+        MalformedError: a text, a list or a name that no receiver would accept.
     """
     _check(wish)
     signer = who.member if _needs_member(wish) else None
@@ -89,6 +91,9 @@ def compose(
         rcpts=wish.rcpts,
     )
     document = encode(record)
+    # Encoding looks at no bound; whoever opens it does, and that is too late.
+    decode(record.body, type(wish.body), limit=MAX_RECORD)
+    decode(document, Record, limit=MAX_RECORD)
     release = None if signer is None else sign_release(document, signer, who.realm)
     return Composed(H(document), record, document, release)
 

@@ -11,6 +11,7 @@ The state is the vault's: a crash is a restart, and what was in flight is asked 
 again.  ``now`` is the wall clock; what must not trust it reads witnessed time.
 """
 
+import contextlib
 import datetime as dt
 from collections.abc import Sequence
 from typing import TypeVar, assert_never
@@ -223,16 +224,11 @@ class Machine:
 
     def _queue_receipts(self, now: int) -> None:
         for post in self._vault.owed_posts():
-            with self._vault.transaction():
+            # The post has no terminal now: its receipts wait, and no number is used.
+            with contextlib.suppress(PolicyError), self._vault.transaction():
                 serial = self._serial(now)
-                made = due(self._station, post, serial, now)
-                if made is None:
-                    continue
-                composed, numbers = made
-                try:
-                    self._outbox.enqueue(composed, now)
-                except PolicyError:
-                    continue  # the post has no terminal now: its receipts wait
+                composed, numbers = due(self._station, post, serial, now)
+                self._outbox.enqueue(composed, now)
                 self._vault.settle_receipts(numbers)
 
     def _serial(self, now: int) -> Serial:

@@ -22,7 +22,13 @@ from protocol import delivery
 from protocol.codec import decode
 from protocol.decision import draft_of, may_send
 from protocol.directory_view import Terminal
-from protocol.errors import FreshnessError, PolicyError, ProtocolError, Reason
+from protocol.errors import (
+    ExpiredError,
+    FreshnessError,
+    PolicyError,
+    ProtocolError,
+    Reason,
+)
 from protocol.label import Level, Precedence
 from protocol.leaf import message_leaf
 from protocol.limits import MAX_RECORD
@@ -154,7 +160,7 @@ class Outbox:
             if target.delivery.state is delivery.State.COMPOSED
             and target.terminal in prekeys
         ]
-        if row is None or not targets:
+        if row is None or not targets or not self._may_seal(name, now):
             return []
         with self._vault.transaction():
             placed = [self._placed(target) for target in targets]
@@ -218,8 +224,9 @@ class Outbox:
         record = self._record(name)
         level = Level.ONGERUBRICEERD if record.label is None else record.label.level
         try:
+            self._beliefs.view().require_current()  # an expired root: read-only
             self._beliefs.require_fresh(level, wall)
-        except FreshnessError:
+        except (ExpiredError, FreshnessError):
             return False
         return True
 

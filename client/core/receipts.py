@@ -15,18 +15,18 @@ from protocol.record_type import RecordType
 
 def due(
     station: Station, post: str, serial: Serial, now: int
-) -> tuple[Composed, list[int]] | None:
+) -> tuple[Composed, list[int]]:
     """Return a record with the statements that wait for ``post``, and their numbers.
+
+    At least one waits: the caller was told the post by ``owed_posts``.
 
     It goes in the lane of the most urgent record that it answers, so that a FLASH is
     not answered behind a queue.
     """
     vault = station.vault
     owed = vault.owed_receipts(post, MAX_RECEIPTS)
-    if not owed:
-        return None
     statements = tuple(decode(statement, Statement) for _, statement in owed)
-    precedence = max((_precedence(vault, s) for s in statements), default=Precedence(0))
+    precedence = max(_precedence(vault, statement) for statement in statements)
     wish = Wish(
         type=RecordType.RECEIPT,
         body=ReceiptBody(),

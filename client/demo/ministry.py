@@ -60,9 +60,10 @@ class Ministry:
 
     def found(self) -> None:
         """Make everybody's keys, the root document and the directory."""
-        self._make_services()
-        with ThreadPoolExecutor(2) as pool:  # each derives a key for some seconds
+        with ThreadPoolExecutor(3) as pool:  # each derives a key for some seconds
+            made = pool.submit(self._make_services)
             list(pool.map(self._make_operator, OPERATORS))
+            made.result()
         self._make_root()
         self._address = self._start_services()
         with ThreadPoolExecutor(2) as pool:
@@ -73,17 +74,20 @@ class Ministry:
 
     def unlock(self) -> None:
         """Start each terminal's agent, in a process of its own."""
-        for unit in UNITS:
-            home = self.terminal(unit)
-            self._services.start(
-                f"terminal-{unit.post}",
-                command(
-                    *("koerier", "--home", home),
-                    *("terminal", "unlock", "--foreground"),
-                ),
-                home / "run" / "agent.pid",
-                passphrase=self._passphrase(f"terminal-{unit.post}"),
-            )
+        with ThreadPoolExecutor(len(UNITS)) as pool:
+            list(pool.map(self._unlock, UNITS))
+
+    def _unlock(self, unit: Unit) -> None:
+        home = self.terminal(unit)
+        self._services.start(
+            f"terminal-{unit.post}",
+            command(
+                *("koerier", "--home", home),
+                *("terminal", "unlock", "--foreground"),
+            ),
+            home / "run" / "agent.pid",
+            passphrase=self._passphrase(f"terminal-{unit.post}"),
+        )
 
     # --- steps
 
@@ -194,7 +198,7 @@ class Ministry:
     def _paper(self, name: str) -> Path:
         """Return a file that goes from hand to hand."""
         folder = self.folder / "papers"
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(exist_ok=True)  # two enrolments at once ask for it
         return folder / name
 
     def _passphrase(self, who: str) -> str:

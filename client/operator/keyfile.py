@@ -23,14 +23,14 @@ FORMAT = "koerier-key/1"
 
 def make_key(
     home: Home, role: str, suite: SuiteId, passphrase: str, entropy: Entropy
-) -> Path:
-    """Draw a key, lock its seed, and return the file with its public half."""
+) -> tuple[Path, SigningKey]:
+    """Draw a key, lock its seed; return the file with its public half, and the key."""
     seed, key = draw_signing_key(suite, entropy)
     write_atomic(home.keys / f"{role}.key", lock(seed, [(role, passphrase)], entropy))
     public = home.path / f"{role}-public.json"
     content = {"format": FORMAT, "suite": suite.value, "public": key.public.hex()}
     write_atomic(public, json.dumps(content).encode())
-    return public
+    return public, key
 
 
 def open_key(home: Home, role: str, suite: SuiteId, passphrase: str) -> SigningKey:
