@@ -28,6 +28,7 @@ from protocol.slip import Inner, Place, Slip, slot_hash
 
 # Record, slip and two signatures: a slip of 1,000 slots is 34 KiB.
 MAX_INNER = MAX_RECORD + 128 * 1024
+MAX_SEQ = (1 << 48) - 1  # the last place of a stream; an archive's 0 is no place
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +89,15 @@ def genuine(
     Raises:
         MalformedError: inner parts, slip or record are not their one encoding.
         VerificationError: unknown signer, or a signature that does not hold (B12).
-        BindingError: B5, B4, B6, B7, B1, B2 or B8, in this order.
+        BindingError: B5, B4, B6, B7, B1, B2, B8 or B13, in this order.
         ExpiredError: the sender's terminal is not usable yet at ``now``.
     """
     found = attest(unsealed.inner, unsealed.id, view)
     slot = slot_hash(own.key_id, unsealed.kid, unsealed.place, unsealed.salt)
     check_addressed(found, post=own.post, slot=slot, kc=unsealed.kc)
+    if not 1 <= unsealed.place.seq <= MAX_SEQ:
+        # A place that no stream has would be busy for ever, and block the mailbox.
+        raise BindingError("B13")
     if now < found.terminal.usable_from:
         raise ExpiredError("a terminal that is not usable yet")
     return Genuine(
