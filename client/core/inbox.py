@@ -14,7 +14,7 @@ from client.core.station import Station
 from crypto.kem import KemKey
 from crypto.types import Digest, PrekeyId, Secret
 from protocol import delivery, streams
-from protocol.admit import Admitted, Held, Outcome, Refused
+from protocol.admit import Admitted, Held, Outcome, Refused, ViewCheck
 from protocol.codec import decode, encode
 from protocol.errors import BindingError, BusyError
 from protocol.genuine import Genuine
@@ -34,6 +34,10 @@ _EVENTS = {
     Kind.ACKNOWLEDGED: "acknowledged",
     Kind.REFUSED: "refused",
 }
+
+
+# Kept as evidence and never shown: one that comes again in good order is news.
+HELD, FORK = "held", "fork"
 
 
 class Inbox:
@@ -59,7 +63,8 @@ class Inbox:
             if seed is None:
                 self._alarm("prekey-gone", now)
                 return
-            key = KemKey.from_seed(receiver.view.suite, Secret(seed.seed))
+            # The kid has its suite's length, so a seed opens in its own suite only.
+            key = KemKey.from_seed(envelope.envelope.suite, Secret(seed.seed))
             outcome = open_envelope(envelope, key, receiver)
         except UnreadableError:
             self._alarm("unreadable", now)
@@ -86,21 +91,24 @@ class Inbox:
         if own is None:
             raise BusyError
         root = view.root
+        still_opened = (old.suite for old in root.opens if view.witnessed < old.until)
         return Receiver(
             own=own,
             view=view,
             logs=self._beliefs,
             standing=lambda _: None,
-            suites=frozenset({root.suite, *(opened.suite for opened in root.opens)}),
+            suites=frozenset({root.suite, *still_opened}),
             archive=bool(root.archive),
             now=view.witnessed,
         )
 
     def _take(self, outcome: Outcome, index: int, now: int) -> None:
         found = outcome.genuine
+        if outcome.view is ViewCheck.DIFFERS:
+            self._vault.add_event(now, "split-view", found.name, found.record.sender)
         if isinstance(outcome, Held):
             if self._vault.record(found.name) is None:
-                self._keep(found, index, now, refused="held")
+                self._keep(found, index, now, refused=HELD)
                 self._vault.add_event(now, "held", found.name, found.record.sender)
             return
         for effect in self._moved(found, now):
@@ -108,10 +116,10 @@ class Inbox:
                 case streams.Accept():
                     self._accept(outcome, index, now)
                 case streams.Duplicate():
-                    self._owe(found, Kind.DELIVERED, index, now)
+                    self._answer_again(found, index, now)
                 case streams.Held() | streams.Fork():
                     if self._vault.record(found.name) is None:
-                        self._keep(found, index, now, refused="fork")
+                        self._keep(found, index, now, refused=FORK)
                     self._vault.add_event(now, "fork", found.name, found.record.sender)
                 case streams.AskResend() | streams.HoleOverdue():
                     self._vault.add_event(now, "hole", None, found.record.sender)
@@ -126,7 +134,8 @@ class Inbox:
             if kept is None
             else load(kept, patience)
         )
-        known = self._vault.record(found.name) is not None
+        row = self._vault.record(found.name)
+        known = row is not None and row.refused not in {HELD, FORK}
         lane = max(a.precedence for a in found.record.to).lane
         event = streams.Arrived(place, found.name, known=known, lane=lane, now=now)
         after, effects = streams.step(stream, event)
@@ -169,6 +178,13 @@ class Inbox:
         )
 
     # --- receipts
+
+    def _answer_again(self, found: Genuine, index: int, now: int) -> None:
+        """Say of a record that came before what was said then (B3)."""
+        row = self._vault.record(found.name)
+        reason = None if row is None else row.refused
+        kind = Kind.DELIVERED if reason is None else Kind.REFUSED
+        self._owe(found, kind, index, now, reason)
 
     def _owe(
         self,

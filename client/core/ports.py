@@ -37,7 +37,7 @@ class Vault(Protocol):
     # --- records
 
     def add_record(self, row: RecordRow) -> None:
-        """Keep a record; its name must be new."""
+        """Keep a record; one that was kept apart under its name is replaced."""
 
     def record(self, name: Digest) -> RecordRow | None:
         """Return a record by its name."""

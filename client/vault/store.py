@@ -65,7 +65,10 @@ class Store:
     # --- records
 
     def add_record(self, row: RecordRow) -> None:
-        """Keep a record; its name must be new."""
+        """Keep a record; one that was kept apart under its name is replaced."""
+        self._db.run(
+            "DELETE FROM record WHERE name = ? AND refused IS NOT NULL", row.name
+        )
         self._db.run(
             f"INSERT INTO record ({_RECORD}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
             *(row.name, row.id, row.way, row.type, row.post, row.at, row.document),
