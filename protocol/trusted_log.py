@@ -30,6 +30,7 @@ from protocol.errors import (
     FreshnessError,
     RollbackError,
     SplitViewError,
+    ThresholdError,
     VerificationError,
 )
 from protocol.note import Note, parse_note, verify_log_signature
@@ -104,18 +105,35 @@ class TrustedLog:
             raise FreshnessError("an ML-DSA quorum is needed again")
         return replace(self, shown=max(time, self.shown))
 
+    def governed(self, key: LogKey, policy: WitnessPolicy) -> "TrustedLog":
+        """Return the log under a later root document: its keys and witnesses count.
+
+        What was adopted stays adopted.
+
+        Raises:
+            ChainError: of another origin: that is a new log, not this one going on.
+        """
+        if key.origin != self.key.origin:
+            raise ChainError("the root document names another log")
+        return replace(self, key=key, policy=policy)
+
     def recalled(self, data: bytes) -> "TrustedLog":
         """Return the log at a note that was adopted before, from our own store.
 
-        The store is authenticated, so only the policy's quorum is looked at again:
-        the note gives its size, root and time.
+        The store is authenticated, so size and root are taken as they were verified.
+        Where the root document has changed its witnesses since, the note may have no
+        quorum any more: it then vouches for no time.
 
         Raises:
-            MalformedError, VerificationError: it was not adopted under this policy.
+            MalformedError: not a note.
+            VerificationError: a known witness's line that does not hold.
         """
         note = parse_note(data)
         checkpoint = parse_checkpoint(note.text)
-        time = quorum_time(self.policy, note, checkpoint)
+        try:
+            time = quorum_time(self.policy, note, checkpoint)
+        except ThresholdError:
+            time = 0
         return replace(
             self,
             size=checkpoint.size,

@@ -11,6 +11,7 @@ from protocol.directory_snapshot import Snapshot
 from protocol.errors import FreshnessError
 from protocol.label import Level
 from protocol.policy import rule_for
+from protocol.root import RootDocument
 from protocol.slip import Heads
 from protocol.trusted_directory import TrustedDirectory
 from protocol.trusted_log import TrustedLog
@@ -49,6 +50,15 @@ class Beliefs:
         """
         limit = rule_for(self.view().policy, level).freshness
         require_fresh(wall=wall, shown=self.witnessed, limit=limit)
+
+    def follow(self, root: RootDocument) -> None:
+        """Judge both logs by this root document's keys and witnesses from now on.
+
+        Raises:
+            ChainError: it names other logs.
+        """
+        self.key_log = self.key_log.governed(root.key_log, root.witnesses)
+        self.message_log = self.message_log.governed(root.message_log, root.witnesses)
 
     @property
     def heads(self) -> Heads:

@@ -4,6 +4,8 @@ Entries of the key log wait until a cosigned checkpoint covers them; then log,
 directory and witnessed time move together, in the vault and in memory.
 """
 
+from collections.abc import Sequence
+
 from client.core.beliefs import Beliefs
 from client.core.ports import Vault
 from client.core.questions import (
@@ -16,6 +18,8 @@ from client.core.questions import (
 from crypto.merkle import Frontier
 from crypto.sign import Realm
 from crypto.types import Digest
+from protocol.checkpoint import parse_checkpoint
+from protocol.note import parse_note
 from protocol.requests import (
     Ask,
     Checkpoint,
@@ -25,6 +29,8 @@ from protocol.requests import (
     Prove,
     SignedCheckpoint,
 )
+from protocol.root import RootDocument
+from protocol.root_chain import founding_root, leading_root
 from protocol.trusted_directory import (
     Outcome,
     TrustedDirectory,
@@ -121,19 +127,25 @@ class Sync:
             VerificationError: and its kinds; nothing was adopted.
             MalformedError: not a note.
         """
-        adopted = self._log(log).adopt(answer.note, answer.consistency)
-        if log is LogName.MESSAGE:
-            with self._vault.transaction():
-                self._remember(log, adopted)
-            self._beliefs.message_log = adopted
-            self._beliefs.message_roots[adopted.size] = adopted.root
-            return ()
-        return self._adopt_key_log(adopted)
+        if log is LogName.KEY:
+            return self._adopt_key_log(answer)
+        adopted = self._beliefs.message_log.adopt(answer.note, answer.consistency)
+        with self._vault.transaction():
+            self._remember(log, adopted)
+        self._beliefs.message_log = adopted
+        self._beliefs.message_roots[adopted.size] = adopted.root
+        return ()
 
-    def _adopt_key_log(self, adopted: TrustedLog) -> tuple[Outcome, ...]:
+    def _adopt_key_log(self, answer: SignedCheckpoint) -> tuple[Outcome, ...]:
         beliefs = self._beliefs
         start = beliefs.key_log.size
-        leaves = self._pending[: adopted.size - start]
+        # Its size says which leaves to look at; it is believed only further down.
+        size = parse_checkpoint(parse_note(answer.note).text).size
+        leaves = self._pending[: max(0, size - start)]
+        root = self._leading_root(leaves)
+        trusted = beliefs.key_log.governed(root.key_log, root.witnesses)
+        message_log = beliefs.message_log.governed(root.message_log, root.witnesses)
+        adopted = trusted.adopt(answer.note, answer.consistency)
         seen = Witnessed(adopted.size, adopted.root, adopted.witnessed)
         if beliefs.directory is None:
             directory, outcomes = found_directory(
@@ -147,8 +159,20 @@ class Sync:
         # A crash before the commit: the old view, and the same entries come again.
         del self._pending[: len(leaves)]
         beliefs.key_log, beliefs.directory = adopted, directory
+        beliefs.message_log = message_log
         beliefs.key_roots[adopted.size] = adopted.root
         return outcomes
+
+    def _leading_root(self, leaves: Sequence[bytes]) -> RootDocument:
+        """Return the root document whose witnesses count for a checkpoint over these.
+
+        Root documents prove themselves, by signatures and the hash on paper, so the
+        last one among the leaves may say who must have cosigned them.
+        """
+        directory = self._beliefs.directory
+        if directory is not None:
+            return leading_root(directory.root, leaves).document
+        return founding_root(leaves, pin=self._pin, realm=self._realm).document
 
     def _remember(self, log: LogName, adopted: TrustedLog) -> None:
         self._vault.put(_NOTES[log], adopted.note)
@@ -169,6 +193,9 @@ def restore(vault: Vault, beliefs: Beliefs, pin: Digest, realm: Realm) -> None:
     verified; entries are replayed in the batches in which they were witnessed.
     """
     beliefs.witnessed = int.from_bytes(vault.get(TIME) or b"", "big")
+    _replay(vault, beliefs, pin, realm)
+    if beliefs.directory is not None:
+        beliefs.follow(beliefs.directory.root.document)
     for log, name in _NOTES.items():
         note = vault.get(name)
         if note is None:
@@ -177,7 +204,6 @@ def restore(vault: Vault, beliefs: Beliefs, pin: Digest, realm: Realm) -> None:
             beliefs.key_log = beliefs.key_log.recalled(note)
         else:
             beliefs.message_log = beliefs.message_log.recalled(note)
-    _replay(vault, beliefs, pin, realm)
     for trusted, roots in (
         (beliefs.key_log, beliefs.key_roots),
         (beliefs.message_log, beliefs.message_roots),

@@ -242,9 +242,25 @@ def test_an_extension_is_checked_like_a_checkpoint(
 def test_a_log_is_recalled_from_the_note_that_was_adopted(log: GrownLog) -> None:
     trusted = log.trusted(9)
     assert log.trusted().recalled(trusted.note) == trusted
-    stricter = replace(log.trusted(), policy=structs.replace(WITNESS_POLICY, quorum=3))
-    with pytest.raises(ThresholdError):
-        stricter.recalled(trusted.note)
+
+
+def test_a_later_root_document_rules_over_what_comes_next(log: GrownLog) -> None:
+    stricter = structs.replace(WITNESS_POLICY, quorum=3)
+    trusted = log.trusted(9).governed(log.key, stricter)
+    assert (trusted.size, trusted.witnessed) == (9, NOW)
+    proof = log.consistency(9, 20)
+    refused(trusted, log.cosigned(20), proof, ThresholdError)
+    assert trusted.adopt(log.cosigned(20, ["w1", "w2", "w3"]), proof).size == 20
+    # After a restart the old note has no quorum: size and root stay, the time goes.
+    again = TrustedLog(log.key, stricter).recalled(trusted.note)
+    assert again == replace(trusted, witnessed=0, shown=0)
+    refused(again, log.cosigned(8, ["w1", "w2", "w3"]), (), RollbackError)
+
+
+def test_another_origin_is_another_log(log: GrownLog) -> None:
+    other = GrownLog("key-log")
+    with pytest.raises(ChainError):
+        log.trusted(9).governed(other.key, WITNESS_POLICY)
 
 
 @pytest.mark.parametrize(

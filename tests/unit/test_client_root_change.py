@@ -1,0 +1,86 @@
+"""A terminal follows the root document to other witnesses, and stays there."""
+
+import pytest
+from msgspec import structs
+
+from crypto.digest import H
+from protocol.codec import encode
+from protocol.key_log_entry import LeafKind, read_leaf, read_signed, signed_leaf
+from protocol.requests import LogName
+from protocol.root import RootDocument
+from protocol.witness_policy import WitnessPolicy
+from tests.support.desk import Desk
+from tests.support.fake_relay import FakeRelay
+from tests.support.ministry import Ministry, ministry, sign_root
+from tests.support.witnesses import witness_key
+
+
+@pytest.fixture
+def hague() -> Ministry:
+    return ministry()
+
+
+@pytest.fixture
+def relay(hague: Ministry) -> FakeRelay:
+    return FakeRelay(hague)
+
+
+def successor(hague: Ministry) -> RootDocument:
+    """Return version 2: w1 alone, where two of three were needed."""
+    root = hague.directory.root
+    first = read_signed(read_leaf(hague.leaves[0]).body).document
+    return structs.replace(
+        root.document,
+        version=2,
+        prev=H(first),
+        witnesses=WitnessPolicy(witnesses=(witness_key("w1"),), quorum=1),
+    )
+
+
+def publish(hague: Ministry, relay: FakeRelay, holders: int = 2) -> None:
+    signed = sign_root(encode(successor(hague)), hague.holders[:holders], hague.realm)
+    relay.logs[LogName.KEY].append(signed_leaf(LeafKind.ROOT, signed))
+    relay.witnesses = ("w1",)
+
+
+def quorum(desk: Desk) -> set[int]:
+    beliefs = desk.machine.beliefs
+    return {log.policy.quorum for log in (beliefs.key_log, beliefs.message_log)}
+
+
+def test_the_new_witnesses_count_from_the_document_that_names_them(
+    hague: Ministry, relay: FakeRelay
+) -> None:
+    desk = Desk(hague, hague.posts["bern"], relay)
+    desk.connect()
+    assert quorum(desk) == {2}
+    publish(hague, relay)
+    desk.connect()
+    assert quorum(desk) == {1}
+    assert desk.machine.beliefs.key_log.size == relay.sizes[0]
+    desk.restart()
+    assert quorum(desk) == {1}
+    relay.logs[LogName.KEY].append(b"a leaf that counts for nothing")
+    desk.connect()
+    assert desk.machine.beliefs.key_log.size == relay.sizes[0]
+
+
+def test_a_terminal_that_comes_later_starts_with_them(
+    hague: Ministry, relay: FakeRelay
+) -> None:
+    publish(hague, relay)
+    desk = Desk(hague, hague.posts["bern"], relay)
+    desk.connect()
+    assert quorum(desk) == {1}
+
+
+def test_a_root_that_its_holders_did_not_make_changes_no_witness(
+    hague: Ministry, relay: FakeRelay
+) -> None:
+    desk = Desk(hague, hague.posts["bern"], relay)
+    desk.connect()
+    size = desk.machine.beliefs.key_log.size
+    publish(hague, relay, holders=1)
+    desk.connect()
+    assert quorum(desk) == {2}
+    assert desk.machine.beliefs.key_log.size == size
