@@ -9,7 +9,7 @@ from typing import Final
 KIB: Final = 1024
 
 MAX_DEPTH: Final = 12  # nested arrays and maps: documents need 7, room for growth
-MAX_ITEMS: Final = 20_000  # CBOR items in one document: bounds decode time
+MAX_ITEMS: Final = 10_000  # CBOR items in one document: bounds decode time
 MAX_RECORD: Final = 4 * 1024 * KIB  # bytes: prose is small, files are attachments
 MAX_ENVELOPE: Final = 8 * 1024 * KIB  # bytes: record plus 1,000 wraps
 MAX_DOCUMENT: Final = 256 * KIB  # bytes: one signed document of the key log
