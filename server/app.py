@@ -68,21 +68,10 @@ async def founded(
         StoreBrokenError: tiles, heads and leaves do not agree.
         ProtocolError: ``first`` is no root document that holds.
     """
-    async with store.writing() as tables:
-        if await tables.logs.head(LogName.KEY) is None:
-            # A crash before this commit leaves an empty store, one after it a
-            # founded one: both logs begin together.
-            await _found(tables, first)
-    async with store.reading() as tables:
-        logs: dict[LogName, LogTree] = {}
-        published: dict[LogName, Published] = {}
-        for log in LogName:
-            head = await tables.logs.head(log)
-            if head is None:
-                raise StoreBrokenError("a log without its head")
-            logs[log] = await _tree(tables, log, head)
-            published[log] = Published(head.note_size, head.note)
-        entries = await _entries(tables, logs[LogName.KEY].size)
+    # A crash before this commit leaves an empty store, one after it a founded one: both
+    # logs begin together.
+    await store.write(partial(_found, first=first))
+    logs, published, entries = await store.read(_recovered)
     if entries[0] != first:
         raise ConfigError("the key log begins with another root document")
     directory = Directory.founded(entries, clock.wall())
@@ -91,7 +80,23 @@ async def founded(
     return Trees(directory, logs), published
 
 
-async def _found(tables: Tables, first: bytes) -> None:
+async def _recovered(
+    tables: Tables,
+) -> tuple[dict[LogName, LogTree], dict[LogName, Published], Sequence[bytes]]:
+    logs: dict[LogName, LogTree] = {}
+    published: dict[LogName, Published] = {}
+    for log in LogName:
+        head = await tables.logs.head(log)
+        if head is None:
+            raise StoreBrokenError("a log without its head")
+        logs[log] = await _tree(tables, log, head)
+        published[log] = Published(head.note_size, head.note)
+    return logs, published, await _entries(tables, logs[LogName.KEY].size)
+
+
+async def _found(tables: Tables, *, first: bytes) -> None:
+    if await tables.logs.head(LogName.KEY) is not None:
+        return
     tree, tiles = LogTree().grown([first])
     await tables.logs.found(LogName.KEY, Head(tree.size, tree.root()))
     await tables.logs.add_leaves(LogName.KEY, 0, [first])

@@ -158,7 +158,7 @@ def check(home: Home) -> None:
 
     config = load(home.path / CONFIG, RelayConfig)
     try:
-        faults = asyncio.run(check_store(home.path / config.database))
+        faults = check_store(home.path / config.database)
     except StoreError as error:
         faults = [f"the database: {error}"]
     for fault in faults:

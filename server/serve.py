@@ -147,7 +147,10 @@ async def _all(parts: tuple[Callable[[], Awaitable[None]], ...]) -> None:
             for part in parts:
                 group.create_task(_awaited(part))
     except BaseExceptionGroup as several:
-        raise several.exceptions[0] from None
+        first: BaseException = several
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise first from None
 
 
 async def _awaited(part: Callable[[], Awaitable[None]]) -> None:

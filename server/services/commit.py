@@ -36,6 +36,7 @@ R = TypeVar("R")
 # A job checks everything before its first write: what it raises refuses it alone,
 # and what it had written by then would stay.
 Job = Callable[[Tables, Staging], Awaitable[R]]
+Outcomes = tuple[list[Any], list[Stored | ProtocolError]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +138,17 @@ class Committer:
         jobs: Sequence[Waiting[Job[Any], Any]],
     ) -> None:
         staging = Staging(self.trees, self._clock.wall())
+        batch = [one.work for one in submissions]
+
+        async def work(tables: Tables) -> Outcomes:
+            # Entries first: a revocation counts for what came with it.
+            done = [await _try(one.work, tables, staging) for one in jobs]
+            stored = await store_batch(tables, staging, batch) if batch else []
+            await staging.write(tables)
+            return done, stored
+
         try:
-            async with self._store.writing() as tables:
-                # Entries first: a revocation counts for what came with it.
-                done = [await _try(one.work, tables, staging) for one in jobs]
-                batch = [one.work for one in submissions]
-                stored = await store_batch(tables, staging, batch) if batch else []
-                await staging.write(tables)
+            done, stored = await self._store.write(work)
         except StoreFullError:
             for waiting in submissions:
                 waiting.settle(BusyError())

@@ -5,11 +5,12 @@ A note is *published* when the quorum of witnesses has cosigned it
 the log has.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-from crypto.merkle import consistency_path, inclusion_path
+from crypto.merkle import NodeSource, consistency_path, inclusion_path
 from crypto.types import Digest
 from protocol.errors import BusyError, MalformedError
 from protocol.limits import KIB
@@ -86,8 +87,7 @@ class Logs:
 
     async def entries(self, start: int) -> Entries:
         """Return consecutive entries of the key log from ``start`` on."""
-        async with self._store.reading() as tables:
-            leaves = await tables.logs.leaves(LogName.KEY, start, MAX_ENTRIES)
+        leaves = await self.leaves(LogName.KEY, start, MAX_ENTRIES)
         total = 0
         for count, leaf in enumerate(leaves):
             total += len(leaf)
@@ -114,22 +114,32 @@ class Logs:
 
     async def consistency(self, log: LogName, old: int, new: int) -> tuple[Digest, ...]:
         """Return the proof that the tree of ``new`` extends that of ``old``."""
-        async with self._store.reading() as tables:
-            return await compute(
-                lambda node: consistency_path(old, new, node),
-                lambda wanted: tables.logs.tiles(log, wanted),
-            )
+        return await self._computed(log, partial(consistency_path, old, new))
+
+    async def _computed(
+        self, log: LogName, path: Callable[[NodeSource], tuple[Digest, ...]]
+    ) -> tuple[Digest, ...]:
+        async def work(tables: Tables) -> tuple[Digest, ...]:
+            return await compute(path, partial(tables.logs.tiles, log))
+
+        return await self._store.read(work)
 
     async def tile(self, log: LogName, level: int, number: int) -> bytes:
         """Return the hashes of a tile, as many as there are; none if there is none."""
-        async with self._store.reading() as tables:
+
+        async def work(tables: Tables) -> bytes:
             tiles = await tables.logs.tiles(log, [(level, number)])
-        return tiles.get((level, number), b"")
+            return tiles.get((level, number), b"")
+
+        return await self._store.read(work)
 
     async def leaves(self, log: LogName, start: int, limit: int) -> Sequence[bytes]:
         """Return at most ``limit`` leaves from ``start`` on."""
-        async with self._store.reading() as tables:
+
+        async def work(tables: Tables) -> Sequence[bytes]:
             return await tables.logs.leaves(log, start, limit)
+
+        return await self._store.read(work)
 
     async def prove(self, log: LogName, index: int, size: int) -> Proof:
         """Return the inclusion of leaf ``index`` in the tree of ``size``.
@@ -139,9 +149,5 @@ class Logs:
         """
         if not index < size <= self.size(log):
             raise MalformedError
-        async with self._store.reading() as tables:
-            path = await compute(
-                lambda node: inclusion_path(index, size, node),
-                lambda wanted: tables.logs.tiles(log, wanted),
-            )
+        path = await self._computed(log, partial(inclusion_path, index, size))
         return Proof(path=path)

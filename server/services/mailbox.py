@@ -51,10 +51,14 @@ class MailboxService:
         self, caller: Terminal, *, skip: Collection[int], lane: int, limit: int
     ) -> Sequence[Owed]:
         """Return what the caller's mailbox is owed, by lane, then by cursor."""
-        async with self._store.reading() as tables:
+        under_way = frozenset(skip)
+
+        async def work(tables: Tables) -> Sequence[Owed]:
             return await tables.envelopes.owed(
-                caller.mailbox, skip=skip, lane=lane, limit=limit
+                caller.mailbox, skip=under_way, lane=lane, limit=limit
             )
+
+        return await self._store.read(work)
 
     async def acknowledge(self, caller: Terminal, cursors: Iterable[int]) -> None:
         """Owe these to the caller no longer; return when that is durable.
@@ -100,8 +104,11 @@ class MailboxService:
     async def nacks(self, caller: Terminal) -> Sequence[bytes]:
         """Return the nacks for what the caller deposited, of the last 14 days."""
         since = self._clock.wall() - NACK_LIFE
-        async with self._store.reading() as tables:
+
+        async def work(tables: Tables) -> Sequence[bytes]:
             return await tables.envelopes.nacks(caller.key_id, since)
+
+        return await self._store.read(work)
 
 
 def delivery(owed: Owed) -> bytes:

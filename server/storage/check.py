@@ -14,13 +14,12 @@ transaction; it runs beside a working relay and after every crash test:
 A fault is one line that names what is hurt, by number; nothing of the content.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Connection, Row, func, select
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crypto.digest import H
 from crypto.merkle import EMPTY_ROOT
@@ -47,45 +46,43 @@ from server.storage.tables import (
 PAGE: Final = 4_096  # leaves read at a time
 
 
-async def check_store(path: Path) -> list[str]:
+def check_store(path: Path) -> list[str]:
     """Return one line for each fault in the database at ``path``.
 
     Raises:
         StoreBrokenError: it cannot be read as a database.
     """
-    if not path.is_file():  # noqa: ASYNC240 -- a command line tool, not the relay
+    if not path.is_file():
         raise StoreBrokenError("not there")
     engine = sqlite_reader(path)
     try:
-        async with engine.begin() as connection:
-            faults = await _integrity(connection)
+        with engine.begin() as connection:
+            faults = _integrity(connection)
             for log in LogName:
-                faults += await _log(connection, log)
-            faults += await _envelopes(connection)
-            faults += await _deliveries(connection)
-            return faults + await _manifests(connection)
+                faults += _log(connection, log)
+            faults += _envelopes(connection)
+            faults += _deliveries(connection)
+            return faults + _manifests(connection)
     except DBAPIError as error:
         raise StoreBrokenError(type(error.orig).__name__) from error
     finally:
-        await engine.dispose()
+        engine.dispose()
 
 
-async def _integrity(connection: AsyncConnection) -> list[str]:
-    said = await connection.exec_driver_sql("PRAGMA integrity_check")
+def _integrity(connection: Connection) -> list[str]:
+    said = connection.exec_driver_sql("PRAGMA integrity_check")
     return [f"database: {row[0]}" for row in said if row[0] != "ok"]
 
 
-async def _log(connection: AsyncConnection, log: LogName) -> list[str]:
+def _log(connection: Connection, log: LogName) -> list[str]:
     name = f"{log.name.lower()} log"
-    head = (
-        await connection.execute(select(heads).where(heads.c.log == log))
-    ).one_or_none()
+    head = (connection.execute(select(heads).where(heads.c.log == log))).one_or_none()
     if head is None:
         return [f"{name}: no head"]
     faults: list[str] = []
     tree, wanted = LogTree(), dict[tuple[int, int], bytes]()
     roots = {0: EMPTY_ROOT}
-    async for page in _pages(connection, log):
+    for page in _pages(connection, log):
         if [row.place for row in page] != list(range(tree.size, tree.size + len(page))):
             return [f"{name}: leaves are missing from {tree.size} on"]
         before = max(0, min(len(page), head.note_size - tree.size))
@@ -95,7 +92,7 @@ async def _log(connection: AsyncConnection, log: LogName) -> list[str]:
             roots[tree.size] = tree.root()
     if (tree.size, tree.root()) != (head.size, head.root):
         faults.append(f"{name}: {tree.size} leaves do not give the head of {head.size}")
-    stored = await connection.execute(select(tiles).where(tiles.c.log == log))
+    stored = connection.execute(select(tiles).where(tiles.c.log == log))
     if {(row.level, row.number): row.hashes for row in stored} != wanted:
         faults.append(f"{name}: the tiles are not those of the leaves")
     return faults + _note(name, head, roots)
@@ -118,12 +115,12 @@ def _note(
     return []
 
 
-async def _pages(
-    connection: AsyncConnection, log: LogName
-) -> AsyncIterator[list[Row[*tuple[Any, ...]]]]:
+def _pages(
+    connection: Connection, log: LogName
+) -> Iterator[list[Row[*tuple[Any, ...]]]]:
     last = -1
     while True:
-        found = await connection.execute(
+        found = connection.execute(
             select(leaves)
             .where(leaves.c.log == log, leaves.c.place > last)
             .order_by(leaves.c.place)
@@ -136,16 +133,16 @@ async def _pages(
         last = page[-1].place
 
 
-async def _envelopes(connection: AsyncConnection) -> list[str]:
+def _envelopes(connection: Connection) -> list[str]:
     message = leaves.c.log == LogName.MESSAGE
     joined = leaves.outerjoin(envelopes, envelopes.c.leaf == leaves.c.place)
-    rows = await connection.stream(
+    rows = connection.execute(
         select(leaves.c.place, leaves.c.data, envelopes.c.body, envelopes.c.body_hash)
         .select_from(joined)
         .where(message)
     )
     faults = []
-    async for row in rows:
+    for row in rows:
         if row.body is None:
             faults.append(f"leaf {row.place}: no envelope")
         elif not (
@@ -155,7 +152,7 @@ async def _envelopes(connection: AsyncConnection) -> list[str]:
         ):
             faults.append(f"envelope {row.place}: its leaf speaks of another body")
     logged = select(leaves.c.place).where(message)
-    lost = await connection.scalar(
+    lost = connection.scalar(
         select(func.count())
         .select_from(envelopes)
         .where(envelopes.c.leaf.not_in(logged))
@@ -163,15 +160,15 @@ async def _envelopes(connection: AsyncConnection) -> list[str]:
     return faults + ([f"{lost} envelopes without a leaf"] if lost else [])
 
 
-async def _deliveries(connection: AsyncConnection) -> list[str]:
+def _deliveries(connection: Connection) -> list[str]:
     known = select(envelopes.c.leaf)
-    lost = await connection.scalar(
+    lost = connection.scalar(
         select(func.count())
         .select_from(deliveries)
         .where(deliveries.c.leaf.not_in(known))
     )
     faults = [f"{lost} deliveries without an envelope"] if lost else []
-    gaps = await connection.execute(
+    gaps = connection.execute(
         select(deliveries.c.mailbox)
         .group_by(deliveries.c.mailbox)
         .having(func.max(deliveries.c.cursor) != func.count())
@@ -179,8 +176,8 @@ async def _deliveries(connection: AsyncConnection) -> list[str]:
     return faults + ["a mailbox with a gap in its cursors" for _ in gaps]
 
 
-async def _manifests(connection: AsyncConnection) -> list[str]:
-    rows = await connection.execute(
+def _manifests(connection: Connection) -> list[str]:
+    rows = connection.execute(
         select(manifests, leaves.c.data).outerjoin(
             leaves,
             (leaves.c.place == manifests.c.entry) & (leaves.c.log == LogName.KEY),

@@ -17,9 +17,8 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 READERS: Final = 4  # connections: reads are short, and a thread each
 BUSY_TIMEOUT: Final = 10  # seconds a second process (``check``) is waited for
@@ -35,7 +34,7 @@ _READER = (
 )
 
 
-def sqlite_writer(path: Path) -> AsyncEngine:
+def sqlite_writer(path: Path) -> Engine:
     """Return the engine of the one connection that writes ``path``.
 
     The file is made for its owner only, before SQLite opens it: SQLite gives its
@@ -46,23 +45,25 @@ def sqlite_writer(path: Path) -> AsyncEngine:
     return _sqlite(path, _WRITER, connections=1, begin="BEGIN IMMEDIATE")
 
 
-def sqlite_reader(path: Path) -> AsyncEngine:
+def sqlite_reader(path: Path) -> Engine:
     """Return the engine of the connections that can only read ``path``."""
     return _sqlite(path, _READER, connections=READERS, begin="BEGIN DEFERRED")
 
 
 def _sqlite(
     path: Path, pragmas: tuple[str, ...], *, connections: int, begin: str
-) -> AsyncEngine:
-    engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(path)),
+) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        poolclass=QueuePool,
         pool_size=connections,
         max_overflow=0,
-        connect_args={"timeout": BUSY_TIMEOUT},
+        # A connection goes from thread to thread, never to two at a time.
+        connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False},
         hide_parameters=True,  # an error text never holds what was stored
     )
 
-    @event.listens_for(engine.sync_engine, "connect")
+    @event.listens_for(engine, "connect")
     def connect(connection: Any, _record: object) -> None:  # noqa: ANN401 -- DBAPI's
         connection.isolation_level = None  # BEGIN is ours, below
         cursor = connection.cursor()
@@ -70,7 +71,7 @@ def _sqlite(
             cursor.execute(pragma)
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 

@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from sqlalchemy import Row, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crypto.types import Digest, KeyId, Mailbox, MessageId
 from protocol.envelope import Wrap
+from server.storage.executor import Executor
 from server.storage.interfaces import Owed, StoredDelivery, StoredEnvelope
 from server.storage.tables import deliveries, envelopes, nacks
 
@@ -17,7 +17,7 @@ MAX_NACKS: Final = 256  # told to one terminal at once
 class EnvelopeTables:
     """See :class:`server.storage.interfaces.Envelopes`."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Executor) -> None:
         self._connection = connection
 
     async def known(self, names: Sequence[Digest]) -> Mapping[Digest, int]:

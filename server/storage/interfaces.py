@@ -2,13 +2,14 @@
 
 A store gives transactions.  Within one, a reader sees one state.  A writing
 transaction is alone (writers wait for each other) and becomes visible and durable
-as one when its block ends without an exception: when ``async with`` has been left,
-neither a crash of the process nor of the machine takes any of it back.  An
-exception that leaves the block undoes all of it.
+as one when its work returns: when ``write`` has returned, neither a crash of the
+process nor of the machine takes any of it back.  An exception undoes all of it.
 
-    async with store.writing() as tables:
+    async def work(tables: Tables) -> None:
         known = await tables.envelopes.known([name])
-        await tables.envelopes.add([envelope])
+        await tables.envelopes.add([envelope], deliveries)
+
+    await store.write(work)
     # only here may anyone be told
 
 A full disk raises :class:`StoreFullError` with nothing written: try again later.
@@ -18,10 +19,16 @@ then unknown and the process must end (recovery is the normal start).
 The same tests run over every store (tests/unit/test_server_storage.py).
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import (
+    Callable,
+    Collection,
+    Coroutine,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from crypto.types import Digest, KeyId, Mailbox, MessageId, PublicKey
 from protocol.envelope import Wrap
@@ -223,14 +230,20 @@ class Tables(Protocol):
         """Manifests and prekeys."""
 
 
+R = TypeVar("R")
+# What a transaction does.  It awaits its tables and nothing else: a store may run it
+# in a thread, to its end, in one go.
+Work = Callable[[Tables], Coroutine[Any, Any, R]]
+
+
 class Store(Protocol):
     """A durable store."""
 
-    def reading(self) -> AbstractAsyncContextManager[Tables]:
-        """Open a transaction that reads one state and never waits for a writer."""
+    async def read(self, work: Work[R]) -> R:
+        """Return what ``work`` reads, of one state; never waits for a writer."""
 
-    def writing(self) -> AbstractAsyncContextManager[Tables]:
-        """Open the writing transaction; see the module's contract."""
+    async def write(self, work: Work[R]) -> R:
+        """Return what ``work`` returns, when all that it wrote is durable."""
 
     async def close(self) -> None:
         """Give up all connections."""

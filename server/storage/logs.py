@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import delete, insert, select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crypto.types import Digest
 from protocol.requests import LogName
+from server.storage.executor import Executor
 from server.storage.interfaces import Head
 from server.storage.tables import heads, leaves, tiles
 
@@ -14,7 +14,7 @@ from server.storage.tables import heads, leaves, tiles
 class LogTables:
     """See :class:`server.storage.interfaces.Logs`."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Executor) -> None:
         self._connection = connection
 
     async def head(self, log: LogName) -> Head | None:

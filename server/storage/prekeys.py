@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crypto.types import Digest, KeyId
+from server.storage.executor import Executor
 from server.storage.interfaces import StoredManifest, StoredPrekey
 from server.storage.tables import manifests, prekeys
 
@@ -16,7 +16,7 @@ DIGEST = 32  # bytes
 class PrekeyTables:
     """See :class:`server.storage.interfaces.PrekeyStore`."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Executor) -> None:
         self._connection = connection
 
     async def manifest(self, terminal: KeyId, below: int) -> StoredManifest | None:

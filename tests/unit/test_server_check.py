@@ -57,7 +57,7 @@ def hurt(database: Path, *statements: str) -> None:
 
 
 async def test_a_sound_store_has_no_fault(database: Path) -> None:
-    assert await check_store(database) == []
+    assert check_store(database) == []
 
 
 MANIFEST = (
@@ -93,14 +93,14 @@ async def test_every_disagreement_is_named(
     database: Path, statement: str, fault: str
 ) -> None:
     hurt(database, statement)
-    assert any(fault in line for line in await check_store(database))
+    assert any(fault in line for line in check_store(database))
 
 
 async def test_a_file_that_is_no_database_cannot_be_checked(tmp_path: Path) -> None:
     path = tmp_path / "relay.sqlite"
     path.write_bytes(b"not a database" * 100)
     with pytest.raises(StoreBrokenError):
-        await check_store(path)
+        check_store(path)
 
 
 # --- starting is recovering: what does not agree stops it

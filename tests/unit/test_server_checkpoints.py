@@ -229,8 +229,7 @@ async def test_a_leaf_that_is_not_there_cannot_be_proven(tmp_path: Path) -> None
 
 async def test_a_store_without_leaves_has_the_empty_root(tmp_path: Path) -> None:
     store = await sqlite_store(tmp_path / "relay.sqlite")
-    async with store.reading() as tables:
-        assert await tables.logs.head(LogName.MESSAGE) is None
+    assert await store.read(lambda tables: tables.logs.head(LogName.MESSAGE)) is None
     await store.close()
     people = ministry()
     async with working(tmp_path, people, leaves=people.leaves[:1]) as parts:

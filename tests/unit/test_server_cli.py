@@ -120,7 +120,7 @@ def test_check_names_what_does_not_agree(
 ) -> None:
     found: list[str] = []
 
-    async def checked(_: Path) -> list[str]:
+    def checked(_: Path) -> list[str]:
         return found
 
     assert relay("check", "--home", home).exit_code == 6  # no database at all

@@ -1,8 +1,7 @@
 """Group commit: all of a batch or nothing, and nobody hears before it is durable."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -182,10 +181,11 @@ async def test_a_crash_before_the_commit_tells_nobody_and_keeps_nothing(
         assert await owed(parts, terminal(parts, people, "tfc")) == []
 
 
-@asynccontextmanager
-async def failing(error: Exception) -> AsyncIterator[Tables]:
-    raise error
-    yield  # type: ignore[unreachable]
+def failing(error: Exception) -> Callable[[object], Awaitable[None]]:
+    async def write(_: object) -> None:
+        raise error
+
+    return write
 
 
 async def test_a_full_disk_is_busy_and_the_same_thing_works_later(
@@ -195,7 +195,7 @@ async def test_a_full_disk_is_busy_and_the_same_thing_works_later(
     async with working(tmp_path, people) as parts:
         tfc, bern = (terminal(parts, people, post) for post in ("tfc", "bern"))
         with monkeypatch.context() as patch:
-            patch.setattr(parts.store, "writing", lambda: failing(StoreFullError()))
+            patch.setattr(parts.store, "write", failing(StoreFullError()))
             with pytest.raises(BusyError):
                 await parts.relay.mailbox.submit(bern, 2, submit_to(tfc.mailbox))
             with pytest.raises(BusyError):
@@ -213,7 +213,7 @@ async def test_a_broken_disk_ends_the_process_and_answers_nobody(
         async with working(tmp_path, people) as parts:
             tfc, bern = (terminal(parts, people, post) for post in ("tfc", "bern"))
             broken = StoreBrokenError("IOERR_FSYNC")
-            monkeypatch.setattr(parts.store, "writing", lambda: failing(broken))
+            monkeypatch.setattr(parts.store, "write", failing(broken))
             await parts.relay.mailbox.submit(bern, 2, submit_to(tfc.mailbox))
 
     with pytest.raises(BaseExceptionGroup) as ended:

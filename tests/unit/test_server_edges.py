@@ -236,6 +236,10 @@ async def test_a_store_that_breaks_ends_a_relay_that_serves(
     config = RelayConfig(listen="127.0.0.1:0", health="127.0.0.1:0")
 
     async def broken(*_: object) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fails())
+
+    async def fails() -> None:
         raise StoreBrokenError("IOERR_FSYNC")
 
     monkeypatch.setattr("server.services.commit.Committer.run", broken)

@@ -261,11 +261,11 @@ async def test_a_peer_that_makes_no_progress_is_put_out(
 async def test_a_store_that_breaks_during_a_session_ends_the_process(
     relay: RunningRelay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken() -> None:
+    async def broken(_: object) -> None:
         raise StoreBrokenError("IOERR_READ")
 
     async with relay.terminal(own(relay, "tfc")) as terminal:
-        monkeypatch.setattr(relay.parts.store, "reading", broken)
+        monkeypatch.setattr(relay.parts.relay.logs, "entries", broken)
         with pytest.raises(ConnectionResetError):
             await terminal.ask(Ask.KEY_LOG, KeyLog(start=0))
     with pytest.raises(StoreBrokenError):

@@ -1,8 +1,11 @@
 """The store's contract: what is committed is there, what is not never was."""
 
+import asyncio
 import sqlite3
 import stat
-from collections.abc import AsyncIterator, Collection, Sequence
+import threading
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -15,7 +18,6 @@ from protocol.requests import LogName
 from server.storage.interfaces import (
     Head,
     Owed,
-    Store,
     StoreBrokenError,
     StoredDelivery,
     StoredEnvelope,
@@ -24,7 +26,12 @@ from server.storage.interfaces import (
     StoreFullError,
     Tables,
 )
-from server.storage.store import sqlite_store
+from server.storage.store import (
+    SqliteStore,
+    SqlTables,
+    sqlite_store,
+    transaction,
+)
 
 BOX = Mailbox(bytes(16))
 OTHER = Mailbox(b"o" * 16)
@@ -32,10 +39,23 @@ SENDER = KeyId(b"s" * 32)
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     made = await sqlite_store(tmp_path / "relay.sqlite")
     yield made
     await made.close()
+
+
+@asynccontextmanager
+async def writing(store: SqliteStore) -> AsyncIterator[SqlTables]:
+    """Run a writing transaction here, step by step; write() runs one in its thread."""
+    with transaction(store._writer) as tables:  # noqa: SLF001 -- so that steps mix
+        yield tables
+
+
+@asynccontextmanager
+async def reading(store: SqliteStore) -> AsyncIterator[SqlTables]:
+    with transaction(store._reader) as tables:  # noqa: SLF001
+        yield tables
 
 
 def envelope(index: int) -> StoredEnvelope:
@@ -76,10 +96,10 @@ async def test_what_is_committed_is_read_back_by_another_process(
 ) -> None:
     path = tmp_path / "relay.sqlite"
     first = await sqlite_store(path)
-    async with first.writing() as tables:
+    async with writing(first) as tables:
         await tables.envelopes.add([envelope(0)], [delivery(0, 1)])
     second = await sqlite_store(path)
-    async with second.reading() as tables:
+    async with reading(second) as tables:
         (owed,) = await owed_of(tables, BOX)
     await second.close()
     await first.close()
@@ -91,55 +111,59 @@ async def test_what_is_committed_is_read_back_by_another_process(
     )
 
 
-async def test_an_exception_leaves_nothing_of_the_transaction(store: Store) -> None:
+async def test_an_exception_leaves_nothing_of_the_transaction(
+    store: SqliteStore,
+) -> None:
     async def interrupted() -> None:
-        async with store.writing() as tables:
+        async with writing(store) as tables:
             await tables.envelopes.add([envelope(0)], [delivery(0, 1)])
             await tables.logs.add_leaves(LogName.MESSAGE, 0, [b"leaf"])
             raise KeyError
 
     with pytest.raises(KeyError):
         await interrupted()
-    async with store.reading() as tables:
+    async with reading(store) as tables:
         assert not await tables.envelopes.known([envelope(0).name])
         assert not await owed_of(tables, BOX)
         assert not await tables.logs.leaves(LogName.MESSAGE, 0, 10)
 
 
-async def test_a_reader_sees_one_state_while_a_writer_commits(store: Store) -> None:
-    async with store.reading() as before:
+async def test_a_reader_sees_one_state_while_a_writer_commits(
+    store: SqliteStore,
+) -> None:
+    async with reading(store) as before:
         assert not await before.envelopes.known([envelope(0).name])
-        async with store.writing() as tables:
+        async with writing(store) as tables:
             await tables.envelopes.add([envelope(0)], [delivery(0, 1)])
         assert not await before.envelopes.known([envelope(0).name])
-    async with store.reading() as after:
+    async with reading(store) as after:
         assert await after.envelopes.known([envelope(0).name]) == {envelope(0).name: 0}
 
 
-async def test_a_reading_transaction_cannot_write(store: Store) -> None:
+async def test_a_reading_transaction_cannot_write(store: SqliteStore) -> None:
     with pytest.raises(StoreBrokenError, match="READONLY"):
-        async with store.reading() as tables:
+        async with reading(store) as tables:
             await tables.logs.found(LogName.KEY, Head(0, H(b"")))
 
 
-async def test_an_envelope_is_stored_once(store: Store) -> None:
-    async with store.writing() as tables:
+async def test_an_envelope_is_stored_once(store: SqliteStore) -> None:
+    async with writing(store) as tables:
         await tables.envelopes.add([envelope(0)], [delivery(0, 1)])
     with pytest.raises(IntegrityError):
-        async with store.writing() as tables:
+        async with writing(store) as tables:
             await tables.envelopes.add([envelope(0)], [delivery(0, 2)])
 
 
-async def test_a_delivery_needs_its_envelope(store: Store) -> None:
+async def test_a_delivery_needs_its_envelope(store: SqliteStore) -> None:
     with pytest.raises(IntegrityError):
-        async with store.writing() as tables:
+        async with writing(store) as tables:
             await tables.envelopes.add([envelope(0)], [delivery(7, 1)])
 
 
 async def test_what_is_owed_comes_by_cursor_and_ends_with_its_acknowledgement(
-    store: Store,
+    store: SqliteStore,
 ) -> None:
-    async with store.writing() as tables:
+    async with writing(store) as tables:
         assert await tables.envelopes.last_cursor(BOX) == 0
         await tables.envelopes.add(
             [envelope(n) for n in range(4)],
@@ -155,8 +179,8 @@ async def test_what_is_owed_comes_by_cursor_and_ends_with_its_acknowledgement(
         assert [one.delivery.cursor for one in owed] == [1]
 
 
-async def test_what_is_owed_comes_by_lane_first(store: Store) -> None:
-    async with store.writing() as tables:
+async def test_what_is_owed_comes_by_lane_first(store: SqliteStore) -> None:
+    async with writing(store) as tables:
         await tables.envelopes.add(
             [envelope(n) for n in range(3)],
             [delivery(0, 1, lane=3), delivery(1, 2, lane=0), delivery(2, 3, lane=1)],
@@ -167,8 +191,8 @@ async def test_what_is_owed_comes_by_lane_first(store: Store) -> None:
         assert [one.delivery.cursor for one in owed] == [3]
 
 
-async def test_a_nack_is_kept_once_for_its_depositor(store: Store) -> None:
-    async with store.writing() as tables:
+async def test_a_nack_is_kept_once_for_its_depositor(store: SqliteStore) -> None:
+    async with writing(store) as tables:
         for now in (100, 200):
             await tables.envelopes.add_nack(SENDER, H(b"nack"), b"nack", now)
         assert await tables.envelopes.nacks(SENDER, 100) == [b"nack"]
@@ -177,10 +201,10 @@ async def test_a_nack_is_kept_once_for_its_depositor(store: Store) -> None:
 
 
 async def test_a_depositor_is_found_by_id_body_and_mailbox_together(
-    store: Store,
+    store: SqliteStore,
 ) -> None:
     one = envelope(0)
-    async with store.writing() as tables:
+    async with writing(store) as tables:
         await tables.envelopes.add([one], [delivery(0, 1)])
         found = tables.envelopes.depositors
         assert await found(one.message_id, one.body_hash, BOX) == [SENDER]
@@ -189,8 +213,10 @@ async def test_a_depositor_is_found_by_id_body_and_mailbox_together(
         assert not await found(MessageId(bytes(16)), one.body_hash, BOX)
 
 
-async def test_leaves_tiles_and_heads_of_the_two_logs_are_apart(store: Store) -> None:
-    async with store.writing() as tables:
+async def test_leaves_tiles_and_heads_of_the_two_logs_are_apart(
+    store: SqliteStore,
+) -> None:
+    async with writing(store) as tables:
         logs = tables.logs
         assert await logs.head(LogName.KEY) is None
         await logs.found(LogName.KEY, Head(0, H(b"")))
@@ -201,7 +227,7 @@ async def test_leaves_tiles_and_heads_of_the_two_logs_are_apart(store: Store) ->
         await logs.put_tiles(LogName.KEY, {(0, 0): b"x", (1, 0): b"y"})
         await logs.put_tiles(LogName.KEY, {(0, 0): b"xx", (0, 1): b"z"})
         await logs.put_tiles(LogName.KEY, {})
-    async with store.reading() as tables:
+    async with reading(store) as tables:
         logs = tables.logs
         assert await logs.head(LogName.KEY) == Head(2, H(b"b"), 1, b"note")
         assert await logs.head(LogName.MESSAGE) is None
@@ -236,8 +262,10 @@ def prekey(number: int, index: int, *, one_time: bool) -> StoredPrekey:
     )
 
 
-async def test_the_newest_manifest_below_a_size_of_the_log_counts(store: Store) -> None:
-    async with store.writing() as tables:
+async def test_the_newest_manifest_below_a_size_of_the_log_counts(
+    store: SqliteStore,
+) -> None:
+    async with writing(store) as tables:
         for number in (1, 2):
             await tables.prekeys.add_manifest(
                 manifest(number), [prekey(number, 0, one_time=False)]
@@ -248,17 +276,17 @@ async def test_the_newest_manifest_below_a_size_of_the_log_counts(store: Store) 
         assert await tables.prekeys.manifest(KeyId(bytes(32)), 99) is None
 
 
-async def test_a_one_time_key_is_taken_once_and_in_its_time(store: Store) -> None:
+async def test_a_one_time_key_is_taken_once_and_in_its_time(store: SqliteStore) -> None:
     keys = [prekey(1, n, one_time=n > 0) for n in range(3)]
     name = manifest(1).name
-    async with store.writing() as tables:
+    async with writing(store) as tables:
         await tables.prekeys.add_manifest(manifest(1), keys)
-    async with store.writing() as tables:
+    async with writing(store) as tables:
         take = tables.prekeys.take_one_time
         assert await take(name, 99) is None
         assert await take(name, 200) is None
         assert await take(name, 100) == keys[1]
-    async with store.writing() as tables:
+    async with writing(store) as tables:
         take = tables.prekeys.take_one_time
         assert await take(name, 100) == keys[2]
         assert await take(name, 100) is None
@@ -272,7 +300,7 @@ def modes_in(folder: Path) -> dict[str, int]:
 
 async def test_the_database_is_for_its_owner_only(tmp_path: Path) -> None:
     store = await sqlite_store(tmp_path / "relay.sqlite")
-    async with store.writing() as tables:
+    async with writing(store) as tables:
         await tables.logs.found(LogName.KEY, Head(0, Digest(bytes(32))))
     modes = modes_in(tmp_path)
     await store.close()
@@ -283,13 +311,13 @@ async def test_the_database_is_for_its_owner_only(tmp_path: Path) -> None:
 async def test_a_full_disk_is_told_apart_and_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "relay.sqlite"
     store = await sqlite_store(path)
-    async with store._writer.connect() as connection:  # noqa: SLF001 -- the disk's size
-        await connection.exec_driver_sql("PRAGMA max_page_count = 40")
+    with store._writer.connect() as connection:  # noqa: SLF001 -- the disk's size
+        connection.exec_driver_sql("PRAGMA max_page_count = 40")
     big = [bytes(1 << 20)]
     with pytest.raises(StoreFullError):
-        async with store.writing() as tables:
+        async with writing(store) as tables:
             await tables.logs.add_leaves(LogName.KEY, 0, big)
-    async with store.writing() as tables:
+    async with writing(store) as tables:
         assert not await tables.logs.leaves(LogName.KEY, 0, 9)
     await store.close()
 
@@ -313,12 +341,36 @@ async def test_a_database_of_another_schema_is_refused(tmp_path: Path) -> None:
 
 async def test_synchronous_is_extra_and_the_journal_is_a_wal(tmp_path: Path) -> None:
     store = await sqlite_store(tmp_path / "relay.sqlite")
-    async with store._writer.connect() as connection:  # noqa: SLF001 -- what was set
-        synchronous = await connection.exec_driver_sql("PRAGMA synchronous")
+    with store._writer.connect() as connection:  # noqa: SLF001 -- what was set
+        synchronous = connection.exec_driver_sql("PRAGMA synchronous")
         assert synchronous.scalar() == 3
-        journal = await connection.exec_driver_sql("PRAGMA journal_mode")
+        journal = connection.exec_driver_sql("PRAGMA journal_mode")
         assert journal.scalar() == "wal"
-    async with store._reader.connect() as connection:  # noqa: SLF001
-        checkpoint = await connection.exec_driver_sql("PRAGMA wal_autocheckpoint")
+    with store._reader.connect() as connection:  # noqa: SLF001
+        checkpoint = connection.exec_driver_sql("PRAGMA wal_autocheckpoint")
         assert checkpoint.scalar() == 0
     await store.close()
+
+
+async def test_a_transaction_runs_whole_in_a_thread_and_waits_for_nothing_else(
+    store: SqliteStore,
+) -> None:
+    here = threading.get_ident()
+
+    async def work(tables: Tables) -> int:
+        await tables.envelopes.add([envelope(0)], [delivery(0, 1)])
+        return threading.get_ident()
+
+    async def known(tables: Tables) -> Mapping[Digest, int]:
+        return await tables.envelopes.known([envelope(0).name])
+
+    async def sleepy(tables: Tables) -> None:
+        await tables.envelopes.acknowledge(BOX, [1], 5)
+        await asyncio.sleep(0)
+
+    assert await store.write(work) != here
+    with pytest.raises(RuntimeError, match="waits"):
+        await store.write(sleepy)
+    assert await store.read(known) == {envelope(0).name: 0}
+    async with reading(store) as tables:  # the one that waited was undone
+        assert len(await owed_of(tables, BOX)) == 1
