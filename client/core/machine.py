@@ -141,6 +141,7 @@ class Machine:
                 if log is LogName.MESSAGE:
                     return self._sync.proofs()
                 self._prekeys.synced()
+                self._outbox.synced()
                 return []
             case ProofWanted():
                 self._proven(tag, _read(body, Proof), now)

@@ -20,7 +20,7 @@ from crypto.merkle import leaf_hash
 from crypto.types import ZERO_DIGEST, Digest, KeyId, Signature, StreamId
 from protocol import delivery
 from protocol.codec import decode
-from protocol.decision import draft_of, may_send
+from protocol.decision import Decision, draft_of, may_send
 from protocol.directory_view import Terminal
 from protocol.errors import (
     ExpiredError,
@@ -51,7 +51,7 @@ class Outbox:
         self._identity = station.identity
         self._beliefs = station.beliefs
         self._entropy = station.entropy
-        self._asked: set[Digest] = set()  # records whose prekeys are being fetched
+        self._asked: set[Digest] = set()  # records whose prekeys were asked for
 
     # --- composed
 
@@ -84,16 +84,34 @@ class Outbox:
 
     def _receivers(self, record: Record) -> tuple[Terminal, ...]:
         """Return every terminal to seal to, or refuse for the first rule broken."""
+        decision = self._decision(record)
+        for refusal in decision.refusals:
+            raise PolicyError(refusal.reason, post=refusal.post)
+        return decision.terminals
+
+    def _allowed(self, name: Digest) -> tuple[Terminal, ...]:
+        """Return the terminals that may have a waiting record by today's directory.
+
+        What an addressee lost since holds up that addressee; what the message or
+        this terminal lost holds up all.
+        """
+        try:
+            decision = self._decision(self._record(name))
+        except PolicyError:
+            return ()
+        own = self._identity.post
+        if any(refusal.post in {None, own} for refusal in decision.refusals):
+            return ()
+        return decision.terminals
+
+    def _decision(self, record: Record) -> Decision:
         view = self._beliefs.view()
         own = view.terminal(self._identity.terminal.id)
         if own is None or own.ended is not None:
             raise PolicyError(Reason.NOT_ACTIVE)
-        decision = may_send(
+        return may_send(
             draft_of(record), own, view, now=record.ts, archive=bool(view.root.archive)
         )
-        for refusal in decision.refusals:
-            raise PolicyError(refusal.reason, post=refusal.post)
-        return decision.terminals
 
     # --- sealing
 
@@ -117,13 +135,17 @@ class Outbox:
         self._asked.clear()
         return [_deposited(deposit) for deposit in self._vault.unstored()]
 
+    def synced(self) -> None:
+        """Take note of a newer directory: what still waits may be asked for again."""
+        self._asked.clear()
+
     def offered(
         self, names: Iterable[Digest], offers: Offers, now: int
     ) -> list[Effect]:
         """Seal records to the prekeys that came, and deposit them.
 
-        A terminal without a genuine prekey keeps its record waiting; the others get
-        theirs.
+        A terminal without a genuine prekey, or that may not have the record any more,
+        keeps it waiting for the next directory or session; the others get theirs.
         """
         found: dict[KeyId, Prekey] = {}
         for offer in offers.offers:
@@ -132,7 +154,6 @@ class Outbox:
                 found[prekey.terminal] = prekey
         effects: list[Effect] = []
         for name in names:
-            self._asked.discard(name)
             effects.extend(self._seal(name, found, now))
         return effects
 
@@ -154,13 +175,16 @@ class Outbox:
         self, name: Digest, prekeys: dict[KeyId, Prekey], now: int
     ) -> list[Effect]:
         row = self._vault.record(name)
+        if row is None or not self._may_seal(name, now):
+            return []
+        allowed = {terminal.key_id for terminal in self._allowed(name)}
         targets = [
             target
             for target in self._vault.targets(name)
             if target.delivery.state is delivery.State.COMPOSED
-            and target.terminal in prekeys
+            and target.terminal in allowed & prekeys.keys()
         ]
-        if row is None or not targets or not self._may_seal(name, now):
+        if not targets:
             return []
         with self._vault.transaction():
             placed = [self._placed(target) for target in targets]

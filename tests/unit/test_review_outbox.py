@@ -1,0 +1,106 @@
+"""What a relay or a change of rights can do to records that wait in the outbox."""
+
+from dataclasses import replace
+
+import pytest
+
+from client.core.compose import action
+from client.core.questions import Question
+from crypto.sign import SigningKey
+from crypto.types import Digest
+from protocol.delivery import State
+from protocol.label import Level, Precedence
+from protocol.requests import Ask, LogName
+from tests.support.desk import Desk, cable, exchange
+from tests.support.fake_relay import FakeRelay
+from tests.support.ministry import ministry
+
+
+@pytest.fixture
+def desks() -> tuple[Desk, Desk, Desk]:
+    hague = ministry()
+    hague = hague.fork()
+    hague.enrol("lima")
+    relay = FakeRelay(hague)
+    bern, tfc, lima = (
+        Desk(hague, hague.posts[name], relay) for name in ("bern", "tfc", "lima")
+    )
+    for desk in (bern, tfc, lima):
+        desk.connect()
+    exchange(bern, tfc, lima)
+    return bern, tfc, lima
+
+
+def questions(desk: Desk, limit: int = 40) -> int:
+    """Carry out what the desk wants; return how often it asked for prekeys."""
+    asked = 0
+    while desk.effects and asked < limit:
+        effect = desk.effects.popleft()
+        asked += isinstance(effect, Question) and effect.ask is Ask.PREKEYS
+        desk.carry_out(effect)
+    return asked
+
+
+def to_both(bern: Desk) -> Digest:
+    wish = replace(cable("tfc"), to=action(("tfc", "lima"), Precedence.ROUTINE))
+    return bern.machine.compose(wish, bern.now).name
+
+
+def states(desk: Desk, name: Digest) -> dict[str, State]:
+    return {target.post: target.delivery.state for target in desk.store.targets(name)}
+
+
+def restrict(desk: Desk, of: Desk, highest: Level | None) -> None:
+    """Log a restriction of a terminal; ``desk`` adopts it."""
+    hague = desk.ministry
+    operator: SigningKey = hague.operators["anna"]
+    leaf = hague.restriction(of.post.terminal.key.id, by=operator, highest=highest)
+    desk.relay.logs[LogName.KEY].append(leaf)
+    desk.relay.now += 1
+    desk.notice()
+
+
+def test_a_relay_without_prekeys_is_not_asked_again_and_again(
+    desks: tuple[Desk, Desk, Desk],
+) -> None:
+    bern, tfc, lima = desks
+    kept = dict(bern.relay.published)
+    del bern.relay.published[tfc.post.terminal.key.id]
+    name = to_both(bern)
+    bern.effects.extend(bern.machine.pump(bern.now))
+    assert questions(bern) == 1
+    assert states(bern, name) == {"tfc": State.COMPOSED, "lima": State.STORED}
+
+    bern.relay.published.update(kept)
+    bern.connect()
+    exchange(bern, tfc, lima)
+    assert set(states(bern, name).values()) == {State.DELIVERED}
+
+
+def test_what_one_addressee_lost_does_not_stop_the_others(
+    desks: tuple[Desk, Desk, Desk],
+) -> None:
+    bern, tfc, lima = desks
+    bern.machine.disconnected()
+    name = to_both(bern)
+    bern.machine.connected(bern.now)
+    bern.effects.clear()
+    restrict(bern, lima, Level.ONGERUBRICEERD)
+    exchange(bern, tfc, lima)
+    assert states(bern, name) == {"tfc": State.DELIVERED, "lima": State.COMPOSED}
+    assert "relay-odd" not in bern.happened()
+
+
+def test_a_terminal_that_lost_its_rights_seals_nothing_that_waits(
+    desks: tuple[Desk, Desk, Desk],
+) -> None:
+    """The order is read again at sealing, with the rights of that moment."""
+    bern, tfc, lima = desks
+    bern.machine.disconnected()
+    name = to_both(bern)
+    bern.machine.connected(bern.now)
+    bern.effects.clear()
+    restrict(bern, bern, Level.ONGERUBRICEERD)
+    exchange(bern, tfc, lima)
+    assert set(states(bern, name).values()) == {State.COMPOSED}
+    assert tfc.inbox() == []
