@@ -53,6 +53,7 @@ def _wait(home: Home, process: "subprocess.Popen[bytes]") -> None:
             raise HomeError("passphrase.wrong")
         time.sleep(STEP)
     process.terminate()
+    process.wait()
     raise HomeError("passphrase.wrong")
 
 

@@ -35,14 +35,14 @@ def ask(home: Home, method: str, /, **arguments: Any) -> Any:  # noqa: ANN401 --
         AgentRefusal: the agent refused, with its reason.
     """
     with socket.socket(socket.AF_UNIX) as link:
+        request = json.dumps({"method": method, "arguments": arguments}).encode()
         try:
             link.connect(str(home.socket))
-        except (FileNotFoundError, ConnectionRefusedError):
+            link.sendall(request + b"\n")
+            with link.makefile("rb") as answers:
+                line = answers.readline(MAX_LINE)
+        except OSError:  # nobody listens, or it ended before it answered
             raise NoAgentError from None
-        link.sendall(json.dumps({"method": method, "arguments": arguments}).encode())
-        link.sendall(b"\n")
-        with link.makefile("rb") as answers:
-            line = answers.readline(MAX_LINE)
     if not line.endswith(b"\n"):
         raise NoAgentError
     answer = json.loads(line)

@@ -1,0 +1,220 @@
+"""Every daily command, through real processes of one small ministry."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from client.demo.ministry import POST, TFC, Ministry
+from client.demo.processes import Services, command
+from client.demo.story import Story
+from client.files import private_folder
+
+SAMPLE = Path(__file__).parents[2] / "docs/samples/alert-kasat-2022.json"
+PROGRAM = "from client.cli.main import main; main()"
+PASSPHRASE = "correct horse é battery"  # noqa: S105 -- of a test
+
+
+def koerier(
+    home: Path, *arguments: object, text: str = "", lang: str = "en"
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(  # noqa: S603 -- our own program
+        [
+            *(sys.executable, "-c", PROGRAM, "--home", str(home), "--lang", lang),
+            *map(str, arguments),
+        ],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=90,
+    )
+
+
+@dataclass
+class Live:
+    ministry: Ministry
+    services: Services
+    story: Story
+
+    @property
+    def post(self) -> Path:
+        return self.ministry.terminal(POST)
+
+    @property
+    def tfc(self) -> Path:
+        return self.ministry.terminal(TFC)
+
+    def delivered(self, message: str) -> Any:  # noqa: ANN401 -- JSON
+        return self.story.follow(message, "delivered", "accepted")
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    folder = tmp_path_factory.mktemp("live")
+    with Services(private_folder(folder / "log")) as services:
+        ministry = Ministry(folder, services, lambda: PASSPHRASE)
+        ministry.found()
+        ministry.unlock()
+        story = Story(ministry, lambda _: None)
+        story.wait_until_reachable()
+        yield Live(ministry, services, story)
+
+
+def sent(live: Live, subject: str, *options: object) -> str:
+    done = koerier(
+        live.post,
+        *("send", "--to", "tfc", "--subject", subject, "--level", "Dep.V"),
+        *("--until", "2031-01-31", "--json", *options),
+        text="Eerste alinea.\n\nTweede alinea.\n",
+    )
+    assert done.returncode == 0, done.stderr
+    return str(json.loads(done.stdout)["id"])
+
+
+def test_a_message_is_written_read_and_acknowledged(live: Live) -> None:
+    message = sent(live, "Overleg", "--precedence", "IMMEDIATE")
+    live.delivered(message)
+    listed = koerier(live.tfc, "inbox")
+    assert message in listed.stdout
+    assert "IMMEDIATE" in listed.stdout
+    shown = koerier(live.tfc, "read", message)
+    lines = shown.stdout.splitlines()
+    assert lines[0] == lines[-1] == "=== Dep.V ==="
+    assert "Tweede alinea." in shown.stdout
+    assert koerier(live.tfc, "ack", message).returncode == 0
+    through = live.story.follow(message, "read", "acknowledged")
+    assert through["proof"]["verified"] is True
+    assert message in koerier(live.post, "outbox").stdout
+    told = koerier(live.post, "receipts", message).stdout
+    assert "acknowledged" in told
+
+
+def test_each_listing_is_json_when_asked(live: Live) -> None:
+    message = sent(live, "JSON")
+    live.delivered(message)
+    (found,) = [
+        line
+        for line in json.loads(koerier(live.tfc, "inbox", "--json").stdout)
+        if line["id"] == message
+    ]
+    assert found["subject"] == "JSON"
+    opened = json.loads(koerier(live.tfc, "read", message, "--json").stdout)
+    assert ["subject", "JSON"] in opened["parts"]
+    assert json.loads(koerier(live.tfc, "ack", message, "--json").stdout)["id"]
+    outbox = json.loads(koerier(live.post, "outbox", "--json").stdout)
+    assert message in [line["id"] for line in outbox]
+    receipts = json.loads(koerier(live.post, "receipts", message, "--json").stdout)
+    assert receipts["id"] == message
+
+
+def test_a_report_is_sent_and_shown_by_its_own_command(live: Live) -> None:
+    done = koerier(live.post, "incident", "send", SAMPLE)
+    assert done.returncode == 0, done.stderr
+    message = done.stdout.split()[-1]
+    live.delivered(message)
+    shown = koerier(live.tfc, "incident", "show", message, lang="nl")
+    assert "Onderwerp" in shown.stdout
+
+
+def test_what_is_wrong_with_a_command_ends_in_its_own_status(live: Live) -> None:
+    common = ("send", "--to", "tfc", "--subject", "x", "--until", "2031-01-31")
+    above = koerier(live.post, *common, "--level", "Stg.ZG", text="x")
+    assert (above.returncode, above.stdout) == (3, "")
+    unknown = koerier(
+        live.post,
+        *("send", "--to", "nergens", "--subject", "x", "--level", "Dep.V"),
+        *("--until", "2031-01-31"),
+        text="x",
+        lang="nl",
+    )
+    assert unknown.returncode == 3
+    assert "nergens" in unknown.stderr
+    assert koerier(live.tfc, "read", "ffffffffffff").returncode == 2
+    assert koerier(live.post, *common, "--level", "Dep.X", text="x").returncode == 2
+    wrong = koerier(live.post, *common[:-1], "gisteren", "--level", "Dep.V", text="x")
+    assert wrong.returncode == 2
+    long = koerier(live.post, *common, "--level", "Dep.V", "--subject", "x" * 5_000)
+    assert long.returncode == 2
+    for done in (above, unknown, wrong, long):
+        assert "Traceback" not in done.stderr
+
+
+def test_a_terminal_says_where_it_stands(live: Live) -> None:
+    said = koerier(live.post, "terminal", "status").stdout
+    assert "post" in said
+    assert "connected" in said
+    found = json.loads(koerier(live.post, "terminal", "status", "--json").stdout)
+    assert found["online"] is True
+    assert found["enrolled"] is True
+
+
+def test_no_passphrase_stands_in_arguments_or_environment(live: Live) -> None:
+    for name in ("terminal-tfc", "terminal-post"):
+        process = Path(f"/proc/{live.services.pid(name)}")
+        for file in ("cmdline", "environ"):
+            assert PASSPHRASE.encode() not in (process / file).read_bytes()
+    for file in live.ministry.folder.rglob("*"):
+        if file.is_file() and not file.is_socket():
+            assert PASSPHRASE.encode() not in file.read_bytes(), file
+
+
+def test_a_message_that_met_a_kill_of_the_relay_arrives_once(live: Live) -> None:
+    relay = live.services.pid("relay")
+    address = (live.ministry.relay / "run" / "address").read_text().strip()
+    os.kill(relay, signal.SIGSTOP)  # it takes the bytes and answers nothing
+    message = sent(live, "Onderweg")
+    time.sleep(0.5)
+    os.kill(relay, signal.SIGKILL)
+    witness = (live.ministry.witnesses[0] / "run" / "address").read_text().strip()
+    live.services.start(
+        "relay-again",
+        command(
+            *("koerier-relay", "serve", "--home", live.ministry.relay),
+            *("--listen", address, "--witness", f"witness-1=http://{witness}"),
+        ),
+        live.ministry.relay / "run" / "address",
+    )
+    through = live.delivered(message)
+    assert through["to"][0]["states"]["delivered"]
+    inbox = json.loads(koerier(live.tfc, "inbox", "--json").stdout)
+    assert [line["subject"] for line in inbox].count("Onderweg") == 1
+
+
+def test_a_terminal_is_locked_and_unlocked_again(live: Live) -> None:
+    assert koerier(live.post, "terminal", "lock").returncode == 0
+    process = live.services.pid("terminal-post")
+    until = time.monotonic() + 20
+    while Path(f"/proc/{process}/cmdline").read_bytes() and time.monotonic() < until:
+        time.sleep(0.05)
+    locked = koerier(live.post, "inbox", lang="nl")
+    assert (locked.returncode, locked.stdout) == (5, "")
+    assert "terminal unlock" in locked.stderr
+
+    for word, status in ((PASSPHRASE + "!", 2), (PASSPHRASE, 0), (PASSPHRASE, 2)):
+        reading, writing = os.pipe()
+        os.write(writing, word.encode() + b"\n")
+        os.close(writing)
+        done = subprocess.run(  # noqa: S603 -- our own program
+            [
+                *(sys.executable, "-c", PROGRAM, "--home", str(live.post)),
+                *("terminal", "unlock", "--passphrase-fd", str(reading)),
+            ],
+            pass_fds=(reading,),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=90,
+        )
+        os.close(reading)
+        assert done.returncode == status, done.stderr
+        assert word not in done.stdout + done.stderr
+    assert koerier(live.post, "terminal", "lock").returncode == 0
