@@ -160,8 +160,8 @@ def test_a_terminal_says_where_it_stands(live: Live) -> None:
 def test_no_passphrase_stands_in_arguments_or_environment(live: Live) -> None:
     for name in ("terminal-tfc", "terminal-post"):
         process = Path(f"/proc/{live.services.pid(name)}")
-        for file in ("cmdline", "environ"):
-            assert PASSPHRASE.encode() not in (process / file).read_bytes()
+        for part in ("cmdline", "environ"):
+            assert PASSPHRASE.encode() not in (process / part).read_bytes()
     for file in live.ministry.folder.rglob("*"):
         if file.is_file() and not file.is_socket():
             assert PASSPHRASE.encode() not in file.read_bytes(), file
