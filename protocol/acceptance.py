@@ -9,7 +9,7 @@ What may be shown to one member is asked again, with the member's own clearance,
 when it is shown.
 """
 
-from protocol.bodies import IncidentBody
+from protocol.bodies import IncidentBody, StandingReleaseBody
 from protocol.codec import Message, decode
 from protocol.decision import above, covers, info_above_action, may_sign, uncovered
 from protocol.directory_view import Member
@@ -90,19 +90,26 @@ def _check_hand(
     if member is None:
         raise PolicyError(Reason.RELEASE_MISSING)
     if rule.hand is Hand.RELEASER and not (
-        may_release(found.record, member, receiver.view.policy)
+        may_release(found.record, body, member, receiver.view.policy)
         or _stands(found.record, body, receiver)
     ):
         raise PolicyError(Reason.RELEASE_NOT_PERMITTED)
 
 
-def may_release(record: Record, member: Member, policy: Policy) -> bool:
-    """Tell whether ``member`` may be the one that signs ``record``."""
+def may_release(record: Record, body: Message, member: Member, policy: Policy) -> bool:
+    """Tell whether ``member`` may be the one that signs ``record``.
+
+    A standing release is signed for the level that it lets go, whatever its own
+    label says: else anybody could write one that lets them go alone.
+    """
+    levels = [] if record.label is None else [record.label.level]
+    if isinstance(body, StandingReleaseBody):
+        levels.append(body.highest)
     return may_sign(
         member,
         drafter=record.drafter,
         type_=RecordType(record.type),
-        level=None if record.label is None else record.label.level,
+        level=max(levels, default=None),
         policy=policy,
     )
 

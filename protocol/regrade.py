@@ -21,10 +21,13 @@ from functools import reduce
 
 from crypto.types import Digest
 from protocol.bodies import RegradeBody
+from protocol.decision import Release, release_needed
 from protocol.directory_view import Member
 from protocol.errors import BindingError, PolicyError, Reason
 from protocol.label import Label, join
+from protocol.policy import Policy
 from protocol.record import Record
+from protocol.record_type import RecordType
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,14 @@ class Graded:
     forked: bool  # two steps follow the same one: tell the releaser
 
 
-def step(
-    name: Digest, body: RegradeBody, member: Member, *, target: Record, named: Digest
+def step(  # noqa: PLR0913 -- what was signed, by whom, of what, under which policy
+    name: Digest,
+    body: RegradeBody,
+    member: Member,
+    *,
+    target: Record,
+    named: Digest,
+    policy: Policy,
 ) -> Step:
     """Return the step if ``member`` may regrade ``target``.
 
@@ -55,6 +64,7 @@ def step(
         member: who signed the regrade; current, as admission has shown.
         target: the record that is regraded.
         named: H(target).
+        policy: in force.
 
     Raises:
         BindingError: the regrade is of another record (B5).
@@ -67,9 +77,23 @@ def step(
     if target.label is not None:
         levels.append(target.label.level)
     holds_office = member.post == target.sender and member.may_release >= max(levels)
-    if member.key_id not in target.by and not holds_office:
+    if not _released(member, target, policy) and not holds_office:
         raise PolicyError(Reason.RELEASE_NOT_PERMITTED)
     return Step(name, body)
+
+
+def _released(member: Member, target: Record, policy: Policy) -> bool:
+    """Tell whether ``member`` released the target.
+
+    Who sent an alert alone, under a standing release, drafted it and released
+    nothing.
+    """
+    if member.key_id not in target.by or target.label is None:
+        return False
+    return target.drafter != member.key_id or (
+        release_needed(policy, RecordType.REGRADE, target.label.level)
+        is not Release.SECOND
+    )
 
 
 def current(target: Digest, label: Label, steps: Iterable[Step]) -> Graded:

@@ -172,6 +172,35 @@ def test_a_standing_release_is_of_the_own_post_known_and_within_policy(
     assert {unknown, without, foreign, above} == {Reason.RELEASE_NOT_PERMITTED}
 
 
+@pytest.mark.parametrize(
+    ("may_release", "highest", "expected"),
+    [
+        (Level.STG_C, Level.STG_C, None),
+        (Level.DEP_V, Level.STG_C, Reason.RELEASE_NOT_PERMITTED),
+        (-1, Level.STG_C, Reason.RELEASE_NOT_PERMITTED),
+        (-1, Level.DEP_V, None),
+    ],
+)
+def test_nobody_lets_himself_go_alone_by_an_unclassified_standing_release(
+    may_release: int, highest: Level, expected: Reason | None, cast: Cast
+) -> None:
+    with_policy(cast, standing=Level.STG_C)
+    members, name = cast.directory.members, cast.tfc.member_key.id
+    members[name] = replace(members[name], may_release=may_release)
+    record = structs.replace(
+        record_of(
+            cast.tfc,
+            "bern",
+            kind=RecordType.STANDING_RELEASE,
+            body=standing(highest=highest),
+        ),
+        drafter=cast.oslo.member_key.id,
+    )
+    assert record.label is not None
+    assert record.label.level < Level.STG_C
+    assert reason(cast, record) is expected
+
+
 def test_a_standing_release_covers_no_cable(cast: Cast) -> None:
     with_policy(cast, standing=Level.STG_C)
     cast.bern.standing[STANDING] = StandingRelease("tfc", standing())

@@ -14,9 +14,11 @@ from protocol.codec import encode
 from protocol.directory_view import Member
 from protocol.errors import BindingError, PolicyError, Reason
 from protocol.label import Label, Level
+from protocol.policy import DEMO
 from protocol.regrade import Graded, Step, current, step
 from tests.support.posts import Cast, Station, cast_of, record_of, station
 
+HIGH = structs.replace(DEMO, ceiling=Level.STG_ZG)
 TARGET = H(b"the record")
 OWN = Label(level=Level.STG_C, events=("end of the mission",))
 DEP_V = Label(level=Level.DEP_V, until=1_900_000_000)
@@ -108,11 +110,13 @@ def test_only_the_releaser_or_the_successor_in_office_regrades(
     body = RegradeBody(target=name, label=label, prev=name, reason="because")
     member = member_of(cast, who, may_release)
     if allowed:
-        found = step(H(b"regrade"), body, member, target=target, named=name)
+        found = step(
+            H(b"regrade"), body, member, target=target, named=name, policy=HIGH
+        )
         assert found == Step(H(b"regrade"), body)
         return
     with pytest.raises(PolicyError, match=Reason.RELEASE_NOT_PERMITTED):
-        step(H(b"regrade"), body, member, target=target, named=name)
+        step(H(b"regrade"), body, member, target=target, named=name, policy=HIGH)
 
 
 def test_a_regrade_is_of_its_own_target(cast: Cast) -> None:
@@ -124,6 +128,7 @@ def test_a_regrade_is_of_its_own_target(cast: Cast) -> None:
             member_of(cast, cast.tfc, Level.STG_G),
             target=target,
             named=H(encode(target)),
+            policy=HIGH,
         )
 
 
@@ -132,4 +137,23 @@ def test_an_unlabelled_record_is_regraded_by_the_new_level_alone(cast: Cast) -> 
     name = H(encode(target))
     body = RegradeBody(target=name, label=DEP_V, prev=name, reason="because")
     member = member_of(cast, cast.tfc, Level.DEP_V)
-    assert step(H(b"r"), body, member, target=target, named=name).body == body
+    assert (
+        step(H(b"r"), body, member, target=target, named=name, policy=HIGH).body == body
+    )
+
+
+def test_who_sent_an_alert_alone_under_a_standing_release_does_not_lower_it(
+    cast: Cast,
+) -> None:
+    """The drafter stands in ``by``, and is nobody's second member for all that."""
+    drafter = cast.tfc.member_key.id
+    alert = structs.replace(record_of(cast.tfc, "bern"), label=OWN, drafter=drafter)
+    name = H(encode(alert))
+    body = RegradeBody(target=name, label=OPEN, prev=name, reason="because")
+    member = member_of(cast, cast.tfc, Level.DEP_V)
+    with pytest.raises(PolicyError, match=Reason.RELEASE_NOT_PERMITTED):
+        step(H(b"r"), body, member, target=alert, named=name, policy=HIGH)
+    own = structs.replace(alert, label=DEP_V)
+    name = H(encode(own))
+    body = structs.replace(body, target=name, prev=name)
+    step(H(b"r"), body, member, target=own, named=name, policy=HIGH)
