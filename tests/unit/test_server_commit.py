@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,13 @@ from server.app import Parts
 from server.services import commit
 from server.services.intake import Submission, store_batch
 from server.services.staging import Staging
-from server.storage.interfaces import StoreBrokenError, StoreFullError, Tables
+from server.storage.interfaces import (
+    Store,
+    StoreBrokenError,
+    StoreFullError,
+    Tables,
+    Work,
+)
 from tests.support.ministry import Ministry, ministry
 from tests.support.relay import submit_to, working
 
@@ -188,6 +195,20 @@ def failing(error: Exception) -> Callable[[object], Awaitable[None]]:
     return write
 
 
+def full_at_the_end(store: Store) -> Callable[[Work[Any]], Awaitable[Any]]:
+    """Return a write that does everything and finds no room when it commits."""
+    write = store.write
+
+    async def full(work: Work[Any]) -> Any:  # noqa: ANN401 -- what the work returns
+        async def then_full(tables: Tables) -> None:
+            await work(tables)
+            raise StoreFullError
+
+        return await write(then_full)
+
+    return full
+
+
 async def test_a_full_disk_is_busy_and_the_same_thing_works_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,7 +216,7 @@ async def test_a_full_disk_is_busy_and_the_same_thing_works_later(
     async with working(tmp_path, people) as parts:
         tfc, bern = (terminal(parts, people, post) for post in ("tfc", "bern"))
         with monkeypatch.context() as patch:
-            patch.setattr(parts.store, "write", failing(StoreFullError()))
+            patch.setattr(parts.store, "write", full_at_the_end(parts.store))
             with pytest.raises(BusyError):
                 await parts.relay.mailbox.submit(bern, 2, submit_to(tfc.mailbox))
             with pytest.raises(BusyError):
