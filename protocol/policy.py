@@ -11,6 +11,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
+from crypto.padding import BUCKETS
 from protocol.codec import Message
 from protocol.fields import UInt8, UInt32
 from protocol.label import Label, Level, Marking, Precedence, Scheme
@@ -112,6 +113,9 @@ def contradictions(policy: Policy) -> tuple[str, ...]:
         "a standing release is within the ceiling": policy.standing <= policy.ceiling,
         "an epoch lasts 6 hours to 7 days": policy.epoch in range(6 * HOUR, WEEK + 1),
         "a poor line has the smaller floor": policy.floor_poor <= policy.floor,
+        "a floor is a bucket": {policy.floor, policy.floor_poor} <= {*BUCKETS},
+        "1 to 60 epoch keys are published": policy.published in range(1, 61),
+        "one signer alone can restrict": policy.unconfirmed > 0,
     }
     return tuple(rule for rule, holds in rules.items() if not holds)
 

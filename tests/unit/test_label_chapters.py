@@ -132,12 +132,14 @@ def test_the_chapter_counts_the_contradictions() -> None:
         standing=Level.STG_ZG,
         epoch=1,
         floor=4096,
-        floor_poor=8192,
+        floor_poor=8191,
+        published=0,
+        unconfirmed=0,
     )
     (sentence,) = re.findall(
         r"contradicts itself is refused: (.*)\.\n", chapter("labels")
     )
-    assert len(contradictions(broken)) == len(sentence.split("; ")) == 6
+    assert len(contradictions(broken)) == len(sentence.split("; ")) == 9
 
 
 def test_codes_of_errors() -> None:

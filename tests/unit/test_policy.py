@@ -5,6 +5,7 @@ from msgspec import structs
 
 from protocol.codec import decode, encode
 from protocol.label import Foreign, Label, Level, Precedence
+from protocol.manifest import MAX_EPOCHS
 from protocol.policy import (
     DAY,
     DEMO,
@@ -76,12 +77,23 @@ LEVELS = DEMO.levels
         ({"epoch": 6 * HOUR - 1}, "an epoch lasts 6 hours to 7 days"),
         ({"epoch": WEEK + 1}, "an epoch lasts 6 hours to 7 days"),
         ({"floor": 4096, "floor_poor": 6144}, "a poor line has the smaller floor"),
+        ({"floor": 5000}, "a floor is a bucket"),
+        ({"floor_poor": 4097}, "a floor is a bucket"),
+        ({"published": 0}, "1 to 60 epoch keys are published"),
+        ({"published": 61}, "1 to 60 epoch keys are published"),
+        ({"unconfirmed": 0}, "one signer alone can restrict"),
     ],
 )
 def test_a_policy_that_contradicts_itself_says_where(
     changes: dict[str, object], expected: str
 ) -> None:
     assert expected in contradictions(structs.replace(DEMO, **changes))
+
+
+@pytest.mark.parametrize("published", [1, MAX_EPOCHS])
+def test_a_manifest_holds_what_a_policy_publishes(published: int) -> None:
+    """A sound policy never makes a terminal unreachable by itself."""
+    assert contradictions(structs.replace(DEMO, published=published)) == ()
 
 
 @pytest.mark.parametrize("epoch", [6 * HOUR, DAY, WEEK])
