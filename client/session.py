@@ -87,7 +87,7 @@ class Session:
             case line_effects.ObjectComplete():
                 self._complete(effect)
             case line_effects.ObjectAccepted(sent, index, leaf):
-                envelope = self._deposits.get(sent)
+                envelope = self._deposits.pop(sent, None)
                 if envelope is not None:
                     self._machine.stored(envelope, index, leaf, self._clock.wall())
             case line_effects.ObjectRefused(sent):
@@ -119,6 +119,7 @@ class Session:
         tag = self._tags.pop(answer.number, None)
         if tag is None:
             return
+        self._requests = {s: n for s, n in self._requests.items() if n in self._tags}
         body = None if answer.code else answer.body
         self.carry_out(self._machine.answered(tag, body, self._clock.wall()))
         self._deliver()

@@ -1,0 +1,206 @@
+"""Between core and line: questions, answers, deliveries, cuts, and a full line."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from client.core.questions import Deposited, Effect, KeyLogWanted, Question, Tag
+from client.session import Session
+from crypto.types import Digest
+from protocol.codec import decode, encode
+from protocol.errors import BusyError
+from protocol.line import effects as line_effects
+from protocol.line.frames import CloseReason, Kind
+from protocol.requests import (
+    Answer,
+    Ask,
+    Delivery,
+    KeyLog,
+    Notice,
+    Request,
+    Submit,
+)
+
+ENVELOPE = Digest(b"e" * 32)
+QUESTION = Question(KeyLogWanted(), Ask.KEY_LOG, KeyLog(start=0))
+DEPOSIT = Deposited(ENVELOPE, Submit(envelope=b"x", commitment=Digest(b"c" * 32)), 0)
+
+
+class Clock:
+    def wall(self) -> int:
+        return 1_790_000_000
+
+    def monotonic(self) -> float:
+        return 1.0
+
+
+@dataclass
+class FakeMachine:
+    """Writes down what it is told."""
+
+    ready: bool = True
+    told: list[tuple[object, ...]] = field(default_factory=list)
+    next: list[Effect] = field(default_factory=list)
+
+    def connected(self, _: int) -> list[Effect]:
+        self.told.append(("connected",))
+        return [QUESTION]
+
+    def disconnected(self) -> None:
+        self.told.append(("disconnected",))
+
+    def noticed(self, key: int, message: int) -> list[Effect]:
+        self.told.append(("noticed", key, message))
+        return []
+
+    def delivered(self, delivery: Delivery, _: int) -> bool:
+        self.told.append(("delivered", delivery.index))
+        return self.ready
+
+    def stored(self, envelope: Digest, index: int, leaf: bytes, _: int) -> None:
+        self.told.append(("stored", envelope, index, leaf))
+
+    def answered(self, tag: Tag, body: bytes | None, _: int) -> list[Effect]:
+        self.told.append(("answered", tag, body))
+        return self.next
+
+    def pump(self, _: int) -> list[Effect]:
+        return []
+
+
+@dataclass
+class FakeLine:
+    """Takes ``room`` objects and then is busy."""
+
+    room: int = 100
+    offered: list[tuple[Kind, bytes, int]] = field(default_factory=list)
+    acknowledged: list[bytes] = field(default_factory=list)
+
+    def offer(self, kind: Kind, content: bytes, lane: int, _: float) -> bytes:
+        if self.room == 0:
+            raise BusyError
+        self.room -= 1
+        self.offered.append((kind, content, lane))
+        return b"object-%d" % len(self.offered)
+
+    def stored(self, sent: bytes) -> None:
+        self.acknowledged.append(sent)
+
+
+@dataclass
+class Scene:
+    machine: FakeMachine = field(default_factory=FakeMachine)
+    line: FakeLine = field(default_factory=FakeLine)
+    nudged: int = 0
+
+    def __post_init__(self) -> None:
+        self.session = Session(
+            self.machine,  # type: ignore[arg-type]
+            self.line,  # type: ignore[arg-type]
+            Clock(),
+            self.nudge,
+        )
+
+    def nudge(self) -> None:
+        self.nudged += 1
+
+    def comes(self, kind: Kind, content: bytes) -> bytes:
+        name = b"came-%d" % kind
+        self.session.effect(line_effects.ObjectComplete(kind, name, 0, content))
+        return name
+
+    def number(self) -> int:
+        return decode(self.line.offered[-1][1], Request).number
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def test_an_answer_finds_its_question_once(scene: Scene) -> None:
+    scene.session.connected()
+    number = scene.number()
+    answer = encode(Answer(number=number, code=0, body=b"yes"))
+    for _ in range(2):
+        scene.comes(Kind.ANSWER, answer)
+    answered = [told for told in scene.machine.told if told[0] == "answered"]
+    assert answered == [("answered", QUESTION.tag, b"yes")]
+    assert scene.nudged > 0
+
+
+def test_a_refusal_is_an_answer_without_a_body(scene: Scene) -> None:
+    scene.session.connected()
+    refused = encode(Answer(number=scene.number(), code=5))
+    scene.comes(Kind.ANSWER, refused)
+    assert ("answered", QUESTION.tag, None) in scene.machine.told
+
+
+def test_a_request_that_the_relay_will_not_take_is_answered_with_nothing(
+    scene: Scene,
+) -> None:
+    scene.session.connected()
+    gone = line_effects.ObjectRefused(b"object-1", CloseReason(1))
+    for _ in range(2):
+        scene.session.effect(gone)
+    answered = [told for told in scene.machine.told if told[0] == "answered"]
+    assert answered == [("answered", QUESTION.tag, None)]
+
+
+def test_the_relays_word_on_a_deposit_reaches_the_core(scene: Scene) -> None:
+    scene.session.carry_out([DEPOSIT])
+    assert scene.line.offered[0][0] is Kind.SUBMISSION
+    scene.session.effect(line_effects.ObjectAccepted(b"unknown", 7, b"leaf"))
+    scene.session.effect(line_effects.ObjectAccepted(b"object-1", 7, b"leaf"))
+    assert scene.machine.told == [("stored", ENVELOPE, 7, b"leaf")]
+
+
+def test_a_delivery_is_acknowledged_only_after_the_core_has_it(scene: Scene) -> None:
+    scene.machine.ready = False
+    scene.session.connected()
+    came = encode(Delivery(cursor=1, index=3, envelope=b"sealed"))
+    name = scene.comes(Kind.DELIVERY, came)
+    assert scene.line.acknowledged == []
+    scene.machine.ready = True  # the directory came with an answer
+    scene.comes(Kind.ANSWER, encode(Answer(number=scene.number(), code=0, body=b"")))
+    assert scene.line.acknowledged == [name]
+
+
+def test_a_full_line_is_offered_the_rest_when_it_moves(scene: Scene) -> None:
+    scene.line.room = 1
+    scene.session.carry_out([DEPOSIT, QUESTION, QUESTION])
+    assert len(scene.line.offered) == 1
+    scene.line.room = 1
+    scene.session.effect(line_effects.ObjectAcknowledged(b"object-1", 1, 1))
+    assert len(scene.line.offered) == 2
+    scene.line.room = 5
+    scene.session.effect(line_effects.ObjectAcknowledged(b"object-2", 1, 1))
+    assert len(scene.line.offered) == 3
+    numbers = [
+        decode(content, Request).number for _, content, _ in scene.line.offered[1:]
+    ]
+    assert numbers == [1, 2]
+
+
+def test_a_cut_forgets_what_the_core_asks_again(scene: Scene) -> None:
+    scene.machine.ready = False
+    scene.session.connected()
+    number = scene.number()
+    scene.comes(Kind.DELIVERY, encode(Delivery(cursor=1, index=3, envelope=b"s")))
+    scene.session.cut()
+    scene.comes(Kind.ANSWER, encode(Answer(number=number, code=0, body=b"late")))
+    assert "answered" not in {told[0] for told in scene.machine.told}
+    scene.machine.ready = True
+    scene.session.connected()
+    assert scene.line.acknowledged == []  # the relay delivers it again
+    assert scene.number() == number + 1
+
+
+def test_a_notice_moves_the_core_and_nonsense_nothing(scene: Scene) -> None:
+    scene.comes(Kind.NOTICE, encode(Notice(key_log=4, message_log=9)))
+    assert scene.machine.told == [("noticed", 4, 9)]
+    for kind in (Kind.NOTICE, Kind.ANSWER, Kind.DELIVERY):
+        assert scene.comes(kind, b"\xff") in scene.line.acknowledged
+    other = next(k for k in Kind if k.name not in {"NOTICE", "ANSWER", "DELIVERY"})
+    assert scene.comes(other, b"") in scene.line.acknowledged
+    assert scene.machine.told == [("noticed", 4, 9)]
