@@ -5,10 +5,11 @@ peer that stops reading is dropped by the kernel, nothing is compressed and noth
 is logged per request.
 """
 
+import asyncio
 import socket
 import ssl
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aiohttp import hdrs, http_parser, web
 
@@ -16,6 +17,8 @@ from server.config import ConfigError, split_address
 from server.files import write_atomic
 
 KEEPALIVE: Final = 10.0  # seconds that an idle HTTP connection may stand open
+HANDSHAKE: Final = 10.0  # seconds of a TLS handshake
+LINGERING: Final = 2.0  # seconds that the rest of a refused body is read
 MAX_LINE: Final = 2_048  # bytes of a request line
 MAX_FIELD: Final = 2_048  # bytes of one header
 MAX_HEADERS: Final = 32
@@ -46,12 +49,46 @@ def runner(app: web.Application) -> web.AppRunner:
         "max_line_size": MAX_LINE,
         "max_field_size": MAX_FIELD,
         "max_headers": MAX_HEADERS,
+        "lingering_time": LINGERING,
         "access_log": None,
         "handle_signals": False,
         "shutdown_timeout": SHUTDOWN,
         "tcp_keepalive": True,
     }
     return web.AppRunner(app, **options)
+
+
+class _Site(web.BaseSite):
+    """A listening socket whose TLS handshakes are bounded: by default 60 s are."""
+
+    def __init__(
+        self,
+        started: web.AppRunner,
+        listener: socket.socket,
+        context: ssl.SSLContext | None,
+    ) -> None:
+        super().__init__(started)
+        self._listener = listener
+        self._context = context
+
+    @property
+    def name(self) -> str:
+        """Where it listens, for aiohttp's own messages."""
+        return str(self._listener.getsockname())
+
+    async def start(self) -> None:
+        """Accept connections."""
+        await super().start()
+        # BaseSite has refused a runner that is not set up, so there is a server.
+        server = cast("web.Server", self._runner.server)
+        self._server = await asyncio.get_running_loop().create_server(
+            server,
+            sock=self._listener,
+            ssl=self._context,
+            backlog=BACKLOG,
+            ssl_handshake_timeout=HANDSHAKE if self._context else None,
+            ssl_shutdown_timeout=SHUTDOWN if self._context else None,
+        )
 
 
 async def listen(
@@ -68,9 +105,12 @@ async def listen(
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # inherited by accepted connections
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT)
-    listener.bind((host, port))
-    site = web.SockSite(started, listener, ssl_context=context, backlog=BACKLOG)
-    await site.start()
+    try:
+        listener.bind((host, port))
+        await _Site(started, listener, context).start()
+    except BaseException:
+        listener.close()
+        raise
     bound_host, bound_port = listener.getsockname()[:2]
     shown = f"[{bound_host}]" if ":" in bound_host else bound_host
     return f"{shown}:{bound_port}"

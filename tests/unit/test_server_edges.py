@@ -22,6 +22,7 @@ from server.app import check_keys
 from server.config import ConfigError, Home, RelayConfig, WitnessConfig
 from server.keys import load_relay, load_witness, relay_keys
 from server.storage.interfaces import StoreBrokenError
+from server.web import listener
 from server.web.admin import admin_app
 from server.web.health import health_app
 from server.web.listener import listen, listen_unix, runner
@@ -185,6 +186,48 @@ async def test_a_listener_speaks_tls_1_3_only_and_on_both_families(
         old.maximum_version = ssl.TLSVersion.TLSv1_3
         async with http.get(f"https://{address}/session", ssl=old) as response:
             assert response.status == 400
+    await app.cleanup()
+
+
+async def closes(url: str, *sent: bytes) -> bool:
+    """Send ``sent`` and then nothing; say whether the relay hangs up."""
+    host, _, port = url.removeprefix("http://").rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    for part in sent:
+        writer.write(part)
+        await writer.drain()
+    async with asyncio.timeout(30):
+        await reader.read()
+    ended = reader.at_eof()
+    writer.close()
+    return ended
+
+
+async def test_silent_and_slow_strangers_are_hung_up_on(
+    relay: RunningRelay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "KEEPALIVE", 0.2)
+    monkeypatch.setattr(listener, "LINGERING", 0.2)
+    async with served(public_app(relay.parts.relay)) as url:
+        head = b"GET /session HTTP/1.1\r\nHost: x\r\n"
+        body = b"GET /log/x/checkpoint HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
+        assert await closes(url)
+        assert await closes(url, head, b"X: y\r\n")
+        assert await closes(url, body)
+
+
+async def test_a_tls_handshake_that_never_comes_is_hung_up_on(
+    relay: RunningRelay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "HANDSHAKE", 0.2)
+    certificate = make_certificate(secret("tls"), serial=b"1")
+    context = server_context(certificate, tmp_path / "tls.pem")
+    app = runner(public_app(relay.parts.relay))
+    with pytest.raises(RuntimeError, match="setup"):
+        await listen(app, "127.0.0.1:0", context)
+    await app.setup()
+    address = await listen(app, "127.0.0.1:0", context)
+    assert await closes(f"http://{address}")
     await app.cleanup()
 
 
