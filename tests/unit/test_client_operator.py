@@ -1,0 +1,353 @@
+"""Founding and two-person changes, by the commands that people type."""
+
+import base64
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from msgspec import structs
+
+from client.cli.main import main
+from client.home import HomeError
+from client.operator import keyfile
+from client.operator.documents import Invitation, Request, read_document, write_document
+from client.operator.showing import sentences
+from client.vault import locked, making
+from crypto.notekey import NoteAlgorithm
+from crypto.passphrase import WorkFloor
+from crypto.sign import Usage
+from crypto.suite import SuiteId
+from protocol.codec import decode, encode
+from protocol.directory_entry import Action, DirectoryEntry, Enrolment, change_of
+from protocol.key_log_entry import read_leaf, read_signed
+from protocol.signed import Signed, sign_document
+from tests.support.keys import signing_key
+from tests.support.ministry import ministry
+from tests.support.witnesses import log_key, note_key
+
+LIGHT = WorkFloor(passes=1, memory_kib=64)
+
+
+@pytest.fixture(autouse=True)
+def _light(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Derive keys with little work: the floor itself is tested with the vault."""
+
+    def lock(*arguments: Any) -> bytes:  # noqa: ANN401
+        return locked.lock(*arguments, floor=LIGHT)
+
+    def unlock(*arguments: Any) -> Any:  # noqa: ANN401
+        return locked.unlock(*arguments, floor=LIGHT)
+
+    monkeypatch.setattr(keyfile, "lock", lock)
+    monkeypatch.setattr(keyfile, "unlock", unlock)
+    monkeypatch.setattr(making, "lock", lock)
+
+
+def koerier(
+    home: Path, *arguments: object, word: bytes | None = b"woord\n", lang: str = "en"
+) -> Result:
+    line = ["--home", str(home), "--lang", lang, *map(str, arguments)]
+    if word is not None:
+        reading, writing = os.pipe()
+        os.write(writing, word)
+        os.close(writing)
+        line += ["--passphrase-fd", str(reading)]
+    return CliRunner().invoke(main, line)
+
+
+def public_parts(folder: Path) -> None:
+    logs = {
+        f"{name}_log": {
+            "origin": log_key(name).origin,
+            "public": log_key(name).public.hex(),
+        }
+        for name in ("key", "message")
+    }
+    relay = {
+        "format": "koerier-relay-public/1",
+        "suite": 1,
+        "identity": signing_key(SuiteId.S1, "relay").public.hex(),
+        "tls_pin": bytes(range(32)).hex(),
+        **logs,
+    }
+    witness = {
+        "format": "koerier-witness-public/1",
+        "name": "w1.example",
+        "ed25519": note_key("w1", NoteAlgorithm.ED25519).public.hex(),
+        "mldsa44": note_key("w1", NoteAlgorithm.ML_DSA_44).public.hex(),
+    }
+    (folder / "relay.json").write_text(json.dumps(relay))
+    (folder / "witness.json").write_text(json.dumps(witness))
+
+
+class Papers:
+    """A founded ministry up to a proposal by anna."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        public_parts(folder)
+        for name in ("anna", "bram"):
+            made = koerier(folder / name, "operator", "init")
+            assert made.exit_code == 0, made.output
+        founded = self.found("--demo")
+        assert founded.exit_code == 0, founded.output
+        self.digest = founded.output
+
+    def file(self, name: str) -> Path:
+        return self.folder / name
+
+    def found(self, *options: str, home: str = "holder") -> Result:
+        return koerier(
+            self.folder / home,
+            *("root", "init", *options, "--ministry", "Ministerie"),
+            *("--operator", self.file("anna") / "operator-public.json"),
+            *("--operator", self.file("bram") / "operator-public.json"),
+            *("--relay", self.file("relay.json"), "--address", "127.0.0.1:8443"),
+            *("--witness", self.file("witness.json")),
+            *("--witness-url", "http://127.0.0.1:8444", "--out", self.file("root")),
+        )
+
+    def invite(self, post: str = "bern") -> Result:
+        return koerier(
+            self.file("anna"),
+            *("operator", "invite", "--root", self.file("root"), "--post", post),
+            *("--name-nl", "Post Bern", "--name-en", "Bern", "--out", self.file("inv")),
+            word=None,
+        )
+
+    def join(self, *options: object, home: str = "bern") -> Result:
+        return koerier(
+            self.file(home),
+            *("terminal", "init", "--invite", self.file("inv")),
+            *("--root", self.file("root"), "--member", "A. \u202ede Vries"),
+            *("--out", self.file("req"), *options),
+        )
+
+    def propose(self, *options: object) -> Result:
+        return koerier(
+            self.file("anna"),
+            *("operator", "propose", self.file("req"), "--root", self.file("root")),
+            *("--level", "Stg.G", "--out", self.file("prop"), *options),
+        )
+
+    def approve(self, by: str = "bram", lang: str = "en") -> Result:
+        return koerier(
+            self.file(by),
+            *("operator", "approve", self.file("prop"), "--root", self.file("root")),
+            *("--out", self.file("entry")),
+            lang=lang,
+        )
+
+
+@pytest.fixture
+def papers(tmp_path: Path) -> Papers:
+    found = Papers(tmp_path)
+    assert found.invite().exit_code == 0
+    assert found.join("--demo").exit_code == 0
+    assert found.propose("--release", "Stg.C", "--eyes-only").exit_code == 0
+    return found
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"),
+    [("nl", ("U tekent", "stelt vast tot")), ("en", ("You sign", "releases up to"))],
+)
+def test_a_second_operator_sees_what_is_signed_and_signs_it(
+    papers: Papers, lang: str, words: tuple[str, ...]
+) -> None:
+    done = papers.approve(lang=lang)
+    assert done.exit_code == 0, done.output
+    signed = read_signed(read_leaf(papers.file("entry").read_bytes()).body)
+    entry = decode(signed.document, DirectoryEntry)
+    change = change_of(entry)
+    assert isinstance(change, Enrolment)
+    assert len(signed.signatures) == 2
+    shown = done.stderr
+    for expected in (
+        *words,
+        *("ENROL", "bern", "Post Bern", "Bern", "Stg.G", "NLD EYES ONLY", "Stg.C"),
+        *(line.key.parsed().id.hex()[:12] for line in (*change.terminals,)),
+        *(line.key.parsed().id.hex()[:12] for line in (*change.members,)),
+        change.recovery.key.parsed().id.hex()[:12],
+        "A. <U+202E>de Vries",
+    ):
+        assert expected in shown, expected
+    assert "\u202e" not in shown
+
+
+def test_ones_own_proposal_is_not_approved(papers: Papers) -> None:
+    done = papers.approve("anna")
+    assert done.exit_code == 3
+    assert not papers.file("entry").exists()
+
+
+def test_a_changed_or_foreign_proposal_is_not_signed(papers: Papers) -> None:
+    whole = papers.file("prop").read_bytes()
+    signed = decode(whole, Signed)
+    entry = decode(signed.document, DirectoryEntry)
+    widened = encode(structs.replace(entry, post="tfc"))
+    for data in (
+        b"nonsense",
+        encode(structs.replace(signed, document=widened)),
+        encode(structs.replace(signed, document=b"\xa0")),
+    ):
+        papers.file("prop").write_bytes(data)
+        done = papers.approve()
+        assert done.exit_code == 2, done.output
+        assert "Traceback" not in done.output
+        assert not papers.file("entry").exists()
+
+
+def test_an_expired_proposal_is_not_signed(
+    papers: Papers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("client.clock.SystemClock.wall", lambda _: 9_000_000_000)
+    assert papers.approve().exit_code == 2
+    assert not papers.file("entry").exists()
+
+
+def test_what_cannot_be_shown_whole_is_not_signed() -> None:
+    hague = ministry()
+    place = hague.place("bern", Action.REVOKE)
+    from protocol.directory_entry import Revocation
+
+    signed = hague.signed(place, Revocation())
+    with pytest.raises(HomeError) as refused:
+        sentences(signed.document)
+    assert refused.value.parts == {"what": "REVOKE"}
+    own = sign_document(
+        signed.document,
+        [hague.operators["anna"]],
+        usage=Usage.DIR,
+        realm=hague.realm,
+    )
+    assert own.document == signed.document
+
+
+def test_a_passphrase_that_is_wrong_or_unreadable_makes_nothing(
+    papers: Papers,
+) -> None:
+    wrong = koerier(
+        papers.file("bram"),
+        *("operator", "approve", papers.file("prop"), "--root", papers.file("root")),
+        *("--out", papers.file("entry")),
+        word=b"fout\n",
+    )
+    assert wrong.exit_code == 2
+    unreadable = koerier(papers.file("x"), "operator", "init", word=b"\xff\xfe\n")
+    assert unreadable.exit_code == 2
+    closed = koerier(
+        *(papers.file("y"), "operator", "init", "--passphrase-fd", "987"), word=None
+    )
+    assert closed.exit_code == 2
+    for done in (wrong, unreadable, closed):
+        assert "fout" not in done.output.replace("Fout", "")
+    nobody = koerier(
+        papers.file("nobody"),
+        *("operator", "approve", papers.file("prop"), "--root", papers.file("root")),
+        *("--out", papers.file("entry")),
+    )
+    assert nobody.exit_code == 2
+
+
+def test_a_terminal_refuses_an_invitation_under_another_root(papers: Papers) -> None:
+    invitation = read_document(papers.file("inv"), Invitation, "invitation")
+    other = structs.replace(invitation, root=bytes(32))
+    write_document(papers.file("inv"), other)
+    assert papers.join("--demo", home="b2").exit_code == 2
+    assert not (papers.file("b2") / "keys").exists()
+
+
+def test_a_demonstrations_root_is_taken_by_a_demonstration_only(
+    papers: Papers,
+) -> None:
+    assert papers.join(home="b3").exit_code == 3
+    assert papers.join("--demo").exit_code == 2  # there is a terminal already
+
+
+def test_the_recovery_sheet_is_written_for_its_owner(papers: Papers) -> None:
+    sheet = papers.file("bern") / "recovery-sheet.txt"
+    assert sheet.stat().st_mode & 0o077 == 0
+    words = "".join(sheet.read_text().split())
+    base64.b32decode(words + "=" * (-len(words) % 8))
+
+
+def test_a_root_for_earnest_and_broken_parts_are_refused(papers: Papers) -> None:
+    assert papers.found(home="h2").exit_code == 3
+    papers.file("witness.json").write_text("{}")
+    assert papers.found("--demo", home="h3").exit_code == 2
+    public_parts(papers.folder)
+    relay = json.loads(papers.file("relay.json").read_text())
+    del relay["tls_pin"]
+    papers.file("relay.json").write_text(json.dumps(relay))
+    assert papers.found("--demo", home="h4").exit_code == 2
+    public_parts(papers.folder)
+    key = papers.file("anna") / "operator-public.json"
+    key.write_text(json.dumps({"format": "koerier-key/1", "suite": 1, "public": "x"}))
+    assert papers.found("--demo", home="h5").exit_code == 2
+
+
+def test_a_post_with_an_odd_name_is_not_invited(papers: Papers) -> None:
+    assert papers.invite("Bern!").exit_code == 2
+
+
+def test_another_file_is_no_root_and_no_request(papers: Papers) -> None:
+    papers.file("root").write_bytes(b"x")
+    assert papers.invite().exit_code == 2
+    with pytest.raises(HomeError):
+        read_document(papers.file("nowhere"), Request, "request")
+
+
+# --- typed passphrases, help, and the programs of the other package
+
+
+def test_a_typed_passphrase_is_asked_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = iter(["een", "twee", "drie", "drie"])
+    monkeypatch.setattr("client.cli.shell.getpass.getpass", lambda _: next(typed))
+    first = koerier(tmp_path / "a", "operator", "init", word=None, lang="nl")
+    assert first.exit_code == 2
+    assert "niet gelijk" in first.output
+    second = koerier(tmp_path / "b", "operator", "init", word=None)
+    assert second.exit_code == 0, second.output
+
+
+def test_help_names_every_command_and_an_unknown_one_is_refused() -> None:
+    shown = CliRunner().invoke(main, ["--help"])
+    for name in ("demo", "incident", "terminal", "operator", "relay", "witness"):
+        assert name in shown.output
+    assert CliRunner().invoke(main, ["nothing"]).exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["relay", "witness"])
+def test_the_other_packages_program_takes_over(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[tuple[str, list[str]]] = []
+    monkeypatch.setattr(
+        "client.cli.elsewhere.os.execv", lambda path, line: started.append((path, line))
+    )
+    CliRunner().invoke(main, [name, "serve", "--home", "x"])
+    ((path, line),) = started
+    assert Path(path).name == f"koerier-{name}"
+    assert line[1:] == ["serve", "--home", "x"]
+    monkeypatch.setattr("client.cli.elsewhere.program", lambda _: None)
+    missing = CliRunner().invoke(main, [name])
+    assert missing.exit_code == 1
+
+
+def test_windows_starts_the_other_program_beside_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from client.cli import elsewhere
+
+    monkeypatch.setattr(elsewhere, "program", lambda _: sys.executable)
+    monkeypatch.setattr("client.cli.elsewhere.os.name", "nt")
+    with pytest.raises(SystemExit) as ended:
+        elsewhere._start("koerier-relay", ("-c", "raise SystemExit(4)"))  # noqa: SLF001
+    assert ended.value.code == 4
