@@ -40,7 +40,7 @@ from collections import deque
 from typing import Final
 
 from crypto.digest import H
-from protocol.errors import MalformedError, UnexpectedMessageError
+from protocol.errors import BusyError, MalformedError, UnexpectedMessageError
 from protocol.line import outbound
 from protocol.line.cells import (
     CELL,
@@ -81,6 +81,7 @@ from protocol.line.outbound import Outbound, Outgoing, Want
 SEEN_CELLS: Final = 2  # full cells that arrive before SEEN is worth a cell
 SEEN_DELAY: Final = 0.2  # seconds that SEEN waits for something to travel with
 SEEN_SIZE: Final = 7  # bytes of a SEEN frame
+MAX_CONTROL: Final = 4_096  # control frames that wait for a cell
 
 
 class Line:
@@ -237,10 +238,13 @@ class Line:
         Raises:
             MalformedError: the cell does not open, or is not as specified.
             UnexpectedMessageError: a frame at a moment where it means nothing.
-            BusyError: more streams than there may be.
+            BusyError: more streams than there may be, or than MAX_CONTROL answers
+                that the peer did not let us send.
         """
         if self._opener is None:
             raise UnexpectedMessageError
+        if len(self._control) > MAX_CONTROL:
+            raise BusyError  # it asks for answers and does not take them
         frames = open_cell(self._opener, cell)
         draft = self._inbound.draft()
         changed: outbound.Draft = {}
