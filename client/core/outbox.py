@@ -37,7 +37,7 @@ from protocol.record import Record
 from protocol.requests import Ask, Offer, Offers, Prekeys, Submit
 from protocol.signed import SignatureLine
 from protocol.slip import Place
-from protocol.trusted_manifest import Prekey, choose
+from protocol.trusted_manifest import Prekey, PrekeyBook, TrustedManifest, choose
 
 STREAM = "stream.id"
 STREAM_BYTES = 16
@@ -163,13 +163,27 @@ class Outbox:
         signed = SignedManifest(offer.manifest, Signature(offer.signature))
         try:
             terminal = terminal_of(signed)
-            beliefs.book = beliefs.book.adopt(terminal, signed, view)
+            beliefs.book = self._remembered(terminal).adopt(terminal, signed, view)
+            with self._vault.transaction():
+                self._vault.put(_manifest_of(terminal), signed.manifest)
             prekey = beliefs.book.prekey(
                 terminal, offer.index, offer.key, offer.path, view
             )
             return choose([prekey], beliefs.witnessed)
         except ProtocolError:
             return None
+
+    def _remembered(self, terminal: KeyId) -> PrekeyBook:
+        """Return the book with the last manifest that verified before a restart.
+
+        Without it a relay could name an old manifest again, whose keys may be stolen.
+        """
+        book = self._beliefs.book
+        kept = self._vault.get(_manifest_of(terminal))
+        if kept is None or terminal in book.manifests:
+            return book
+        last = TrustedManifest(decode(kept, Manifest), H(kept))
+        return PrekeyBook({**book.manifests, terminal: last})
 
     def _seal(
         self, name: Digest, prekeys: dict[KeyId, Prekey], now: int
@@ -313,6 +327,10 @@ def terminal_of(signed: SignedManifest) -> KeyId:
         MalformedError: not a manifest.
     """
     return decode(signed.manifest, Manifest).terminal
+
+
+def _manifest_of(terminal: KeyId) -> str:
+    return f"manifest.of.{terminal.hex()}"
 
 
 def _recipient(target: Target, prekey: Prekey) -> Recipient:

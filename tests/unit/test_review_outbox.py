@@ -6,10 +6,14 @@ import pytest
 
 from client.core.compose import action
 from client.core.questions import Question
+from crypto.digest import H
 from crypto.sign import SigningKey
 from crypto.types import Digest
+from protocol.codec import decode
 from protocol.delivery import State
+from protocol.key_log_entry import ManifestNotice, notice_leaf
 from protocol.label import Level, Precedence
+from protocol.manifest import Manifest
 from protocol.requests import Ask, LogName
 from tests.support.desk import Desk, cable, exchange
 from tests.support.fake_relay import FakeRelay
@@ -104,3 +108,30 @@ def test_a_terminal_that_lost_its_rights_seals_nothing_that_waits(
     exchange(bern, tfc, lima)
     assert set(states(bern, name).values()) == {State.COMPOSED}
     assert tfc.inbox() == []
+
+
+def test_an_old_manifest_is_not_named_again_after_a_restart(
+    desks: tuple[Desk, Desk, Desk],
+) -> None:
+    """TFC healed itself with a new manifest; its old keys may be in a thief's hands."""
+    bern, tfc, _ = desks
+    key_id = tfc.post.terminal.key.id
+    stolen = bern.relay.published[key_id]
+    manifest = decode(stolen.body.manifest, Manifest)
+    tfc.seeds.held.clear()
+    tfc.connect()  # publishes the next manifest
+    assert bern.relay.published[key_id] is not stolen
+    bern.write("tfc")
+    exchange(bern, tfc)
+    assert len(tfc.inbox()) == 1
+
+    bern.relay.published[key_id] = stolen
+    notice = ManifestNotice(
+        terminal=key_id, number=manifest.number, manifest=H(stolen.body.manifest)
+    )
+    bern.relay.logs[LogName.KEY].append(notice_leaf(notice))
+    bern.restart()
+    bern.connect()
+    name = bern.write("tfc").name
+    exchange(bern)
+    assert states(bern, name) == {"tfc": State.COMPOSED}
