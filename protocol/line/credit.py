@@ -5,6 +5,7 @@ no more under way than the line itself holds::
 
     W = clamp(1.25 x rate x rtt_min + 4 cells, 4 cells, 256 KiB)
 
+where a cell is the largest that takes a quarter of a second at ``rate``.  It is
 counted end to end by the receiver's SEEN, which also measures ``rate`` (the highest
 delivery rate of the last ten round trips, or of ten seconds if that is more) and
 ``rtt_min``: the shortest time from a cell's departure to its SEEN, less what the cell
@@ -21,12 +22,16 @@ import math
 from collections import deque
 from typing import Final, NamedTuple
 
+from protocol.line.cells import CELL
+from protocol.line.effects import Profile
+
 GAIN: Final = 1.25
 CELLS: Final = 4  # under way without a measure, and at least
 CEILING: Final = 256 * 1024  # bytes: what a cut may cost
 RATE_ROUNDS: Final = 10  # round trips that a rate counts
 RATE_SECONDS: Final = 10.0  # seconds that a rate counts at least
 LOSS_SECONDS: Final = 10.0  # seconds that a reported loss counts
+CELL_SECONDS: Final = 0.25  # what one cell may take: nothing overtakes within it
 _INSTANT: Final = 1e-6  # seconds: the shortest time that is told from none
 
 
@@ -42,10 +47,10 @@ class Credit:
     """What one direction has under way, and what it may have."""
 
     __slots__ = (
-        "_cell",
         "_delivered",
         "_delivered_at",
         "_loss_until",
+        "_profile",
         "_rates",
         "_rtt",
         "_sent",
@@ -54,11 +59,11 @@ class Credit:
         "progress",
     )
 
-    def __init__(self, cell: int, now: float) -> None:
+    def __init__(self, profile: Profile, now: float) -> None:
         self.cells = 0  # sent, control cells included
         self.in_flight = 0  # bytes that count and are not seen
         self.progress = now  # seconds: when the peer last moved, or had nothing to do
-        self._cell = cell  # bytes of the largest cell
+        self._profile = profile
         self._sent: deque[_Sent] = deque()
         self._delivered = 0
         self._delivered_at = now
@@ -66,19 +71,27 @@ class Credit:
         self._rtt = math.inf
         self._loss_until = now
 
+    @property
+    def k(self) -> int:
+        """The size of the largest cell to send now, in units of 1,024 bytes."""
+        if not self._rates:
+            return self._profile.first
+        fitting = int(self._rates[0][1] * CELL_SECONDS) // CELL
+        return min(max(fitting, 1), self._profile.k)
+
     def window(self, now: float) -> int:
         """Return W in bytes."""
-        window: float = CELLS * self._cell
+        cell = self.k * CELL
+        window: float = CELLS * cell
         if self._rates:
-            rate = self._rates[0][1]
-            window += GAIN * max(rate * self._rtt - self._cell, 0)
+            window += GAIN * max(self._rates[0][1] * self._rtt - cell, 0)
         if now < self._loss_until:
             window *= 2
         return int(min(window, CEILING))
 
     def allows(self, now: float) -> bool:
         """Say whether another cell with data may leave now."""
-        return self.in_flight + self._cell <= self.window(now)
+        return self.in_flight + self.k * CELL <= self.window(now)
 
     def sent(self, size: int, now: float) -> None:
         """Count a cell that left; ``size`` is 0 for one with control frames only."""

@@ -47,14 +47,22 @@ _KINDS: Final = {Side.TERMINAL: _TERMINAL, Side.RELAY: frozenset(Kind) - _TERMIN
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """How a side uses the line; the receiver takes whatever arrives."""
+    """How a side uses the line; the receiver takes whatever arrives.
 
-    k: int  # largest cell, in units of 1,024 bytes
+    Whatever the profile, a cell takes at most a quarter of a second at the measured
+    rate, so a line that turns out to be slow is used as one.
+    """
+
+    first: int  # largest k before anything was measured
+    k: int  # largest k ever: a cell is k x 1,024 bytes
     stall: float  # seconds without progress after which the peer is given up
 
 
-FAST: Final = Profile(k=16, stall=30.0)
-POOR: Final = Profile(k=1, stall=60.0)
+FAST: Final = Profile(first=16, k=16, stall=30.0)
+POOR: Final = Profile(first=1, k=1, stall=60.0)
+# For who does not know what lies between: begins as POOR, and a round trip later is
+# as fast as the line.
+AUTO: Final = Profile(first=1, k=16, stall=30.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,6 @@ from crypto.digest import H
 from protocol.errors import BusyError, MalformedError, UnexpectedMessageError
 from protocol.line import outbound
 from protocol.line.cells import (
-    CELL,
     Opener,
     Sealer,
     capacity,
@@ -53,7 +52,7 @@ from protocol.line.cells import (
 )
 from protocol.line.credit import Credit
 from protocol.line.effects import (
-    FAST,
+    AUTO,
     MAX_WHOLE,
     STREAMED,
     Effect,
@@ -78,7 +77,7 @@ from protocol.line.frames import (
 from protocol.line.inbound import Draft, Inbound
 from protocol.line.outbound import Outbound, Outgoing, Want
 
-SEEN_CELLS: Final = 2  # full cells that arrive before SEEN is worth a cell
+SEEN_CELLS: Final = 2  # cells with data that arrive before SEEN is worth a cell
 SEEN_DELAY: Final = 0.2  # seconds that SEEN waits for something to travel with
 SEEN_SIZE: Final = 7  # bytes of a SEEN frame
 MAX_CONTROL: Final = 4_096  # control frames that wait for a cell
@@ -101,7 +100,7 @@ class Line:
         "profile",
     )
 
-    def __init__(self, side: Side, profile: Profile = FAST) -> None:
+    def __init__(self, side: Side, profile: Profile = AUTO) -> None:
         self.profile = profile  # may be set while no session is connected
         self._side = side
         self._outbound = Outbound(side)
@@ -109,9 +108,9 @@ class Line:
         self._sealer: Sealer | None = None
         self._opener: Opener | None = None
         self._control: deque[bytes] = deque()
-        self._credit = Credit(0, 0.0)
+        self._credit = Credit(profile, 0.0)
         self._received = 0  # cells of this session
-        self._owed = 0  # bytes that came and were not counted to the peer
+        self._owed = 0  # cells with data that were not counted to the peer
         self._owed_since = 0.0
 
     # --- sessions
@@ -130,7 +129,7 @@ class Line:
         if self.connected:
             raise RuntimeError("one session at a time")
         self._sealer, self._opener = sealer, opener
-        self._credit = Credit(self.profile.k * CELL, now)
+        self._credit = Credit(self.profile, now)
 
     def cut(self, now: float) -> tuple[Effect, ...]:
         """End the session; return an ObjectLost for each volatile object."""
@@ -200,7 +199,7 @@ class Line:
     def _cell(self, now: float) -> bytes | None:
         if self._sealer is None:
             return None
-        room = capacity(self.profile.k)
+        room = capacity(self._credit.k)
         encoded = self._take_control(room - SEEN_SIZE)
         used = sum(map(len, encoded))
         data: list[Frame] = []
@@ -226,7 +225,7 @@ class Line:
         return taken
 
     def _seen_due(self, now: float) -> bool:
-        if self._owed >= SEEN_CELLS * self.profile.k * CELL:
+        if self._owed >= SEEN_CELLS:
             return True
         return self._owed > 0 and now - self._owed_since >= SEEN_DELAY
 
@@ -257,7 +256,7 @@ class Line:
         if any(isinstance(frame, Data | Open) for frame in frames):
             if not self._owed:
                 self._owed_since = now
-            self._owed += len(cell)
+            self._owed += 1
         if draft.seen:
             self._credit.seen(draft.seen, now)
         return tuple(draft.effects)

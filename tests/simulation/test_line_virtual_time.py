@@ -6,9 +6,13 @@ import pytest
 
 from protocol.line.credit import Credit
 from protocol.line.effects import (
+    AUTO,
+    FAST,
+    POOR,
     Effect,
     ObjectComplete,
     ObjectOpened,
+    Profile,
     StoreBytes,
 )
 from protocol.line.frames import Kind
@@ -25,8 +29,10 @@ ONE_SIGNATURE, TWO_SIGNATURES = 5_500, 8_900
 class Transfer:
     """A bulk upload that runs, and the FLASHes that pass it."""
 
-    def __init__(self, rate: float, buffer: int = MODEM) -> None:
-        self.line = SlowLine(rate, 1.0, self.at_relay, buffer=buffer)
+    def __init__(
+        self, rate: float, buffer: int = MODEM, profile: Profile = POOR
+    ) -> None:
+        self.line = SlowLine(rate, 1.0, self.at_relay, buffer=buffer, profile=profile)
         self.line.feed = self.feed
         self.stored = 0
         self.offered: dict[bytes, float] = {}
@@ -88,6 +94,20 @@ def test_flash_overtakes_a_running_transfer(
     assert percentile(transfer.took, 0.99) <= goal
     own = size / (kbit * 125) + 1.0
     assert min(transfer.took) >= own  # the line itself is not cheated
+
+
+@pytest.mark.parametrize("profile", [AUTO, FAST])
+@pytest.mark.parametrize(("kbit", "goal"), [(64, 4.0), (9.6, 11.0)])
+def test_a_line_that_nobody_called_poor_is_found_out(
+    kbit: float, goal: float, profile: Profile
+) -> None:
+    transfer = Transfer(kbit * 125, profile=profile)
+    for number in range(20):
+        when = 300.0 + number * 20.3
+        transfer.line.at(when, lambda: transfer.flash(ONE_SIGNATURE))
+    transfer.line.run(800.0)
+    assert len(transfer.took) == 20
+    assert max(transfer.took) <= goal
 
 
 @pytest.mark.parametrize("kbit", [64, 9.6])
