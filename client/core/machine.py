@@ -80,7 +80,7 @@ class Machine:
     def connected(self, now: int) -> list[Effect]:
         """Take note of a new session; ask for everything that is open."""
         self._online = True
-        self._prekeys.connected()
+        self._prekeys.connected(now)
         return [*self._sync.start(), *self._outbox.redeposit(), *self.pump(now)]
 
     def disconnected(self) -> None:
@@ -176,6 +176,7 @@ class Machine:
             return []
         try:
             publish = self._prekeys.pump()
+            self._prekeys.erase_old(now)
             self._queue_receipts(now)
             return [*publish, *self._outbox.pump(now)]
         except FreshnessError:

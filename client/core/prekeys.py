@@ -3,7 +3,7 @@
 from client.core.questions import Effect, ManifestPublished, Question
 from client.core.seeds import Seed
 from client.core.station import Station
-from crypto.digest import H
+from crypto.digest import H, u64
 from crypto.kem import KemKey
 from crypto.suite import SUITES
 from crypto.types import Digest, Mailbox, PrekeyId, PublicKey, Secret
@@ -11,16 +11,20 @@ from protocol.codec import decode
 from protocol.errors import RollbackError
 from protocol.manifest import (
     Manifest,
+    PrekeyKind,
     Schedule,
     SignedManifest,
+    Window,
     make_manifest,
     prekey_id,
     window,
 )
+from protocol.prekey_erasure import HeldSeed, seeds_to_erase
 from protocol.requests import Ask, Publish
 
 ONE_TIME = 64  # one-time keys in one manifest
 NUMBER = "manifest.number"
+NAMED = "manifest.named"  # .number: W when the log first named it
 PUBLISHED = "manifest.published"  # H(manifest) of our last one
 BULK = 3  # lane of a publication
 
@@ -35,11 +39,51 @@ class Prekeys:
         self._seeds = station.seeds
         self._entropy = station.entropy
         self._synced = False  # whether this session has shown us the key log's end
+        self._since = 0  # POSIX seconds, wall clock: when this session began
         self._asked = False  # whether a publication is on its way to the log
 
-    def connected(self) -> None:
+    def connected(self, now: int) -> None:
         """Take note of a new session: what the log names is to be seen first."""
         self._synced = self._asked = False
+        self._since = now
+
+    def erase_old(self, now: int) -> None:
+        """Erase the seeds whose time is over (PRE-15 to PRE-17).
+
+        Their days count by witnessed time; only the hour that a terminal has to
+        empty its mailbox is the wall clock's.
+        """
+        self._note_named()
+        seeds = self._seeds.seeds()
+        named = {
+            seed.manifest: self._vault.get(f"{NAMED}.{seed.manifest}") for seed in seeds
+        }
+        superseded: dict[Digest, int] = {}
+        after: bytes | None = None
+        for number in sorted(named, reverse=True):
+            if after is not None:
+                superseded[_label(number)] = int.from_bytes(after, "big")
+            after = named[number] or after
+        held = {_held(seed): seed.kid for seed in seeds}
+        gone = seeds_to_erase(
+            held,
+            superseded=superseded,
+            witnessed=self._beliefs.witnessed,
+            drained=False,
+            online=now - self._since,
+        )
+        if gone:
+            self._seeds.erase([PrekeyId(held[seed]) for seed in gone])
+
+    def _note_named(self) -> None:
+        """Write down when our last manifest was first seen in the witnessed log."""
+        notice = self._beliefs.view().notice(self._identity.terminal.id)
+        if notice is None or notice.notice.manifest != self._vault.get(PUBLISHED):
+            return
+        name = f"{NAMED}.{notice.notice.number}"
+        if self._vault.get(name) is None:
+            with self._vault.transaction():
+                self._vault.put(name, self._beliefs.witnessed.to_bytes(8, "big"))
 
     def synced(self) -> None:
         """Take note that the directory is the one of this session."""
@@ -102,6 +146,16 @@ class Prekeys:
             keys=tuple(map(PublicKey, keys)),
         )
         return Question(ManifestPublished(number), Ask.PUBLISH, body, BULK)
+
+
+def _label(number: int) -> Digest:
+    return H(u64(number))
+
+
+def _held(seed: Seed) -> HeldSeed:
+    when = Window(PrekeyKind(seed.kind), seed.start, seed.until)
+    # What was opened with a one-time seed is erased with its record (the inbox).
+    return HeldSeed(_label(seed.manifest), seed.index, when, used=False)
 
 
 def _seeds(signed: SignedManifest, drawn: list[Secret]) -> list[Seed]:

@@ -1,0 +1,63 @@
+"""What a thief of an unlocked terminal finds in the key sheet (PRE-15 to PRE-17)."""
+
+from client.core.prekeys import ONE_TIME
+from protocol.manifest import PrekeyKind
+from tests.support.desk import Desk, exchange
+from tests.support.fake_relay import FakeRelay
+from tests.support.ministry import ministry
+
+HOUR, DAY = 3_600, 86_400
+
+
+def desk_at(name: str) -> Desk:
+    hague = ministry()
+    desk = Desk(hague, hague.posts[name], FakeRelay(hague))
+    desk.connect()
+    exchange(desk)
+    return desk
+
+
+def later(desk: Desk, seconds: int, online: int) -> None:
+    """Let witnessed time pass, then be online for a while and look again."""
+    desk.relay.now += seconds
+    desk.connect()
+    desk.relay.now += online
+    exchange(desk)
+
+
+def manifests(desk: Desk) -> list[int]:
+    return sorted({seed.manifest for seed in desk.seeds.seeds()})
+
+
+def test_seeds_of_a_manifest_that_was_replaced_go_after_two_days() -> None:
+    desk = desk_at("bern")
+    assert manifests(desk) == [1]
+    later(desk, 20 * DAY, 0)  # over half of the published days: a new manifest
+    assert manifests(desk) == [1, 2]
+    later(desk, DAY, HOUR)
+    assert manifests(desk) == [1, 2]
+    later(desk, DAY, HOUR)
+    kept = {(seed.manifest, seed.kind) for seed in desk.seeds.seeds()}
+    assert kept == {
+        (1, PrekeyKind.EPOCH),  # today's
+        (2, PrekeyKind.EPOCH),
+        (2, PrekeyKind.ONE_TIME),
+    }
+    assert len([s for s in desk.seeds.seeds() if s.manifest == 1]) == 1
+
+
+def test_no_seed_outlives_its_day_by_more_than_a_fortnight() -> None:
+    """Also while no newer manifest was logged: the relay may hold it back."""
+    desk = desk_at("bern")
+    first = min(seed.until for seed in desk.seeds.seeds())
+    desk.relay.publish = lambda body: None  # type: ignore[method-assign]  # noqa: ARG005
+    later(desk, first + 14 * DAY - desk.now, HOUR)
+    assert min(s.until for s in desk.seeds.seeds() if s.manifest == 1) > first
+
+
+def test_an_absent_terminal_has_an_hour_to_empty_its_mailbox() -> None:
+    desk = desk_at("bern")
+    later(desk, 20 * DAY, 0)
+    before = len(desk.seeds.seeds())
+    later(desk, 3 * DAY, HOUR - 60)
+    assert len(desk.seeds.seeds()) >= before > ONE_TIME
