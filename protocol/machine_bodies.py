@@ -2,7 +2,7 @@
 
 They carry no label, since they quote nothing: names of records, counts and times.
 Each takes a place in its stream; the ones that answer are never answered, so that
-no two machines talk for ever (docs/spec/streams.md).
+no two machines talk for ever (docs/spec/delivery-and-streams.md).
 """
 
 import enum
