@@ -1,15 +1,19 @@
 """Take out one safeguard at a time; the tests that its patch names must fail.
 
-    python tests/mutations/run.py [--only GLOB] [--times N] [--part K/N]
+    python tests/mutations/run.py [--only GLOB] [--times N] [--seconds S] [--seed N]
 
 Each patch is applied to a copy of the tree.  A test that fails is what we want; a
 patch that no longer applies, a test that cannot be found or that fails without the
 patch is an error of ours, and ends the run as failed just as a survivor does.  When a
 bug is found, its reverse becomes a patch here, so the test that catches it stays.
+
+With `--seconds` the patches go in an order of chance and no new one starts after that
+time: each run takes another part.  The seed is printed; CI runs them all.
 """
 
 import argparse
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -42,7 +46,7 @@ PYTEST = (
     *(part for plugin in PLUGINS for part in ("-p", f"no:{plugin}")),
 )
 PASSED, FAILED = 0, 1  # pytest's exit codes; any other says that it could not test
-LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "node_modules")
+LEFT_OUT = shutil.ignore_patterns(".*", "node_modules")
 
 
 def outcome(tests: Iterable[str], mutation: Mutation | None) -> tuple[int, str]:
@@ -53,6 +57,9 @@ def outcome(tests: Iterable[str], mutation: Mutation | None) -> tuple[int, str]:
         if mutation:
             for file, source in mutation.applied(tree).items():
                 file.write_text(source, encoding="utf-8")
+                # What was compiled came along, to save time; of this file it is wrong.
+                for compiled in file.parent.glob(f"__pycache__/{file.stem}.*"):
+                    compiled.unlink()
         # For what a test starts: the copy's packages, before the installed ones.
         environment = {**os.environ, "PYTHONPATH": str(tree)}
         try:
@@ -94,13 +101,18 @@ def attempt(patch: Path, sound: dict[tuple[str, ...], str]) -> tuple[str, str]:
 def baseline(
     patches: list[Path], pool: ThreadPoolExecutor
 ) -> dict[tuple[str, ...], str]:
-    """Run every distinct set of tests unmutated; return what is wrong with each."""
+    """Run the tests unmutated; return what is wrong with each set that is named."""
     sets: set[tuple[str, ...]] = set()
     for patch in patches:
         try:
             sets.add(read(patch, ROOT).tests)
         except StaleDiffError:
             continue  # `attempt` says so
+    files = sorted({test for tests in sets for test in tests})
+    halves = [half for half in (files[::2], files[1::2]) if half]
+    together = pool.map(lambda tests: outcome(tests, None), halves)
+    if all(code == PASSED for code, _ in together):
+        return dict.fromkeys(sets, "")
     ordered = sorted(sets)
     runs = pool.map(lambda tests: outcome(tests, None), ordered)
     return {
@@ -109,34 +121,48 @@ def baseline(
     }
 
 
-def chosen(options: argparse.Namespace) -> list[Path]:
-    """Return the patches that `--only` and `--part` leave."""
-    part, _, parts = options.part.partition("/")
-    patches = sorted(HERE.glob("*.patch"))
-    named = [patch for patch in patches if fnmatch(patch.stem, options.only)]
-    return named[int(part) - 1 :: int(parts)]
+def arguments() -> argparse.Namespace:
+    """Return what the command line asks."""
+    parser = argparse.ArgumentParser(description="Prove that the tests guard the code.")
+    parser.add_argument("--only", metavar="GLOB", default="*", help="by their names")
+    parser.add_argument("--times", metavar="N", type=int, default=1, help="each")
+    parser.add_argument("--seconds", metavar="S", type=float, help="start none after")
+    parser.add_argument("--seed", metavar="N", type=int, help="of the order of chance")
+    return parser.parse_args()
 
 
 def main() -> int:
     """Run the chosen patches, two at a time; return 1 when one was not caught."""
-    parser = argparse.ArgumentParser(description="Prove that the tests guard the code.")
-    parser.add_argument("--only", metavar="GLOB", default="*", help="by their names")
-    parser.add_argument("--times", metavar="N", type=int, default=1, help="each")
-    parser.add_argument("--part", metavar="K/N", default="1/1", help="every Nth")
-    options = parser.parse_args()
-    patches, started = chosen(options), time.monotonic()
+    options, started = arguments(), time.monotonic()
+    named = sorted(HERE.glob("*.patch"))
+    patches = [patch for patch in named if fnmatch(patch.stem, options.only)]
+    seed = random.SystemRandom().randrange(10**6)
+    seed = seed if options.seed is None else options.seed
+    order = "all"
+    if options.seconds is not None:
+        random.Random(seed).shuffle(patches)
+        order = f"those of seed {seed}"
+
+    def late() -> bool:
+        limit = options.seconds
+        return limit is not None and time.monotonic() - started > limit
+
     counts: Counter[str] = Counter()
     with ThreadPoolExecutor(WORKERS) as pool:
         sound = baseline(patches, pool)
         rounds = patches * options.times
-        runs = pool.map(lambda patch: attempt(patch, sound), rounds)
+        runs = pool.map(
+            lambda patch: ("later", "") if late() else attempt(patch, sound), rounds
+        )
         for patch, (came, why) in zip(rounds, runs, strict=True):
             counts[came] += 1
-            print(f"{came:8} {patch.stem}: {why}", flush=True)
+            if came != "later":
+                print(f"{came:8} {patch.stem}: {why}", flush=True)
     took = f"{time.monotonic() - started:.0f} s"
     wrong = counts["SURVIVED"] + counts["ERROR"]
-    print(f"mutations: {counts['caught']} caught, {wrong} not, in {took}")
-    return 1 if wrong or not patches else 0
+    said = f"{counts['caught']} caught, {wrong} not, {counts['later']} for another run"
+    print(f"mutations: {said} ({order}), in {took}")
+    return 1 if wrong or not counts["caught"] else 0
 
 
 if __name__ == "__main__":
