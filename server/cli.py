@@ -14,53 +14,18 @@ is stored does not agree.
 
 import asyncio
 import json
-import os
 import sys
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Final
 
 import click
 
-from server.config import ConfigError, Home, RelayConfig, load
+from server.command import Exit, Program
+from server.config import Home, RelayConfig, load
 
-FAILED: Final = 1
-BAD_INPUT: Final = 2
-REFUSED: Final = 3
-UNREACHABLE: Final = 4
-ALARM: Final = 6
 CONFIG: Final = "relay.toml"
 
-F = Callable[..., None]
-
-
-def fail(status: int, text: str) -> NoReturn:
-    """End with one line on stderr."""
-    click.echo(f"koerier-relay: {text}", err=True)
-    sys.exit(status)
-
-
-def home_option(command: F) -> F:
-    """Add ``--home``, and turn a configuration's faults into status 2."""
-
-    @click.option(
-        "--home",
-        "home_path",
-        required=True,
-        envvar="KOERIER_HOME",
-        type=click.Path(path_type=Path, file_okay=False),
-        help="The relay's folder.",
-    )
-    @wraps(command)
-    def run(home_path: Path, **options: Any) -> None:  # noqa: ANN401 -- click's
-        os.umask(0o077)
-        try:
-            command(Home(home_path.resolve()), **options)
-        except ConfigError as error:
-            fail(BAD_INPUT, str(error))
-
-    return run
+_program = Program("koerier-relay")
 
 
 @click.group(help="The relay: it stores, logs and forwards what it cannot read.")
@@ -69,7 +34,7 @@ def main() -> None:
 
 
 @main.command(help="Make keys, certificate and configuration in a new folder.")
-@home_option
+@_program.home_option
 @click.option("--name", default="koerier-relay", help="Begins both logs' origins.")
 @click.option("--listen", default="127.0.0.1:8443", help="HOST:PORT, port 0: any free.")
 @click.option("--health", default="127.0.0.1:9443", help="HOST:PORT of health.")
@@ -85,7 +50,7 @@ def init(home: Home, name: str, listen: str, health: str, suite: str) -> None:
 
 
 @main.command(help="Run until SIGTERM.")
-@home_option
+@_program.home_option
 @click.option("--listen", help="HOST:PORT instead of the configuration's.")
 @click.option("--health", help="HOST:PORT instead of the configuration's.")
 @click.option(
@@ -106,7 +71,10 @@ def serve(
 
     addresses = dict(pair.partition("=")[::2] for pair in witnesses)
     if not all(url.startswith(("http://", "https://")) for url in addresses.values()):
-        fail(BAD_INPUT, "--witness NAME=URL: the URL begins with http:// or https://")
+        _program.fail(
+            Exit.BAD_INPUT,
+            "--witness NAME=URL: the URL begins with http:// or https://",
+        )
     config = load(home.path / CONFIG, RelayConfig)
     configure()
     try:
@@ -114,13 +82,15 @@ def serve(
         asyncio.run(serve(home, config, options, entropy.system))
     except StoreError as error:
         logbook().error("store", reason=str(error))
-        fail(ALARM, f"the store does not agree or the disk failed: {error}")
+        _program.fail(
+            Exit.ALARM, f"the store does not agree or the disk failed: {error}"
+        )
     except OSError as error:
-        fail(FAILED, f"cannot listen: {error.strerror}")
+        _program.fail(Exit.FAILED, f"cannot listen: {error.strerror}")
 
 
 @main.command(help="Log signed key log entries, through the admin socket.")
-@home_option
+@_program.home_option
 @click.argument(
     "files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
 )
@@ -131,26 +101,26 @@ def append(home: Home, files: tuple[Path, ...]) -> None:
     for file in files:
         status, text = asyncio.run(call(home.socket, "/append", file.read_bytes()))
         if status is None:
-            fail(UNREACHABLE, "no relay runs in this home")
+            _program.fail(Exit.UNREACHABLE, "no relay runs in this home")
         if status != 200:  # noqa: PLR2004 -- HTTP's OK
-            fail(REFUSED, f"{file}: {text.strip()}")
+            _program.fail(Exit.REFUSED, f"{file}: {text.strip()}")
         click.echo(text.strip())
 
 
 @main.command(help="Show sizes and faults of the running relay, as JSON.")
-@home_option
+@_program.home_option
 def status(home: Home) -> None:
     """Print the status."""
     from server.admin_client import call
 
     found, text = asyncio.run(call(home.socket, "/status"))
     if found is None:
-        fail(UNREACHABLE, "no relay runs in this home")
+        _program.fail(Exit.UNREACHABLE, "no relay runs in this home")
     click.echo(text)
 
 
 @main.command(help="Compare everything that is stored with the logs; relay up or down.")
-@home_option
+@_program.home_option
 def check(home: Home) -> None:
     """Check the store; status 6 and one line for each fault."""
     from server.storage.check import check_store
@@ -164,5 +134,5 @@ def check(home: Home) -> None:
     for fault in faults:
         click.echo(fault, err=True)
     if faults:
-        sys.exit(ALARM)
+        sys.exit(Exit.ALARM)
     click.echo("ok")
