@@ -227,20 +227,6 @@ def test_bulk_never_holds_the_numbers_that_urgent_objects_need() -> None:
     assert [effect.id for effect in at_relay] == [flash]  # type: ignore[union-attr]
 
 
-def test_a_number_is_free_again_when_its_object_has_ended() -> None:
-    ends = connected()
-    # A second object always waits, so that the counter wraps around one in use.
-    ends.terminal.offer_streamed(Kind.ATTACHMENT_UP, NAME, len(BLOB), 4, 0.0)
-    ends.settle()
-    for number in range(1 << 15):
-        ends.terminal.offer(Kind.REQUEST, number.to_bytes(4, "big"), 3, ends.now)
-        (sent,) = ends.terminal.cells(ends.now)
-        assert len(ends.relay.receive(sent, ends.now)) == 1
-        for answer in ends.relay.cells(ends.now + 1):
-            ends.terminal.receive(answer, ends.now + 1)
-        ends.now += 1
-
-
 def test_an_object_above_the_bound_is_refused_before_a_byte_is_kept() -> None:
     ends = connected()
     opened = Open(1, 3, Kind.SUBMISSION, MAX_WHOLE + 1, 0, ANY)
