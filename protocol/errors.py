@@ -11,6 +11,7 @@
         * :exc:`ThresholdError` -- too few distinct signers; says who is missing
         * :exc:`ChainError` -- not the continuation of what is trusted
             * :exc:`RollbackError` -- older than what was already trusted
+        * :exc:`StrangerError` -- signed by a key that our directory does not have
         * :exc:`ExpiredError` -- no longer, or not yet, valid
         * :exc:`FreshnessError` -- genuine, but too old to act on
         * :exc:`SplitViewError` -- two genuine statements that exclude each other
@@ -137,6 +138,10 @@ class ChainError(VerificationError):
 
 class RollbackError(ChainError):
     """A version, number or tree size below the trusted one."""
+
+
+class StrangerError(VerificationError):
+    """The signer is unknown here: false, or news that our directory lacks yet."""
 
 
 class ExpiredError(VerificationError):

@@ -19,10 +19,15 @@ from crypto.sign import Realm, Usage, VerifyKey
 from crypto.types import Digest, MessageId, PrekeyId, Salt
 from protocol.codec import decode
 from protocol.directory_view import DirectoryView, Ended, Member, Terminal
-from protocol.errors import BindingError, ExpiredError, VerificationError
+from protocol.errors import (
+    BindingError,
+    ExpiredError,
+    StrangerError,
+    VerificationError,
+)
 from protocol.leaf import leaf_commitment, message_leaf
 from protocol.limits import MAX_RECORD
-from protocol.record import Record
+from protocol.record import ARCHIVE, Record
 from protocol.signed import SignatureLine
 from protocol.slip import Inner, Place, Slip, slot_hash
 
@@ -95,7 +100,7 @@ def genuine(
     found = attest(unsealed.inner, unsealed.id, view)
     slot = slot_hash(own.key_id, unsealed.kid, unsealed.place, unsealed.salt)
     check_addressed(found, post=own.post, slot=slot, kc=unsealed.kc)
-    if not 1 <= unsealed.place.seq <= MAX_SEQ:
+    if not _is_place(unsealed.place.seq, own):
         # A place that no stream has would be busy for ever, and block the mailbox.
         raise BindingError("B13")
     if now < found.terminal.usable_from:
@@ -111,6 +116,13 @@ def genuine(
         body=unsealed.body,
         ended=_first_end(found.terminal, found.member, now),
     )
+
+
+def _is_place(seq: int, own: Terminal) -> bool:
+    """Tell whether a record for ``own`` may stand there: an archive has no stream."""
+    if own.post == ARCHIVE:
+        return seq == 0
+    return 1 <= seq <= MAX_SEQ
 
 
 def attest(data: bytes, message_id: MessageId, view: DirectoryView) -> Attested:
@@ -189,7 +201,7 @@ def verify(inner: Inner, view: DirectoryView) -> tuple[Terminal, Member | None]:
     first, *rest = inner.sigs
     terminal = view.terminal(first.key)
     if terminal is None:
-        raise VerificationError("a terminal that the directory does not have")
+        raise StrangerError("a terminal that the directory does not have")
     _hold(terminal.key, first, Usage.RECORD, inner.slip, view.realm)
     member = _verify_member(rest[0], inner.record, view) if rest else None
     return terminal, member
@@ -198,7 +210,7 @@ def verify(inner: Inner, view: DirectoryView) -> tuple[Terminal, Member | None]:
 def _verify_member(line: SignatureLine, record: bytes, view: DirectoryView) -> Member:
     member = view.member(line.key)
     if member is None:
-        raise VerificationError("a member that the directory does not have")
+        raise StrangerError("a member that the directory does not have")
     _hold(member.key, line, Usage.RELEASE, record, view.realm)
     return member
 

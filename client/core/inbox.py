@@ -11,12 +11,13 @@ from dataclasses import replace
 from client.core.rows import IN, ReceiptRow, RecordRow
 from client.core.sealing import UnreadableError, arrived, open_envelope
 from client.core.station import Station
+from crypto.digest import H
 from crypto.kem import KemKey
 from crypto.types import Digest, PrekeyId, Secret
 from protocol import delivery, streams
 from protocol.admit import Admitted, Held, Outcome, Refused, ViewCheck
 from protocol.codec import decode, encode
-from protocol.errors import BindingError, BusyError
+from protocol.errors import BindingError, BusyError, FreshnessError, StrangerError
 from protocol.genuine import Genuine
 from protocol.leaf import leaf_commitment, message_leaf
 from protocol.limits import MAX_RECORD
@@ -38,6 +39,7 @@ _EVENTS = {
 
 # Kept as evidence and never shown: one that comes again in good order is news.
 HELD, FORK = "held", "fork"
+MAX_STRANGERS = 8  # far below the streams of a line
 
 
 class Inbox:
@@ -48,12 +50,15 @@ class Inbox:
         self._identity = station.identity
         self._beliefs = station.beliefs
         self._seeds = station.seeds
+        # Envelopes of unknown signers, and W of the directory that did not have them.
+        self._strangers: dict[Digest, int] = {}
 
     def delivered(self, came: Delivery, now: int) -> None:
         """Take one envelope of our mailbox; durable when this returns.
 
         Raises:
-            FreshnessError: nothing was synchronised yet; the relay keeps it.
+            FreshnessError: nothing was synchronised yet, or its signer may stand in
+                the part of the key log that we lack; the relay keeps it.
             BusyError: too many holes in its stream; the relay keeps it.
         """
         receiver = self._receiver()
@@ -66,7 +71,9 @@ class Inbox:
             # The kid has its suite's length, so a seed opens in its own suite only.
             key = KemKey.from_seed(envelope.envelope.suite, Secret(seed.seed))
             outcome = open_envelope(envelope, key, receiver)
-        except UnreadableError:
+        except UnreadableError as error:
+            if isinstance(error.__cause__, StrangerError):
+                self._wait_for(H(came.envelope))
             self._alarm("unreadable", now)
             return
         with self._vault.transaction():
@@ -76,6 +83,19 @@ class Inbox:
         # A crash before the commit: the relay delivers it again, and the seed is
         # still here.  A crash behind it: `erase_used` runs at the next start.
         self.erase_used()
+
+    def _wait_for(self, envelope: Digest) -> None:
+        """Keep an envelope waiting until the directory was synchronised once more.
+
+        Raises:
+            FreshnessError: it was not; a few may wait, so that they block nothing.
+        """
+        witnessed = self._beliefs.key_log.witnessed
+        if envelope not in self._strangers and len(self._strangers) < MAX_STRANGERS:
+            self._strangers[envelope] = witnessed
+        if self._strangers.get(envelope) == witnessed:
+            raise FreshnessError("the signer may be news")
+        self._strangers.pop(envelope, None)
 
     def erase_used(self) -> None:
         """Erase the seeds of records that are durably in the vault."""

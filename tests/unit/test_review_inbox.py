@@ -6,6 +6,7 @@ import pytest
 
 from client.core.compose import Wish, action, compose
 from client.core.identity import Identity
+from client.core.inbox import MAX_STRANGERS
 from client.core.sealing import Recipient, Sender, seal
 from crypto.types import ZERO_DIGEST, Digest, Signature, StreamId
 from protocol.bodies import CableBody, Paragraph
@@ -16,7 +17,7 @@ from protocol.manifest import SignedManifest
 from protocol.receipt import Kind, Statement
 from protocol.record import Serial
 from protocol.record_type import RecordType
-from protocol.requests import Submit
+from protocol.requests import LogName, Submit
 from protocol.signed import SignatureLine
 from protocol.slip import Heads, Place
 from protocol.trusted_manifest import PrekeyBook
@@ -50,7 +51,8 @@ def desks() -> tuple[Desk, Desk]:
 def written(bern: Desk, text: str, level: Level = Level.DEP_V) -> Made:
     """Return a signed record of Bern for TFC."""
     realm = bern.ministry.directory.root.realm
-    who = Identity(realm, "bern", bern.post.terminal.key, bern.post.member)
+    own = bern.post
+    who = Identity(realm, own.post, own.terminal.key, own.member)
     wish = Wish(
         type=RecordType.CABLE,
         body=CableBody(subject="Aan TFC", paragraphs=(Paragraph(text=text),)),
@@ -61,8 +63,16 @@ def written(bern: Desk, text: str, level: Level = Level.DEP_V) -> Made:
     return Made(made.name, made.document, made.release)
 
 
+def sender_of(desk: Desk, heads: Heads) -> Sender:
+    return Sender(desk.post.terminal.key, desk.machine.beliefs.view(), heads, 6144)
+
+
 def put(
-    bern: Desk, tfc: Desk, made: Made, place: Place, heads: Heads | None = None
+    bern: Desk,
+    tfc: Desk,
+    made: Made,
+    place: Place,
+    sender: Sender | None = None,
 ) -> None:
     """Seal at a place of the attacker's choice, deposit, and let TFC fetch it."""
     relay, beliefs = bern.relay, bern.machine.beliefs
@@ -75,7 +85,7 @@ def put(
     to = Recipient("tfc", key_id, prekey.mailbox, prekey.kid, prekey.public, place)
     sealed = seal(
         made.document,
-        sender=Sender(bern.post.terminal.key, view, heads or beliefs.heads, 6144),
+        sender=sender or sender_of(bern, beliefs.heads),
         recipients=[to],
         entropy=bern.entropy,
         release=made.release,
@@ -158,6 +168,45 @@ def test_a_sender_that_saw_another_log_is_told_to_people(
     bern, tfc = desks
     made = written(bern, "andere geschiedenis")
     forged = bern.machine.beliefs.heads._replace(key_root=Digest(b"x" * 32))
-    put(bern, tfc, made, FIRST, forged)
+    put(bern, tfc, made, FIRST, sender_of(bern, forged))
     assert shown(tfc) == {made.name}
     assert "split-view" in tfc.happened()
+
+
+def test_the_first_word_of_a_new_post_is_not_lost(desks: tuple[Desk, Desk]) -> None:
+    """It comes before the directory does, as an honest relay may let it."""
+    bern, tfc = desks
+    hague = bern.ministry.fork()
+    lima = Desk(hague, hague.enrol("lima"), bern.relay)
+    for leaf in hague.leaves[-2:]:
+        bern.relay.logs[LogName.KEY].append(leaf)
+    bern.relay.now = hague.now + 60
+    lima.connect()
+    sent = lima.write("tfc")
+    lima.run()
+    tfc.fetch()
+    assert waiting(tfc) == 1
+    assert "unreadable" not in tfc.happened()
+    exchange(tfc)
+    assert shown(tfc) == {sent.name}
+
+
+def test_what_nobody_signed_waits_for_one_directory_and_in_small_number(
+    desks: tuple[Desk, Desk],
+) -> None:
+    bern, tfc = desks
+    hague = bern.ministry.fork()
+    stranger = Desk(hague, hague.enrol("lima"), FakeRelay(hague))
+    stranger.connect()  # another ministry's log: TFC will never hear of it
+    stranger.relay.published = bern.relay.published
+    stranger.relay.boxes = bern.relay.boxes
+    sender = sender_of(stranger, stranger.machine.beliefs.heads)
+    for number in range(MAX_STRANGERS + 2):
+        put(bern, tfc, written(stranger, str(number)), FIRST, sender)
+    assert waiting(tfc) == MAX_STRANGERS
+    assert tfc.happened().count("unreadable") == 2
+    tfc.relay.now += 60
+    tfc.connect()
+    tfc.fetch()
+    assert waiting(tfc) == 0
+    assert shown(tfc) == set()
