@@ -57,14 +57,14 @@ def test_b6_the_slip_names_the_terminal_that_signs_it(cast: Cast) -> None:
 def test_a_terminal_that_the_directory_does_not_have_is_nobody(cast: Cast) -> None:
     parts = forge(cast.tfc, record_of(cast.tfc, "bern"), cast.bern.at())
     del cast.directory.found[cast.tfc.key.id]
-    assert stopped_by(cast.bern, parts.sealed()) == "VerificationError"
+    assert stopped_by(cast.bern, parts.sealed()) == "StrangerError"
 
 
 def test_a_member_key_does_not_sign_slips(cast: Cast) -> None:
     """One key, one purpose: the directory knows it, as a member's."""
     liar = replace(cast.tfc, key=cast.tfc.member_key)
     parts = forge(liar, record_of(cast.tfc, "bern"), cast.bern.at())
-    assert stopped_by(cast.bern, parts.sealed()) == "VerificationError"
+    assert stopped_by(cast.bern, parts.sealed()) == "StrangerError"
 
 
 def test_b7_the_releaser_is_not_stripped(cast: Cast) -> None:
@@ -105,7 +105,7 @@ def test_b7_a_terminal_key_does_not_release(cast: Cast) -> None:
     record = structs.replace(record_of(cast.tfc, "bern"), by=(cast.tfc.key.id,))
     release = replace(cast.tfc, member_key=cast.tfc.key).release(encode(record))
     parts = forge(cast.tfc, record, cast.bern.at(), release=[release])
-    assert stopped_by(cast.bern, parts.sealed()) == "VerificationError"
+    assert stopped_by(cast.bern, parts.sealed()) == "StrangerError"
 
 
 def test_b7_the_release_is_over_this_record(cast: Cast) -> None:
