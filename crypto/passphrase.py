@@ -61,7 +61,7 @@ def from_text(text: str) -> Secret:
 
     Unicode has several ways to write é; NFC (as RFC 8265 section 4.2) chooses one.
     """
-    return Secret(unicodedata.normalize("NFC", text).encode())
+    return Secret(unicodedata.normalize("NFC", text).encode(errors="surrogatepass"))
 
 
 def derive_key(

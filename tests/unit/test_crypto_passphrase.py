@@ -86,3 +86,10 @@ def test_no_package_makes_a_floor_of_its_own() -> None:
         }
         compiled_in = {"WorkFloor(passes=3, memory_kib=256 * 1024)"}
         assert made == (compiled_in if str(path) == "crypto/passphrase.py" else set())
+
+
+def test_what_a_terminal_could_not_decode_is_a_passphrase_like_any_other() -> None:
+    """A lone surrogate stands for such a byte; an error would quote it."""
+    odd = passphrase.from_text("correct\udcff horse")
+    assert odd == passphrase.from_text("correct\udcff horse")
+    assert odd != passphrase.from_text("correct horse")
