@@ -2,10 +2,11 @@
 
     python tests/mutations/run.py [--only GLOB] [--times N] [--seconds S] [--seed N]
 
-Each patch is applied to a copy of the tree.  A test that fails is what we want; a
-patch that no longer applies, a test that cannot be found or that fails without the
-patch is an error of ours, and ends the run as failed just as a survivor does.  When a
-bug is found, its reverse becomes a patch here, so the test that catches it stays.
+Each patch is applied to a copy of the tree, and taken back afterwards.  A test that
+fails is what we want; a patch that no longer applies, a test that cannot be found or
+that fails without the patch is an error of ours, and ends the run as failed just as a
+survivor does.  When a bug is found, its reverse becomes a patch here, so the test that
+catches it stays.
 
 With `--seconds` the patches go in an order of chance and no new one starts after that
 time: each run takes another part.  The seed is printed; CI runs them all.
@@ -20,10 +21,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
+from queue import SimpleQueue
 
 from tests.support.mutation import Mutation, read
 from tests.support.unified_diff import StaleDiffError
@@ -46,20 +49,40 @@ PYTEST = (
     *(part for plugin in PLUGINS for part in ("-p", f"no:{plugin}")),
 )
 PASSED, FAILED = 0, 1  # pytest's exit codes; any other says that it could not test
+Trees = SimpleQueue[Path]  # copies of the tree that no run uses now
 LEFT_OUT = shutil.ignore_patterns(".*", "node_modules")
 
 
-def outcome(tests: Iterable[str], mutation: Mutation | None) -> tuple[int, str]:
+def forget(files: Iterable[Path]) -> None:
+    """Remove what was compiled of files that change: times of a second mislead it."""
+    for file in files:
+        for compiled in file.parent.glob(f"__pycache__/{file.stem}.*"):
+            compiled.unlink()
+
+
+@contextmanager
+def mutated(trees: Trees, mutation: Mutation | None) -> Iterator[Path]:
+    """Lend a copy of the tree, mutated or not, and restore it afterwards."""
+    tree = trees.get()
+    kept: dict[Path, bytes] = {}
+    try:
+        for file, source in (mutation.applied(tree) if mutation else {}).items():
+            kept[file] = file.read_bytes()
+            file.write_text(source, encoding="utf-8")
+        forget(kept)
+        yield tree
+    finally:
+        for file, content in kept.items():
+            file.write_bytes(content)
+        forget(kept)
+        trees.put(tree)
+
+
+def outcome(
+    trees: Trees, tests: Iterable[str], mutation: Mutation | None
+) -> tuple[int, str]:
     """Run the tests in a copy, mutated or not; return pytest's exit code and output."""
-    with tempfile.TemporaryDirectory(prefix="koerier-mutation-") as scratch:
-        tree = Path(scratch) / "tree"
-        shutil.copytree(ROOT, tree, ignore=LEFT_OUT)
-        if mutation:
-            for file, source in mutation.applied(tree).items():
-                file.write_text(source, encoding="utf-8")
-                # What was compiled came along, to save time; of this file it is wrong.
-                for compiled in file.parent.glob(f"__pycache__/{file.stem}.*"):
-                    compiled.unlink()
+    with mutated(trees, mutation) as tree:
         # For what a test starts: the copy's packages, before the installed ones.
         environment = {**os.environ, "PYTHONPATH": str(tree)}
         try:
@@ -84,13 +107,15 @@ def last(output: str) -> str:
     return ([line for line in output.splitlines() if line.strip()] or [""])[-1]
 
 
-def attempt(patch: Path, sound: dict[tuple[str, ...], str]) -> tuple[str, str]:
+def attempt(
+    trees: Trees, patch: Path, sound: dict[tuple[str, ...], str]
+) -> tuple[str, str]:
     """Return what came of one patch: `caught`, `SURVIVED` or `ERROR`, and why."""
     try:
         mutation = read(patch, ROOT)
         if refused := sound[mutation.tests]:
             return "ERROR", f"its tests fail without it: {refused}"
-        code, output = outcome(mutation.tests, mutation)
+        code, output = outcome(trees, mutation.tests, mutation)
     except StaleDiffError as error:
         return "ERROR", str(error)
     if code == PASSED:
@@ -99,7 +124,7 @@ def attempt(patch: Path, sound: dict[tuple[str, ...], str]) -> tuple[str, str]:
 
 
 def baseline(
-    patches: list[Path], pool: ThreadPoolExecutor
+    trees: Trees, patches: list[Path], pool: ThreadPoolExecutor
 ) -> dict[tuple[str, ...], str]:
     """Run the tests unmutated; return what is wrong with each set that is named."""
     sets: set[tuple[str, ...]] = set()
@@ -110,11 +135,11 @@ def baseline(
             continue  # `attempt` says so
     files = sorted({test for tests in sets for test in tests})
     halves = [half for half in (files[::2], files[1::2]) if half]
-    together = pool.map(lambda tests: outcome(tests, None), halves)
+    together = pool.map(lambda tests: outcome(trees, tests, None), halves)
     if all(code == PASSED for code, _ in together):
         return dict.fromkeys(sets, "")
     ordered = sorted(sets)
-    runs = pool.map(lambda tests: outcome(tests, None), ordered)
+    runs = pool.map(lambda tests: outcome(trees, tests, None), ordered)
     return {
         tests: "" if code == PASSED else last(output)
         for tests, (code, output) in zip(ordered, runs, strict=True)
@@ -148,11 +173,19 @@ def main() -> int:
         return limit is not None and time.monotonic() - started > limit
 
     counts: Counter[str] = Counter()
-    with ThreadPoolExecutor(WORKERS) as pool:
-        sound = baseline(patches, pool)
+    trees: Trees = SimpleQueue()
+    with (
+        tempfile.TemporaryDirectory(prefix="koerier-mutation-") as scratch,
+        ThreadPoolExecutor(WORKERS) as pool,
+    ):
+        for number in range(WORKERS):
+            copy = Path(scratch) / str(number)
+            trees.put(Path(shutil.copytree(ROOT, copy, ignore=LEFT_OUT)))
+        sound = baseline(trees, patches, pool)
         rounds = patches * options.times
         runs = pool.map(
-            lambda patch: ("later", "") if late() else attempt(patch, sound), rounds
+            lambda patch: ("later", "") if late() else attempt(trees, patch, sound),
+            rounds,
         )
         for patch, (came, why) in zip(rounds, runs, strict=True):
             counts[came] += 1
