@@ -106,6 +106,7 @@ class Session:
                     came = decode(effect.content, Delivery, limit=MAX_ANSWER)
                     self._early[effect.id] = came
                     self._deliver()
+                    self.carry_out(self._machine.pump(self._clock.wall()))
                 case Kind.NOTICE:
                     notice = decode(effect.content, Notice)
                     asked = self._machine.noticed(notice.key_log, notice.message_log)
@@ -121,17 +122,23 @@ class Session:
             return
         self._requests = {s: n for s, n in self._requests.items() if n in self._tags}
         body = None if answer.code else answer.body
-        self.carry_out(self._machine.answered(tag, body, self._clock.wall()))
-        self._deliver()
+        effects = self._machine.answered(tag, body, self._clock.wall())
+        if self._deliver():
+            effects = [*effects, *self._machine.pump(self._clock.wall())]
+        self.carry_out(effects)
 
-    def _deliver(self) -> None:
-        """Hand what came to the core; what it cannot take yet is tried again."""
-        now = self._clock.wall()
+    def _deliver(self) -> bool:
+        """Hand what came to the core, and tell whether it took anything.
+
+        What it cannot take yet is tried again after the next answer.
+        """
+        now, taken = self._clock.wall(), False
         for sent, delivery in list(self._early.items()):
             if self._machine.delivered(delivery, now):
                 del self._early[sent]
                 self._line.stored(sent)  # the ACK leaves after the vault's commit
-        self.carry_out(self._machine.pump(now))
+                taken = True
+        return taken
 
     def _gone(self, sent: bytes) -> None:
         number = self._requests.pop(sent, None)

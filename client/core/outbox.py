@@ -29,6 +29,7 @@ from protocol.errors import (
     ProtocolError,
     Reason,
 )
+from protocol.given import Given, give
 from protocol.label import Level, Precedence
 from protocol.leaf import message_leaf
 from protocol.limits import MAX_RECORD
@@ -230,8 +231,8 @@ class Outbox:
                 stream = self._entropy(STREAM_BYTES)
                 self._vault.put(STREAM, stream)
             last = Place(StreamId(stream), 0, ZERO_DIGEST)
-        place = Place(last.stream, last.seq + 1, last.prev)
-        after = Place(last.stream, place.seq, target.name)
+        given, place = give(Given(*last), target.name)
+        after = Place(given.stream, given.seq, given.last)
         self._vault.set_stream_out(target.terminal, after)
         return replace(target, place=place)
 

@@ -20,6 +20,7 @@ from protocol.bodies import CableBody, Paragraph
 from protocol.key_log_entry import read_leaf, read_signed
 from protocol.label import Label, Level, Precedence
 from protocol.record_type import RecordType
+from protocol.requests import Delivery
 from protocol.trusted_log import TrustedLog
 from tests.support.fake_relay import FakeRelay
 from tests.support.keys import drawn, secret
@@ -166,3 +167,19 @@ def exchange(*desks: Desk) -> None:
             desk.notice()
             moved += desk.fetch()
         still = 0 if moved else still + 1
+
+
+def pair(ministry: Ministry, relay: FakeRelay) -> tuple[Desk, Desk]:
+    """Return Bern and TFC, enrolled, synchronised, with prekeys published."""
+    bern, tfc = (
+        Desk(ministry, ministry.posts[name], relay) for name in ("bern", "tfc")
+    )
+    for desk in (bern, tfc):
+        desk.connect()
+    exchange(bern, tfc)
+    return bern, tfc
+
+
+def box_of(desk: Desk) -> list[Delivery]:
+    """Return what the relay still holds for the desk's mailbox."""
+    return desk.relay.boxes[desk.post.terminal.mailbox]

@@ -15,8 +15,8 @@ from protocol.errors import MalformedError
 from protocol.label import Label, Level
 from protocol.limits import MAX_RECORD
 from protocol.record import Record
-from protocol.requests import Ask, Delivery, LogName, Proof, SignedCheckpoint
-from tests.support.desk import Desk, cable, exchange
+from protocol.requests import Ask, LogName, Proof, SignedCheckpoint
+from tests.support.desk import Desk, box_of, cable, exchange, pair
 from tests.support.fake_relay import FakeRelay
 from tests.support.keys import flipped
 from tests.support.ministry import Ministry, ministry
@@ -34,15 +34,7 @@ def relay(hague: Ministry) -> FakeRelay:
 
 @pytest.fixture
 def desks(hague: Ministry, relay: FakeRelay) -> tuple[Desk, Desk]:
-    bern, tfc = (Desk(hague, hague.posts[name], relay) for name in ("bern", "tfc"))
-    for desk in (bern, tfc):
-        desk.connect()
-    exchange(bern, tfc)
-    return bern, tfc
-
-
-def box_of(desk: Desk) -> list[Delivery]:
-    return desk.relay.boxes[desk.post.terminal.mailbox]
+    return pair(hague, relay)
 
 
 # --- logs

@@ -13,8 +13,8 @@ from protocol.delivery import State
 from protocol.label import Clearance, Level
 from protocol.receipt import Kind, Statement
 from protocol.record_type import RecordType
-from protocol.requests import Delivery, LogName, Offers
-from tests.support.desk import Desk, exchange
+from protocol.requests import LogName, Offers
+from tests.support.desk import Desk, box_of, exchange, pair
 from tests.support.fake_relay import FakeRelay
 from tests.support.keys import flipped
 from tests.support.ministry import Ministry, ministry
@@ -34,15 +34,7 @@ def relay(hague: Ministry) -> FakeRelay:
 
 @pytest.fixture
 def desks(hague: Ministry, relay: FakeRelay) -> tuple[Desk, Desk]:
-    bern, tfc = (Desk(hague, hague.posts[name], relay) for name in ("bern", "tfc"))
-    for desk in (bern, tfc):
-        desk.connect()
-    exchange(bern, tfc)
-    return bern, tfc
-
-
-def box_of(desk: Desk) -> list[Delivery]:
-    return desk.relay.boxes[desk.post.terminal.mailbox]
+    return pair(hague, relay)
 
 
 # --- prekeys

@@ -12,7 +12,7 @@ from protocol.receipt import Kind
 from protocol.record import Record
 from protocol.requests import LogName
 from protocol.tlog_proof import read_proof
-from tests.support.desk import Desk, cable, exchange
+from tests.support.desk import Desk, cable, exchange, pair
 from tests.support.fake_relay import FakeRelay
 from tests.support.ministry import Ministry, ministry
 
@@ -29,12 +29,7 @@ def relay(hague: Ministry) -> FakeRelay:
 
 @pytest.fixture
 def desks(hague: Ministry, relay: FakeRelay) -> tuple[Desk, Desk]:
-    """Bern and TFC, enrolled, synchronised, with prekeys published."""
-    bern, tfc = (Desk(hague, hague.posts[name], relay) for name in ("bern", "tfc"))
-    for desk in (bern, tfc):
-        desk.connect()
-    exchange(bern, tfc)
-    return bern, tfc
+    return pair(hague, relay)
 
 
 def states(desk: Desk, name: object) -> set[State]:

@@ -17,26 +17,17 @@ from protocol.directory_entry import (
     Rotation,
     Rotations,
 )
-from protocol.errors import ChainError, ExpiredError, ProtocolError, ThresholdError
+from protocol.errors import ChainError, ExpiredError, ThresholdError
 from protocol.label import Clearance, Level
 from protocol.proposal import prove, require_open
 from protocol.signed import carried
-from protocol.trusted_directory import Refused
+from tests.support.leaves import refused
 from tests.support.ministry import HIGH, YEAR, Ministry, ministry
 
 
 @pytest.fixture
 def hague() -> Ministry:
     return ministry()
-
-
-def refused(hague: Ministry, leaf: bytes, error: type[ProtocolError]) -> None:
-    """Log a leaf that must change nothing."""
-    before = hague.directory.state
-    (outcome,) = hague.follow(leaf)
-    assert isinstance(outcome, Refused)
-    assert isinstance(outcome.error, error)
-    assert hague.directory.state is before
 
 
 def added(hague: Ministry, name: str, number: int, *extra: str) -> bytes:

@@ -14,36 +14,17 @@ from protocol.directory_entry import (
 from protocol.errors import (
     BusyError,
     ChainError,
-    ProtocolError,
     ThresholdError,
 )
-from protocol.key_log_entry import LeafKind, signed_leaf
 from protocol.label import Level
 from protocol.signed import Signed, sign_document
-from protocol.trusted_directory import Refused
+from tests.support.leaves import lift, logged, refused
 from tests.support.ministry import Ministry, ministry
 
 
 @pytest.fixture
 def hague() -> Ministry:
     return ministry()
-
-
-def refused(hague: Ministry, leaf: bytes, error: type[ProtocolError]) -> None:
-    before = hague.directory.state
-    (outcome,) = hague.follow(leaf)
-    assert isinstance(outcome, Refused)
-    assert isinstance(outcome.error, error)
-    assert hague.directory.state is before
-
-
-def logged(signed: Signed) -> bytes:
-    return signed_leaf(LeafKind.RESTRICTION, signed)
-
-
-def lift(hague: Ministry, *ends: Signed) -> bytes:
-    change = Lift(ends=tuple(signed.digest for signed in ends))
-    return hague.entry("bern", Action.LIFT, change)
 
 
 # --- ends

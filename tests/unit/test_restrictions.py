@@ -9,7 +9,6 @@ from protocol.codec import encode
 from protocol.directory_entry import (
     Action,
     AddedTerminals,
-    Lift,
     Revocation,
     Rotation,
     Rotations,
@@ -18,39 +17,20 @@ from protocol.directory_view import Ended
 from protocol.errors import (
     ChainError,
     MalformedError,
-    ProtocolError,
     ThresholdError,
     VerificationError,
 )
-from protocol.key_log_entry import LeafKind, signed_leaf
 from protocol.label import Level
 from protocol.proposal import prove
 from protocol.restriction import Restriction
-from protocol.signed import Signed, carried, sign_document
-from protocol.trusted_directory import Refused
+from protocol.signed import carried, sign_document
+from tests.support.leaves import logged, refused
 from tests.support.ministry import HIGH, YEAR, Ministry, ministry
 
 
 @pytest.fixture
 def hague() -> Ministry:
     return ministry()
-
-
-def refused(hague: Ministry, leaf: bytes, error: type[ProtocolError]) -> None:
-    before = hague.directory.state
-    (outcome,) = hague.follow(leaf)
-    assert isinstance(outcome, Refused)
-    assert isinstance(outcome.error, error)
-    assert hague.directory.state is before
-
-
-def logged(signed: Signed) -> bytes:
-    return signed_leaf(LeafKind.RESTRICTION, signed)
-
-
-def lift(hague: Ministry, *ends: Signed) -> bytes:
-    change = Lift(ends=tuple(signed.digest for signed in ends))
-    return hague.entry("bern", Action.LIFT, change)
 
 
 def ended(hague: Ministry, key: KeyId) -> Ended | None:
