@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import apsw
 
-from client.vault.schema import TABLES, VERSION
+from client.vault.schema import STEPS
 from crypto.types import Secret
 
 Row = tuple[Any, ...]
@@ -60,12 +60,12 @@ class Database:
         connection.pragma("secure_delete", True)  # noqa: FBT003 -- the pragma's value
         connection.pragma("foreign_keys", True)  # noqa: FBT003
         version = connection.pragma("user_version")
-        if version == 0:
-            with connection:
-                connection.execute(TABLES)
-                connection.pragma("user_version", VERSION)
-        elif version != VERSION:
+        if version > len(STEPS):  # of a later Koerier: it knows what we would harm
             raise VaultError
+        for taken, step in enumerate(STEPS[version:], version + 1):
+            with connection:  # a crash before its commit: the next opening takes it
+                connection.execute(step)
+                connection.pragma("user_version", taken)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

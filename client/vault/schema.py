@@ -1,12 +1,13 @@
-"""The vault's tables.  One version number; a change is a new step, never an edit.
+"""The vault's tables.  A change is a new step at the end, never an edit.
+
+A vault's version is the number of steps it has taken; an older one takes the rest
+when it is opened, each in a transaction of its own.
 
 ``way`` is 0 for what came in and 1 for what was written here.  Documents are kept
 as the bytes that were signed; nothing is stored in a second form that could differ.
 """
 
 from typing import Final
-
-VERSION: Final = 1
 
 TABLES: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -98,3 +99,43 @@ CREATE TABLE event (
     name BLOB, post TEXT
 );
 """
+
+# Nacks, alarms, peers, and what holes and heartbeats look up.
+FOLLOWING: Final = """
+ALTER TABLE target ADD COLUMN asked INTEGER NOT NULL DEFAULT 0;  -- resends asked for
+ALTER TABLE deposit ADD COLUMN size INTEGER NOT NULL DEFAULT 0;  -- bytes once sealed
+CREATE INDEX target_place ON target (terminal, stream, seq);
+CREATE INDEX target_open ON target (released, state);
+CREATE INDEX record_id ON record (id);
+CREATE INDEX deposit_body ON deposit (substr(leaf, 34));         -- H(body ciphertext)
+
+-- nacks that the relay has not taken yet: the envelope they answer may be forgotten
+CREATE TABLE nack_due (
+    body BLOB PRIMARY KEY, document BLOB NOT NULL, signature BLOB NOT NULL,
+    mailbox BLOB NOT NULL
+) WITHOUT ROWID;
+
+-- what people are to be told: one row per cause that has not ended
+CREATE TABLE alarm (
+    number INTEGER PRIMARY KEY, what TEXT NOT NULL, name BLOB, post TEXT NOT NULL,
+    since INTEGER NOT NULL, last INTEGER NOT NULL, times INTEGER NOT NULL,
+    ended INTEGER                      -- when its cause went away; NULL: it stands
+);
+CREATE INDEX alarm_what ON alarm (what, post);
+
+-- one row per terminal that we exchange with
+CREATE TABLE peer (
+    terminal BLOB PRIMARY KEY,
+    exchanged INTEGER NOT NULL,        -- when anything last came from it
+    beaten INTEGER NOT NULL,           -- when we last sent it a heartbeat
+    day INTEGER NOT NULL, minute INTEGER NOT NULL,  -- drawn for that day
+    watch BLOB NOT NULL                -- its streams, protocol.clone_watch
+) WITHOUT ROWID;
+
+-- the message log's checkpoints as adopted: what was witnessed before a key ended
+CREATE TABLE checkpoint (
+    size INTEGER PRIMARY KEY, root BLOB NOT NULL, witnessed INTEGER NOT NULL
+);
+"""
+
+STEPS: Final = (TABLES, FOLLOWING)

@@ -8,10 +8,12 @@ from msgspec import structs
 
 from client.core.seeds import Seed
 from client.files import sync_folder, write_atomic
+from client.vault import database as database_module
 from client.vault import keysheet as keysheet_module
 from client.vault.database import Database, VaultError
 from client.vault.keysheet import KeySheet, KeySheetError
 from client.vault.locked import Locked, WrongPassphraseError, lock, unlock
+from client.vault.schema import STEPS
 from crypto.entropy import Entropy
 from crypto.passphrase import WorkFloor
 from crypto.types import PrekeyId, Secret
@@ -119,6 +121,39 @@ def test_what_is_written_and_not_committed_is_gone() -> None:
     with pytest.raises(RuntimeError):
         fail()
     assert database.get("a") is None
+
+
+def test_an_older_vault_takes_the_steps_that_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "vault.db"
+    with monkeypatch.context() as older:
+        older.setattr(database_module, "STEPS", STEPS[:1])
+        database = Database.open(path, KEY)
+        with database.transaction():
+            database.put("kept", b"since before")
+        database.close()
+    for _ in range(2):  # the second time there is nothing to take
+        database = Database.open(path, KEY)
+        assert database.get("kept") == b"since before"
+        assert database.row("PRAGMA user_version") == (len(STEPS),)
+        assert database.rows("SELECT * FROM alarm") == []
+        database.close()
+
+
+def test_a_step_that_a_crash_cut_short_is_taken_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "vault.db"
+    half = "CREATE TABLE half (x); CREATE TABLE meta (a second one)"
+    with monkeypatch.context() as broken:
+        broken.setattr(database_module, "STEPS", (STEPS[0], half))
+        with pytest.raises(VaultError):
+            Database.open(path, KEY)
+    database = Database.open(path, KEY)
+    assert database.rows("SELECT 1 FROM sqlite_schema WHERE name = 'half'") == []
+    assert database.row("PRAGMA user_version") == (len(STEPS),)
+    database.close()
 
 
 def test_a_vault_of_another_version_is_not_touched(tmp_path: Path) -> None:
