@@ -8,13 +8,86 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from client.core.rows import Deposit, EventRow, ReceiptRow, RecordRow, Target
-from crypto.types import Digest, KeyId, PrekeyId, StreamId
+from client.core.rows import (
+    AlarmRow,
+    Deposit,
+    EventRow,
+    NackRow,
+    PeerRow,
+    ReceiptRow,
+    RecordRow,
+    Target,
+)
+from crypto.types import Digest, KeyId, MessageId, PrekeyId, StreamId
 from protocol.delivery import State
 from protocol.slip import Place
 
 
-class Vault(Protocol):
+class Following(Protocol):
+    """What holes, nacks, heartbeats and alarms look up, part of every vault."""
+
+    # --- by place, by body, by id
+
+    def targets_at(
+        self, terminal: KeyId, stream: StreamId, span: tuple[int, int], limit: int
+    ) -> list[Target]:
+        """Return the targets in the places of ``span``, ends included, lowest first."""
+
+    def open_targets(self) -> list[Target]:
+        """Return the targets that are not released, oldest record first."""
+
+    def deposit_of(self, body: Digest) -> Deposit | None:
+        """Return the deposit with this H(body ciphertext)."""
+
+    def records_with(self, message: MessageId) -> list[RecordRow]:
+        """Return the records with this message id: one, unless somebody lies."""
+
+    def held(self, reason: str) -> list[RecordRow]:
+        """Return the records that are kept unread for ``reason``, oldest first."""
+
+    def streams_in(self) -> list[tuple[KeyId, StreamId, bytes]]:
+        """Return every stream that comes in, encoded."""
+
+    # --- nacks
+
+    def keep_nack(self, nack: NackRow) -> None:
+        """Keep a nack until the relay took it; one for the same body is replaced."""
+
+    def due_nacks(self) -> list[NackRow]:
+        """Return the nacks that the relay has not taken."""
+
+    def forget_nack(self, body: Digest) -> None:
+        """Forget a nack: the relay has it durably."""
+
+    # --- alarms
+
+    def raise_alarm(self, at: int, what: str, name: Digest | None, post: str) -> bool:
+        """Note an alarm; True when its cause did not stand already."""
+
+    def end_alarm(self, at: int, what: str, name: Digest | None, post: str) -> bool:
+        """Note that the cause went away; True when it stood."""
+
+    def alarms(self, limit: int, *, ended: bool) -> list[AlarmRow]:
+        """Return the newest alarms first; those that ended too, if asked."""
+
+    # --- peers
+
+    def peer(self, terminal: KeyId) -> PeerRow | None:
+        """Return what is known of the traffic with a terminal."""
+
+    def set_peer(self, row: PeerRow) -> None:
+        """Replace it."""
+
+    # --- checkpoints of the message log
+
+    def add_checkpoint(self, size: int, root: Digest, witnessed: int) -> None:
+        """Note an adopted checkpoint; of one size the earliest time is kept."""
+
+    def checkpoints(self) -> list[tuple[int, Digest, int]]:
+        """Return (size, root, witnessed), smallest first."""
+
+
+class Vault(Following, Protocol):
     """Durable state of one terminal."""
 
     def transaction(self) -> AbstractContextManager[None]:

@@ -37,6 +37,7 @@ class Target:
     post: str
     place: Place | None  # given at the first seal, kept through reseals
     delivery: Delivery  # where it stands, and by which seal
+    asked: int = 0  # how often its terminal asked for it by its place
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Deposit:
     log_index: int | None = None
     accepted: int = 0  # witnessed time of the proof; 0: not yet
     proof: bytes | None = None
+    size: int = 0  # bytes of the envelope, also when it is gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +79,39 @@ class EventRow:
     what: str
     name: Digest | None
     post: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NackRow:
+    """A nack that the relay has not taken yet."""
+
+    body: Digest  # H(body ciphertext) of the envelope that it answers
+    document: bytes
+    signature: bytes
+    mailbox: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRow:
+    """Something that people are told, for as long as its cause stands."""
+
+    number: int
+    what: str
+    name: Digest | None  # the record that it is about
+    post: str  # whom it is about; "": nobody
+    since: int  # POSIX seconds
+    last: int
+    times: int
+    ended: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRow:
+    """What we know of the traffic with another terminal; POSIX seconds."""
+
+    terminal: KeyId
+    exchanged: int = 0
+    beaten: int = 0
+    day: int = 0  # for which ``minute`` was drawn, days since 1970
+    minute: int = 0
+    watch: bytes = b""  # its streams, as the vault keeps them

@@ -11,31 +11,24 @@ from client.core.rows import (
     RecordRow,
     Target,
 )
-from client.vault.database import Database, Row
+from client.vault.columns import (
+    DEPOSIT,
+    DEPOSIT_MARKS,
+    RECORD,
+    TARGET,
+    TARGET_MARKS,
+    of_deposit,
+    of_target,
+    target_of,
+)
+from client.vault.following import FollowingStore
 from crypto.types import Digest, KeyId, PrekeyId, StreamId
-from protocol.codec import decode, encode
-from protocol.delivery import Delivery, State
+from protocol.delivery import State
 from protocol.slip import Place
 
-_RECORD = (
-    "name, id, way, type, post, at, document, inner, release,"
-    " leaf, log_index, proof, refused"
-)
-_TARGET = (
-    "name, terminal, post, stream, seq, prev,"
-    " state, deadline, archive, envelope, kids, proven, whole, overdue, released"
-)
-_TARGET_MARKS = "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?"
-_DEPOSIT = (
-    "envelope, name, sealed, slip, commitment, leaf, lane, log_index, accepted, proof"
-)
 
-
-class Store:
+class Store(FollowingStore):
     """Durable state of one terminal, in one encrypted database."""
-
-    def __init__(self, database: Database) -> None:
-        self._db = database
 
     def transaction(self) -> AbstractContextManager[None]:
         """Commit everything inside together, durably, or nothing."""
@@ -70,19 +63,19 @@ class Store:
             "DELETE FROM record WHERE name = ? AND refused IS NOT NULL", row.name
         )
         self._db.run(
-            f"INSERT INTO record ({_RECORD}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
+            f"INSERT INTO record ({RECORD}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
             *(row.name, row.id, row.way, row.type, row.post, row.at, row.document),
             *(row.inner, row.release, row.leaf, row.log_index, row.proof, row.refused),
         )
 
     def record(self, name: Digest) -> RecordRow | None:
         """Return a record by its name."""
-        found = self._db.row(f"SELECT {_RECORD} FROM record WHERE name = ?", name)  # noqa: S608
+        found = self._db.row(f"SELECT {RECORD} FROM record WHERE name = ?", name)  # noqa: S608
         return None if found is None else RecordRow(*found)
 
     def records(self, way: int, limit: int) -> list[RecordRow]:
         """Return the newest records of one way first."""
-        query = f"SELECT {_RECORD} FROM record WHERE way = ? ORDER BY at DESC LIMIT ?"  # noqa: S608
+        query = f"SELECT {RECORD} FROM record WHERE way = ? ORDER BY at DESC LIMIT ?"  # noqa: S608
         return [RecordRow(*row) for row in self._db.rows(query, way, limit)]
 
     def set_proof(self, name: Digest, proof: bytes) -> None:
@@ -102,54 +95,54 @@ class Store:
     def add_target(self, target: Target) -> None:
         """Add a receiving terminal of a record."""
         self._db.run(
-            f"INSERT INTO target ({_TARGET}) VALUES ({_TARGET_MARKS})",  # noqa: S608
-            *_of_target(target),
+            f"INSERT INTO target ({TARGET}) VALUES ({TARGET_MARKS})",  # noqa: S608
+            *of_target(target),
         )
 
     def set_target(self, target: Target) -> None:
         """Replace the row of the same record and terminal."""
         self._db.run(
-            f"INSERT OR REPLACE INTO target ({_TARGET}) VALUES ({_TARGET_MARKS})",  # noqa: S608
-            *_of_target(target),
+            f"INSERT OR REPLACE INTO target ({TARGET}) VALUES ({TARGET_MARKS})",  # noqa: S608
+            *of_target(target),
         )
 
     def targets(self, name: Digest) -> list[Target]:
         """Return the receiving terminals of a record."""
-        query = f"SELECT {_TARGET} FROM target WHERE name = ? ORDER BY post, terminal"  # noqa: S608
-        return [_target(row) for row in self._db.rows(query, name)]
+        query = f"SELECT {TARGET} FROM target WHERE name = ? ORDER BY post, terminal"  # noqa: S608
+        return [target_of(row) for row in self._db.rows(query, name)]
 
     def waiting(self, state: State) -> list[Target]:
         """Return the targets in ``state``, oldest record first."""
-        columns = ", ".join(f"target.{name}" for name in _TARGET.split(", "))
+        columns = ", ".join(f"target.{name}" for name in TARGET.split(", "))
         query = (
             f"SELECT {columns} FROM target JOIN record USING (name)"  # noqa: S608
             " WHERE state = ? ORDER BY at, name, terminal"
         )
-        return [_target(row) for row in self._db.rows(query, state)]
+        return [target_of(row) for row in self._db.rows(query, state)]
 
     def add_deposit(self, deposit: Deposit) -> None:
         """Keep a sealed envelope until its record is delivered."""
         self._db.run(
-            f"INSERT INTO deposit ({_DEPOSIT}) VALUES (?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
-            *_of_deposit(deposit),
+            f"INSERT INTO deposit ({DEPOSIT}) VALUES ({DEPOSIT_MARKS})",  # noqa: S608
+            *of_deposit(deposit),
         )
 
     def set_deposit(self, deposit: Deposit) -> None:
         """Replace the row of the same envelope."""
         self._db.run(
-            f"INSERT OR REPLACE INTO deposit ({_DEPOSIT}) VALUES (?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
-            *_of_deposit(deposit),
+            f"INSERT OR REPLACE INTO deposit ({DEPOSIT}) VALUES ({DEPOSIT_MARKS})",  # noqa: S608
+            *of_deposit(deposit),
         )
 
     def deposit(self, envelope: Digest) -> Deposit | None:
         """Return a deposit by H(envelope)."""
-        query = f"SELECT {_DEPOSIT} FROM deposit WHERE envelope = ?"  # noqa: S608
+        query = f"SELECT {DEPOSIT} FROM deposit WHERE envelope = ?"  # noqa: S608
         found = self._db.row(query, envelope)
         return None if found is None else Deposit(*found)
 
     def deposits(self, name: Digest) -> list[Deposit]:
         """Return all seals of a record."""
-        query = f"SELECT {_DEPOSIT} FROM deposit WHERE name = ?"  # noqa: S608
+        query = f"SELECT {DEPOSIT} FROM deposit WHERE name = ?"  # noqa: S608
         return [Deposit(*row) for row in self._db.rows(query, name)]
 
     def unstored(self) -> list[Deposit]:
@@ -161,7 +154,7 @@ class Store:
         return self._deposits("accepted = 0 AND deposit.log_index < ?", size)
 
     def _deposits(self, condition: str, *values: object) -> list[Deposit]:
-        columns = ", ".join(f"deposit.{name}" for name in _DEPOSIT.split(", "))
+        columns = ", ".join(f"deposit.{name}" for name in DEPOSIT.split(", "))
         query = (
             f"SELECT {columns} FROM deposit JOIN record USING (name)"  # noqa: S608
             f" WHERE {condition} ORDER BY at, envelope"
@@ -285,40 +278,3 @@ class Store:
             " WHERE name = ? ORDER BY number"
         )
         return [EventRow(*row) for row in self._db.rows(query, name)]
-
-
-def _of_target(target: Target) -> Row:
-    delivery = target.delivery
-    return (
-        *(target.name, target.terminal, target.post),
-        *(target.place or (None, None, None)),
-        *(delivery.state, delivery.deadline, delivery.archive, delivery.envelope),
-        *(encode(delivery.kids), delivery.proven, delivery.whole),
-        *(delivery.overdue, delivery.released),
-    )
-
-
-def _target(row: Row) -> Target:
-    name, terminal, post, stream, seq, prev, state, deadline, archive, *rest = row
-    envelope, kids, proven, whole, overdue, released = rest
-    delivery = Delivery(
-        deadline=deadline,
-        archive=bool(archive),
-        state=State(state),
-        envelope=envelope,
-        kids=decode(kids, tuple[PrekeyId, ...]),
-        proven=bool(proven),
-        whole=bool(whole),
-        overdue=bool(overdue),
-        released=bool(released),
-    )
-    place = None if stream is None else Place(stream, seq, prev)
-    return Target(name, terminal, post, place, delivery)
-
-
-def _of_deposit(deposit: Deposit) -> Row:
-    return (
-        *(deposit.envelope, deposit.name, deposit.sealed, deposit.slip),
-        *(deposit.commitment, deposit.leaf, deposit.lane, deposit.log_index),
-        *(deposit.accepted, deposit.proof),
-    )
