@@ -1,15 +1,17 @@
 """``koerier demo``: a small ministry on this machine, with real messages in it.
 
-The main job: one report goes from a post to the Taskforce Cyber, is sealed, stored,
-logged, delivered, accepted with a verified proof, read and acknowledged.  Standard
-output holds the summary and nothing else; what happens is told on standard error.
+The main job: a post's message and another's incident report go to
+the Taskforce Cyber, which then warns all posts.  Each is sealed, stored, logged,
+delivered, accepted with a verified proof, read and acknowledged.  Standard output holds
+the summary and nothing else; what happens is told on standard error.
 """
 
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -17,10 +19,13 @@ from client.cli.exits import Exit
 from client.cli.report_file import problems_of
 from client.cli.shell import Shell, print_json, with_shell
 from client.demo.leak import canaries, search
-from client.demo.ministry import NAME, POST, TFC, Ministry
+from client.demo.ministry import NAME, UNITS, Ministry
 from client.demo.processes import Services, StepFailedError
-from client.demo.story import Story
+from client.demo.props import SUBJECT, WARNING, make_props
+from client.demo.sample import sample
+from client.demo.scenes import News, Scenes, Sent
 from client.demo.summary import summary_of
+from client.demo.timeline import line_of, matrix_of
 from client.files import private_folder
 
 FOLDER: Final = ".koerier-demo"
@@ -36,10 +41,10 @@ IDLE: Final = 3_600.0  # seconds between looks while the ministry stays up
     "--report",
     "report_file",
     type=click.Path(dir_okay=False, path_type=Path),
-    required=True,
-    help="Incident report (koerier-incident/1, JSON) that the post sends.",
+    help="Incident report (koerier-incident/1, JSON) that a post sends;"
+    " without it, a published incident.",
 )
-@click.option("--once", is_flag=True, help="End when the message is through.")
+@click.option("--once", is_flag=True, help="End when the messages are through.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option(
     "--folder",
@@ -53,22 +58,28 @@ def demo(
     shell: Shell,
     /,
     *,
-    report_file: Path,
+    report_file: Path | None,
     once: bool,
     as_json: bool,
     folder: Path,
     fresh: bool,
 ) -> None:
-    """Found a small ministry and send a real incident report through it."""
+    """Found a small ministry and send real messages through it."""
+    report_file = report_file or sample()
     report = _report(shell, report_file)
     folder = folder.resolve()
     if folder.exists() and not fresh:
         shell.refuse("demo.exists", Exit.BAD_INPUT, folder=folder)
     shutil.rmtree(folder, ignore_errors=True)
-    started = time.monotonic()
     try:
         with Services(private_folder(folder / "log")) as services:
-            _play(shell, folder, services, report, (report_file, started), as_json)
+            summary = _Play(shell, folder, services).run(report_file, report)
+            if as_json:
+                print_json(summary)
+            else:
+                shell.say("demo.done", seconds=summary["seconds"])
+            if not summary["ok"]:
+                shell.refuse("demo.failed", Exit.FAILED, what="summary")
             if not once:
                 _stay(shell, folder)
     except StepFailedError as error:
@@ -88,54 +99,56 @@ def _report(shell: Shell, file: Path) -> bytes:
     return data
 
 
-def _play(  # noqa: PLR0917 -- the scene, the props and the clock
-    shell: Shell,
-    folder: Path,
-    services: Services,
-    report: bytes,
-    source: tuple[Path, float],
-    as_json: bool,  # noqa: FBT001 -- an option, handed on
-) -> None:
-    """Found the ministry, send the report, and print what came of it."""
-    file, started = source
+class _Play:
+    """The scenes in order, and what is told of them."""
 
-    def passed() -> float:
-        return time.monotonic() - started
+    def __init__(self, shell: Shell, folder: Path, services: Services) -> None:
+        self._shell = shell
+        self._folder = folder
+        self._started = time.monotonic()
+        self._ministry = Ministry(
+            folder, services, lambda: shell.entropy(PASSPHRASE_BYTES).hex(), UNITS
+        )
+        self._scenes = Scenes(self._ministry, self._news)
 
-    shell.tell("demo.founding", folder=folder)
-    ministry = Ministry(folder, services, lambda: shell.entropy(PASSPHRASE_BYTES).hex())
-    ministry.found()
-    ministry.unlock()
-    story = Story(
-        ministry,
-        lambda state: shell.tell(
-            "demo.timeline", seconds=passed(), state=shell.words.say(f"state.{state}")
-        ),
-    )
-    story.wait_until_reachable()
-    shell.tell("demo.running")
-    shell.tell("demo.sending")
-    message = story.send(file)
-    story.follow(message, "sealed", "stored", "delivered", "accepted")
-    shell.tell("demo.reading")
-    story.read_and_acknowledge()
-    through = story.follow(message, "read", "acknowledged")
-    pieces = canaries(report)
-    found = search([ministry.relay, *ministry.witnesses], pieces)
-    shell.tell("demo.leak", canaries=len(pieces), found=found)
-    summary = summary_of(NAME, [through], (len(pieces), found), passed())
-    if as_json:
-        print_json(summary)
-    else:
-        shell.say("demo.done", seconds=passed())
-    if not summary["ok"]:
-        shell.refuse("demo.failed", Exit.FAILED, what="summary")
+    def run(self, report_file: Path, report: bytes) -> dict[str, Any]:
+        """Found the ministry, play every scene, and return the summary."""
+        shell, ministry, scenes = self._shell, self._ministry, self._scenes
+        shell.tell("demo.founding", folder=self._folder)
+        ministry.found()
+        ministry.unlock()
+        scenes.wait_until_reachable()
+        shell.tell("demo.running")
+        props = make_props(self._folder / "papers", shell.entropy)
+        through = [
+            self._scene("demo.message", lambda: scenes.message(SUBJECT, props.text)),
+            self._scene("demo.report", lambda: scenes.report(report_file)),
+            self._scene("demo.warning", lambda: scenes.warning(WARNING, props.warning)),
+        ]
+        for message in through:
+            shell.tell("demo.matrix", matrix=matrix_of(message, shell.words))
+        pieces = [*canaries(report), *props.words]
+        found = search([ministry.relay, *ministry.witnesses], pieces)
+        shell.tell("demo.leak", canaries=len(pieces), found=found)
+        return summary_of(NAME, through, (len(pieces), found), self._passed())
+
+    def _scene(self, told: str, send: Callable[[], Sent]) -> dict[str, Any]:
+        self._shell.tell(told)
+        sent = send()
+        self._scenes.follow(sent, "sealed", "stored", "delivered", "accepted")
+        self._scenes.read_and_acknowledge(sent)
+        return self._scenes.follow(sent, "read", "acknowledged")
+
+    def _news(self, news: News) -> None:
+        click.echo(line_of(news, self._passed(), self._shell.words), err=True)
+
+    def _passed(self) -> float:
+        return time.monotonic() - self._started
 
 
 def _stay(shell: Shell, folder: Path) -> None:
     """Keep the ministry up until Ctrl+C, and say what to try."""
-    for unit in (TFC, POST):
-        shell.tell("demo.next", home=folder / "terminals" / unit.post)
+    shell.tell("demo.next", home=folder / "terminals")
     try:
         while True:
             time.sleep(IDLE)

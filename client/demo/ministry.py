@@ -1,7 +1,7 @@
 """Founding the demonstration's ministry, by the commands that people type."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,16 +29,29 @@ TFC: Final = Unit("tfc", "Taskforce Cyber", "Taskforce Cyber", "Wachthebbende TF
 POST: Final = Unit(
     "post", "Ambassade te Voorbeeldstad", "Embassy in Exampleton", "A. de Vries"
 )
-UNITS: Final = (TFC, POST)
+BERN: Final = Unit("bern", "Ambassade te Bern", "Embassy in Bern", "C. Jansen")
+NAIROBI: Final = Unit(
+    "nairobi", "Ambassade te Nairobi", "Embassy in Nairobi", "D. Bakker"
+)
+JAKARTA: Final = Unit(
+    "jakarta", "Ambassade te Jakarta", "Embassy in Jakarta", "E. Visser"
+)
+POSTS: Final = (BERN, NAIROBI, JAKARTA)
+UNITS: Final = (TFC, *POSTS)
 
 
 class Ministry:
     """One folder with everybody in it."""
 
     def __init__(
-        self, folder: Path, services: Services, passphrase: Callable[[], str]
+        self,
+        folder: Path,
+        services: Services,
+        passphrase: Callable[[], str],
+        units: Sequence[Unit] = (TFC, POST),
     ) -> None:
         self.folder = folder
+        self.units = units
         self._services = services
         self._draw = passphrase
         self._address = ""  # where the relay listens
@@ -67,15 +80,15 @@ class Ministry:
         self._make_root()
         self._address = self._start_services()
         with ThreadPoolExecutor(2) as pool:
-            list(pool.map(self._enrol, UNITS))
-        for unit in UNITS:
+            list(pool.map(self._enrol, self.units))
+        for unit in self.units:
             entry = self._paper(f"{unit.post}.entry")
             run(command("koerier-relay", "append", "--home", self.relay, entry))
 
     def unlock(self) -> None:
         """Start each terminal's agent, in a process of its own."""
-        with ThreadPoolExecutor(len(UNITS)) as pool:
-            list(pool.map(self._unlock, UNITS))
+        with ThreadPoolExecutor(len(self.units)) as pool:
+            list(pool.map(self._unlock, self.units))
 
     def _unlock(self, unit: Unit) -> None:
         home = self.terminal(unit)
