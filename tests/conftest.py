@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from tests.support.campaign import Campaign, Volume
+
 ROOT = Path(__file__).parents[1]
 OLDEST_NODE = (20, 19)
+SEED = 20261127  # of the quick volume: the same for everybody, every time
 # The run as a promise (CI): a missing tool is then a failure, not a deselection.
 PROMISED = os.environ.get("CI", "").lower() in {"1", "true"}
 
@@ -94,12 +97,33 @@ TOOLS: dict[str, tuple[str, Callable[[], bool]]] = {
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--deep", action="store_true", help="run the long campaigns too")
+    parser.addoption("--deep", action="store_true", help="the same as --volume deep")
+    parser.addoption(
+        "--volume",
+        choices=[*Volume],
+        default=Volume.QUICK,
+        help="how much of each campaign is run",
+    )
+    parser.addoption("--seed", type=int, help="replay the campaigns of this seed")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("--deep") and not config.getoption("--hypothesis-profile"):
+    if config.getoption("--deep"):
+        config.option.volume = Volume.DEEP
+    config.option.volume = volume = Volume(config.option.volume)
+    if config.option.seed is None:
+        fresh = int.from_bytes(os.urandom(4), "big")
+        config.option.seed = SEED if volume is Volume.QUICK else fresh
+    if volume is Volume.DEEP and not config.getoption("--hypothesis-profile"):
         settings.load_profile("deep")
+
+
+@pytest.fixture
+def campaign(request: pytest.FixtureRequest) -> Campaign:
+    option = request.config.option
+    return Campaign(
+        request.node.nodeid, option.volume, option.seed, ROOT / ".campaigns"
+    )
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -108,9 +132,10 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         for marker, (what, there) in TOOLS.items()
         if not PROMISED and not there()
     ]
-    if not config.getoption("--deep"):
+    if config.option.volume is not Volume.DEEP:
         missing.append("deep (needs --deep)")
-    return ["deselected here: " + ", ".join(missing)] if missing else []
+    head = [f"campaigns: volume {config.option.volume}, --seed {config.option.seed}"]
+    return [*head, "deselected here: " + ", ".join(missing)] if missing else head
 
 
 def pytest_collection_modifyitems(
@@ -119,7 +144,8 @@ def pytest_collection_modifyitems(
     """Take out the tests that cannot run here; the header has said which."""
 
     def runs(item: pytest.Item) -> bool:
-        if item.get_closest_marker("deep") and not config.getoption("--deep"):
+        deep = config.option.volume is Volume.DEEP
+        if item.get_closest_marker("deep") and not deep:
             return False
         return PROMISED or all(
             there()

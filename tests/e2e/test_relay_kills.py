@@ -6,7 +6,6 @@ was in doubt and was deposited again.
 """
 
 import asyncio
-import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 
 from crypto.digest import H
 from protocol.requests import Submit
+from tests.support.campaign import Campaign
 from tests.support.processes import RELAY, WITNESS, Homes, Serving, made, run, serving
 from tests.support.relay import (
     RefusedError,
@@ -25,7 +25,6 @@ from tests.support.relay import (
     unpinned,
 )
 
-SEED = 20261124
 WINDOW = 16  # submissions in flight: the commit that the kill hits has several
 
 
@@ -72,27 +71,26 @@ async def deposit_until_killed(
     return answered
 
 
+@pytest.mark.campaign
 async def test_kill_9_under_submissions_loses_nothing_that_was_acknowledged(
-    homes: Homes, tmp_path: Path, request: pytest.FixtureRequest
+    homes: Homes, tmp_path: Path, campaign: Campaign
 ) -> None:
-    rounds = 60 if request.config.getoption("--deep") else 4
-    chance = random.Random(SEED)
     mailbox = homes.ministry.posts["tfc"].terminal.mailbox
     everything: list[Submit] = []
     answered: set[bytes] = set()
     with serving(WITNESS, homes.witness) as witness:
-        for number in range(rounds):
+        for number, chance in campaign.rounds(quick=4, ci=20, deep=100):
             new = [submit_to(mailbox, name=f"{number}/{n}") for n in range(400)]
             doubtful = [s for s in everything if H(s.envelope) not in answered]
             everything += new
             with homes.relay_up(witness) as relay:
-                if not number:
+                if not answered:
                     homes.append(tmp_path)
                 answered |= await deposit_until_killed(
                     homes, relay, doubtful + new, chance.uniform(0.02, 0.4)
                 )
             done = run(RELAY, "check", "--home", homes.relay)
-            assert done.returncode == 0, (SEED, number, done.stderr)
+            assert done.returncode == 0, (campaign.seed, number, done.stderr)
         assert answered, "the kills came too early: the test proved nothing"
         assert len(answered) < len(everything), "no kill hit the work"
         with homes.relay_up(witness) as relay:
