@@ -162,6 +162,7 @@ class Commands:
             "id": composed.name.hex()[:SHORT_NAME],
             "name": composed.name.hex(),
             "size": len(composed.document),
+            "online": self._machine.online,  # else it waits here and leaves later
         }
 
     def _label(self, arguments: Arguments) -> Label:

@@ -1,14 +1,13 @@
 """A record as text for a person: nothing is decided by it.
 
 Parts are (code, text): the code says what the part is, in the words' catalogues,
-and the text is the peer's.  Control and bidirectional characters that a peer wrote
-are shown as their code, so that a text cannot pretend to be ours.
+and the text is the peer's, made harmless.
 """
 
 import datetime as dt
-import unicodedata
 from typing import Final
 
+from client.harmless import harmless
 from protocol.bodies import CableBody, IncidentBody
 from protocol.codec import decode
 from protocol.errors import MalformedError
@@ -18,17 +17,8 @@ from protocol.limits import MAX_RECORD
 from protocol.record import Record
 from protocol.record_type import RecordType
 
-_ODD: Final = frozenset({"Cc", "Cf", "Co", "Cs"})  # categories that hide or move
 _UNLABELLED: Final = Label(level=Level.ONGERUBRICEERD)
 Part = tuple[str, str]
-
-
-def harmless(text: str) -> str:
-    """Return ``text`` with characters that hide or move shown as their code."""
-    return "".join(
-        f"<U+{ord(c):04X}>" if unicodedata.category(c) in _ODD and c != "\n" else c
-        for c in text
-    )
 
 
 def level_of(record: Record) -> str:

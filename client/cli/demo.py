@@ -18,6 +18,7 @@ import click
 from client.cli.exits import Exit
 from client.cli.report_file import problems_of
 from client.cli.shell import Shell, print_json, with_shell
+from client.cli.spoken import command
 from client.demo.leak import canaries, search
 from client.demo.ministry import NAME, UNITS, Ministry
 from client.demo.processes import Services, StepFailedError
@@ -33,26 +34,21 @@ PASSPHRASE_BYTES: Final = 16
 IDLE: Final = 3_600.0  # seconds between looks while the ministry stays up
 
 
-@click.command(
-    epilog="Example: koerier demo --once --json"
-    " --report docs/samples/alert-coathanger-2024.json"
-)
+@command()
 @click.option(
     "--report",
     "report_file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Incident report (koerier-incident/1, JSON) that a post sends;"
-    " without it, a published incident.",
 )
-@click.option("--once", is_flag=True, help="End when the messages are through.")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@click.option("--once", is_flag=True)
+@click.option("--json", "as_json", is_flag=True)
 @click.option(
     "--folder",
     type=click.Path(file_okay=False, path_type=Path),
     default=FOLDER,
     show_default=True,
 )
-@click.option("--fresh", is_flag=True, help="Remove the folder first.")
+@click.option("--fresh", is_flag=True)
 @with_shell
 def demo(
     shell: Shell,

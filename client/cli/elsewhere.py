@@ -14,6 +14,7 @@ from typing import Final
 import click
 
 from client.cli.exits import Exit
+from client.cli.spoken import SpokenCommand, end
 
 _PASS: Final = {"ignore_unknown_options": True, "help_option_names": []}
 
@@ -27,21 +28,23 @@ def program(name: str) -> str | None:
 def _start(name: str, arguments: tuple[str, ...]) -> None:
     path = program(name)
     if path is None:
-        click.echo(f"koerier: {name} is not installed here", err=True)
-        sys.exit(Exit.FAILED)
+        from client.words import Words
+
+        language = click.get_current_context().obj["lang"]
+        end(Words(language).say("usage.not-installed", name=name), Exit.FAILED)
     if os.name == "nt":  # no exec there that keeps the console
         sys.exit(subprocess.run([path, *arguments], check=False).returncode)  # noqa: S603
     os.execv(path, [path, *arguments])  # noqa: S606 -- our own program
 
 
-@click.command(context_settings=_PASS, add_help_option=False)
+@click.command(cls=SpokenCommand, context_settings=_PASS, add_help_option=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def relay(arguments: tuple[str, ...]) -> None:
     """Start koerier-relay with these arguments."""
     _start("koerier-relay", arguments)
 
 
-@click.command(context_settings=_PASS, add_help_option=False)
+@click.command(cls=SpokenCommand, context_settings=_PASS, add_help_option=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def witness(arguments: tuple[str, ...]) -> None:
     """Start koerier-witness with these arguments."""

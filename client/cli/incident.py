@@ -5,21 +5,17 @@ from typing import BinaryIO, Final
 import click
 
 from client.cli.exits import Exit
-from client.cli.messages import read_message
+from client.cli.messages import read_message, sent
 from client.cli.report_file import problems_of
-from client.cli.shell import Shell, as_json, print_json, with_shell
+from client.cli.shell import Shell, as_json, with_shell
+from client.cli.spoken import group
 
 TFC: Final = "tfc"
 
 
-@click.group()
+@group
 def incident() -> None:
-    """Send and show incident reports.
-
-    \b
-    koerier incident send alert.json        to the Taskforce Cyber, as FLASH
-    koerier incident show 3f2a91            what came in
-    """  # noqa: D301 -- click's own mark
+    """Send and show incident reports."""
 
 
 @incident.command()
@@ -35,10 +31,7 @@ def send(shell: Shell, /, *, file: BinaryIO, to: str, as_json: bool) -> None:
         click.echo("\n".join(problems), err=True)
         raise SystemExit(Exit.BAD_INPUT)
     answer = shell.ask("incident", report=data.decode(), to=[to])
-    if as_json:
-        print_json(answer)
-    else:
-        shell.say("message.in-outbox", id=answer["id"])
+    sent(shell, answer, as_json=as_json)
 
 
 @incident.command()

@@ -3,43 +3,54 @@
 Each asks the agent and prints what it answers; nothing is decided here.
 """
 
+import sys
 from typing import Any, Final
 
 import click
 
+from client.cli.dates import Day, clock, dtg
+from client.cli.exits import Exit
 from client.cli.shell import Shell, as_json, print_json, with_shell
+from client.cli.spoken import command
 
 PRECEDENCES: Final = ("ROUTINE", "PRIORITY", "IMMEDIATE", "FLASH")
 LEVELS: Final = ("Ongerubriceerd", "Dep.V", "Stg.C", "Stg.G", "Stg.ZG")
 
 
-@click.command(
-    epilog="Example: koerier send --to tfc --subject Test --level Dep.V"
-    " --until 2027-06-30 < text"
-)
+@command()
 @click.option("--to", "to", multiple=True, required=True, metavar="POST")
-@click.option("--info", multiple=True, metavar="POST", help="Kept aware, not tasked.")
-@click.option("--subject", required=True)
-@click.option("--precedence", type=click.Choice(PRECEDENCES), default="ROUTINE")
+@click.option("--info", multiple=True, metavar="POST")
+@click.option("--subject", required=True, metavar="TEXT")
+@click.option(
+    "--precedence", type=click.Choice(PRECEDENCES), default="ROUTINE", show_default=True
+)
 @click.option("--level", type=click.Choice(LEVELS), required=True)
-@click.option("--until", metavar="DATE", help="The classification ends on this day.")
-@click.option("--event", metavar="TEXT", help="The classification ends with this.")
-@click.option("--text", type=click.File(encoding="utf-8"), default="-")
+@click.option("--until", type=Day(), metavar="DATE")
+@click.option("--event", metavar="TEXT")
+@click.option("--text", type=click.File(encoding="utf-8"), default="-", metavar="FILE")
 @as_json
 @with_shell
 def send(shell: Shell, /, *, text: Any, as_json: bool, **wishes: Any) -> None:  # noqa: ANN401
     """Send a message; the text is read from a file or from standard input."""
-    _sent(shell, shell.ask("send", text=text.read(), **wishes), as_json=as_json)
+    try:
+        written = text.read()
+    except UnicodeDecodeError:
+        shell.refuse("file.not-text", Exit.BAD_INPUT, file=text.name)
+    sent(shell, shell.ask("send", text=written, **wishes), as_json=as_json)
 
 
-def _sent(shell: Shell, answer: dict[str, Any], *, as_json: bool) -> None:
+def sent(shell: Shell, answer: dict[str, Any], *, as_json: bool) -> None:
+    """Say what became of a message; status 4 while the relay is not reachable."""
     if as_json:
         print_json(answer)
     else:
         shell.say("message.in-outbox", id=answer["id"])
+    if not answer["online"]:
+        shell.tell("message.queued")
+        sys.exit(Exit.QUEUED)
 
 
-@click.command()
+@command()
 @as_json
 @with_shell
 def inbox(shell: Shell, /, *, as_json: bool) -> None:
@@ -51,10 +62,11 @@ def inbox(shell: Shell, /, *, as_json: bool) -> None:
     if not messages:
         shell.say("inbox.empty")
     for message in messages:
-        shell.say("inbox.line", **message)
+        code = "inbox.line" if message["logged"] else "inbox.line-not-logged"
+        shell.say(code, **{**message, "received": dtg(message["received"])})
 
 
-@click.command()
+@command()
 @click.argument("message", metavar="ID")
 @as_json
 @with_shell
@@ -69,13 +81,18 @@ def read_message(shell: Shell, message: str, *, as_json: bool) -> None:
     if as_json:
         print_json(opened)
         return
+    received = opened["received"]
     shell.say("message.banner", level=opened["level"])
+    shell.say("message.from", post=opened["post"], precedence=opened["precedence"])
+    shell.say("message.received", clock=clock(received), dtg=dtg(received))
+    if not opened["logged"]:
+        shell.say("message.not-logged")
     for code, text in opened["parts"]:
-        click.echo(f"{shell.words.say(f'part.{code}')}: {text}")
+        shell.say("message.part", name=shell.words.say(f"part.{code}"), text=text)
     shell.say("message.banner", level=opened["level"])
 
 
-@click.command()
+@command()
 @click.argument("message", metavar="ID")
 @as_json
 @with_shell
@@ -88,7 +105,7 @@ def ack(shell: Shell, /, *, message: str, as_json: bool) -> None:
         shell.say("message.acknowledged", id=answer["id"])
 
 
-@click.command()
+@command()
 @as_json
 @with_shell
 def outbox(shell: Shell, /, *, as_json: bool) -> None:
@@ -105,12 +122,12 @@ def outbox(shell: Shell, /, *, as_json: bool) -> None:
             shell.say("outbox.line", id=message["id"], post=target["post"], state=state)
 
 
-@click.command()
+@command()
 @click.argument("message", metavar="ID")
 @as_json
 @with_shell
 def receipts(shell: Shell, /, *, message: str, as_json: bool) -> None:
-    """Show who has a message, who read it and who acknowledged it."""
+    """Show who has a message, who read it and who took it on."""
     found = shell.ask("receipts", id=message)
     if as_json:
         print_json(found)
@@ -118,7 +135,7 @@ def receipts(shell: Shell, /, *, message: str, as_json: bool) -> None:
     for target in found["to"]:
         for state, at in target["states"].items():
             word = shell.words.say(f"state.{state}")
-            when = at if at is not None else shell.words.say("state.not-yet")
+            when = clock(at) if at is not None else shell.words.say("state.not-yet")
             shell.say("receipts.line", post=target["post"], state=word, at=when)
 
 

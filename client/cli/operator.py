@@ -12,6 +12,7 @@ import click
 from client.cli.exits import Exit
 from client.cli.messages import LEVELS
 from client.cli.shell import Shell, passphrase_fd, with_shell
+from client.cli.spoken import group
 from client.clock import SystemClock
 from client.files import write_atomic
 from client.home import Config
@@ -35,19 +36,12 @@ ROLE: Final = "operator"
 WEEK: Final = 7 * 86_400  # seconds: life of an invitation and of a proposal
 FILE: Final = click.Path(dir_okay=False, path_type=Path)
 _root = click.option("--root", "root_file", type=FILE, required=True)
-_out = click.option("--out", type=FILE, required=True, help="File to write.")
+_out = click.option("--out", type=FILE, required=True)
 
 
-@click.group()
+@group
 def operator() -> None:
-    """Two-person changes: invite, propose, approve.
-
-    \b
-    koerier operator init
-    koerier operator invite --root root.cbor --post bern ... --out bern.invite
-    koerier operator propose bern.request ... --out bern.proposal
-    koerier operator approve bern.proposal --out bern.entry     (another operator)
-    """  # noqa: D301 -- click's own mark
+    """Two-person changes: invite, propose, approve."""
 
 
 @operator.command()
@@ -90,11 +84,11 @@ def invite(
 
 
 @operator.command()
-@click.argument("request_file", type=FILE)
+@click.argument("request_file", type=FILE, metavar="FILE")
 @_root
 @click.option("--level", type=click.Choice(LEVELS), required=True)
-@click.option("--release", type=click.Choice(LEVELS), help="Highest level released.")
-@click.option("--eyes-only", is_flag=True, help="Holds NLD EYES ONLY.")
+@click.option("--release", type=click.Choice(LEVELS))
+@click.option("--eyes-only", is_flag=True)
 @passphrase_fd
 @_out
 @with_shell
@@ -129,7 +123,7 @@ def propose(
 
 
 @operator.command()
-@click.argument("proposal_file", type=FILE)
+@click.argument("proposal_file", type=FILE, metavar="FILE")
 @_root
 @passphrase_fd
 @_out

@@ -11,6 +11,7 @@ import click
 
 from client.cli.exits import Exit
 from client.cli.shell import Shell, passphrase_fd, with_shell
+from client.cli.spoken import group
 from client.clock import SystemClock
 from client.files import write_atomic
 from client.home import Config
@@ -31,38 +32,32 @@ ROLE: Final = "holder"
 FILE: Final = click.Path(dir_okay=False, path_type=Path)
 
 
-@click.group()
+@group
 def root() -> None:
-    """Root ceremony: found a ministry.
-
-    \b
-    koerier root init --demo --ministry "Oefenministerie" --operator ... --out root.cbor
-    """  # noqa: D301 -- click's own mark
+    """Root ceremony: found a ministry."""
 
 
 @root.command()
-@click.option("--demo", is_flag=True, help="One holder, never valid in earnest.")
-@click.option("--ministry", required=True, help="Its name.")
+@click.option("--demo", is_flag=True)
+@click.option("--ministry", required=True)
 @click.option(
     "--operator",
     "operators",
     type=FILE,
     multiple=True,
     required=True,
-    help="Public keys, 2 or more.",
 )
 @click.option("--relay", "relay_file", type=FILE, required=True)
-@click.option("--address", required=True, metavar="HOST:PORT", help="Of the relay.")
+@click.option("--address", required=True, metavar="HOST:PORT")
 @click.option(
     "--witness",
     "witnesses",
     type=FILE,
     multiple=True,
     required=True,
-    help="witness-public.json.",
 )
 @click.option("--witness-url", "urls", multiple=True, required=True)
-@click.option("--quorum", type=int, default=1, help="Witnesses that must cosign.")
+@click.option("--quorum", type=int, default=1)
 @passphrase_fd
 @click.option("--out", type=FILE, required=True)
 @with_shell

@@ -1,7 +1,6 @@
 """What every command shares: home, language, output, refusals, passphrases."""
 
-import getpass
-import json
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -12,6 +11,7 @@ import click
 
 from client import link
 from client.cli.exits import Exit
+from client.harmless import harmless, json_text
 from client.home import Home, HomeError
 from client.words import Words, chosen_language
 from crypto.entropy import Entropy, system
@@ -19,13 +19,18 @@ from crypto.entropy import Entropy, system
 P = ParamSpec("P")
 MAX_PASSPHRASE = 1024  # bytes read from a descriptor
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-passphrase_fd = click.option(
-    "--passphrase-fd",
-    type=int,
-    metavar="N",
-    help="Read the passphrase from this file descriptor instead of the terminal.",
-)
+as_json = click.option("--json", "as_json", is_flag=True)
+passphrase_fd = click.option("--passphrase-fd", type=int, metavar="N")
+
+# What the system says of a file, in our words; anything else is "file.other".
+FILE_TROUBLE = {
+    errno.ENOENT: "file.missing",
+    errno.EACCES: "file.not-allowed",
+    errno.EPERM: "file.not-allowed",
+    errno.EISDIR: "file.is-folder",
+    errno.EEXIST: "file.exists",
+    errno.ENOSPC: "file.disk-full",
+}
 
 
 class Shell:
@@ -42,16 +47,24 @@ class Shell:
 
     def say(self, code: str, **parts: object) -> None:
         """Print a sentence on standard output."""
-        click.echo(self.words.say(code, **parts))
+        click.echo(self._sentence(code, parts))
 
     def tell(self, code: str, **parts: object) -> None:
         """Print a sentence on standard error: progress and hints."""
-        click.echo(self.words.say(code, **parts), err=True)
+        click.echo(self._sentence(code, parts), err=True)
 
     def refuse(self, code: str, status: Exit, **parts: object) -> NoReturn:
         """Say why not, and end with ``status``."""
-        click.echo("koerier: " + self.words.say(code, **parts), err=True)
+        click.echo("koerier: " + self._sentence(code, parts), err=True)
         sys.exit(status)
+
+    def _sentence(self, code: str, parts: dict[str, object]) -> str:
+        """Return the sentence; what others wrote in it is shown and not obeyed."""
+        safe = {
+            name: harmless(part) if isinstance(part, str) else part
+            for name, part in parts.items()
+        }
+        return self.words.say(code, **safe)
 
     def ask(self, method: str, /, **arguments: object) -> Any:  # noqa: ANN401 -- JSON
         """Ask the agent; a refusal or a missing agent ends the command."""
@@ -76,11 +89,25 @@ class Shell:
             except (OSError, UnicodeDecodeError):
                 self.refuse("passphrase.unreadable", Exit.BAD_INPUT)
             return line.rstrip("\r\n")
-        typed = getpass.getpass(self.words.say("passphrase.ask") + " ")
-        again = self.words.say("passphrase.again") + " "
-        if fresh and getpass.getpass(again) != typed:
+        typed = self._typed("passphrase.ask")
+        if fresh and self._typed("passphrase.again") != typed:
             self.refuse("passphrase.differ", Exit.BAD_INPUT)
         return typed
+
+    def _typed(self, question: str) -> str:
+        """Return a line typed at the terminal, unseen; without one, nothing is asked.
+
+        Where getpass finds no terminal it would read, and show, standard input.
+        """
+        import getpass
+        import warnings
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", getpass.GetPassWarning)
+            try:
+                return getpass.getpass(self.words.say(question) + " ")
+            except getpass.GetPassWarning:
+                self.refuse("passphrase.no-terminal", Exit.BAD_INPUT)
 
 
 def with_shell(
@@ -97,10 +124,17 @@ def with_shell(
             function(shell, *args, **kwargs)
         except HomeError as error:
             shell.refuse(error.code, Exit.BAD_INPUT, **error.parts)
+        except BrokenPipeError:
+            raise  # whoever read us went away: click ends quietly
+        except OSError as error:
+            if error.filename is None:
+                raise
+            code = FILE_TROUBLE.get(error.errno or 0, "file.other")
+            shell.refuse(code, Exit.BAD_INPUT, file=str(error.filename))
 
     return wrapped
 
 
 def print_json(value: object) -> None:
     """Print one JSON value, and nothing else, on standard output."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    click.echo(json_text(value))

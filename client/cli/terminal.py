@@ -8,6 +8,7 @@ import click
 
 from client.cli.exits import Exit
 from client.cli.shell import Shell, as_json, passphrase_fd, print_json, with_shell
+from client.cli.spoken import group
 from client.files import write_atomic
 from client.home import Config
 from client.operator.documents import Invitation, read_document, write_document
@@ -21,26 +22,18 @@ FILE: Final = click.Path(dir_okay=False, path_type=Path)
 YEAR: Final = 366 * 86_400  # seconds
 
 
-@click.group()
+@group
 def terminal() -> None:
-    """This terminal: make, unlock, lock, status.
-
-    \b
-    koerier terminal init --invite bern.invite --root root.cbor --member "A. de Vries"
-    koerier terminal unlock
-    koerier terminal status
-    """  # noqa: D301 -- click's own mark
+    """This terminal: make, unlock, lock, status."""
 
 
 @terminal.command()
-@click.option("--invite", type=FILE, required=True, help="Invitation of an operator.")
-@click.option("--root", "root_file", type=FILE, required=True, help="Root document.")
-@click.option("--member", required=True, help="Name of the first member.")
-@click.option(
-    "--relay", default="", metavar="HOST:PORT", help="Instead of the root's address."
-)
-@click.option("--demo", is_flag=True, help="Accept a root of a demonstration.")
-@click.option("--out", type=FILE, required=True, help="Request for an operator.")
+@click.option("--invite", type=FILE, required=True)
+@click.option("--root", "root_file", type=FILE, required=True)
+@click.option("--member", required=True)
+@click.option("--relay", default="", metavar="HOST:PORT")
+@click.option("--demo", is_flag=True)
+@click.option("--out", type=FILE, required=True)
 @passphrase_fd
 @with_shell
 def init(
@@ -94,7 +87,7 @@ def _recovery_sheet(shell: Shell, keys: NewKeys) -> None:
 
 @terminal.command()
 @passphrase_fd
-@click.option("--foreground", is_flag=True, help="Stay in this process.")
+@click.option("--foreground", is_flag=True)
 @with_shell
 def unlock(shell: Shell, /, *, passphrase_fd: int | None, foreground: bool) -> None:
     """Unlock: the agent owns the vault, synchronises and moves the outbox."""

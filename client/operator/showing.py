@@ -8,8 +8,9 @@ refused: nobody signs what was not shown.
 from collections.abc import Iterator
 from typing import Final
 
+from client.harmless import harmless
 from client.home import HomeError
-from client.present import harmless, iso
+from client.present import iso
 from protocol.codec import decode
 from protocol.directory_entry import (
     DirectoryEntry,

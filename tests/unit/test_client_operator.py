@@ -309,7 +309,7 @@ def test_a_typed_passphrase_is_asked_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     typed = iter(["een", "twee", "drie", "drie"])
-    monkeypatch.setattr("client.cli.shell.getpass.getpass", lambda _: next(typed))
+    monkeypatch.setattr("getpass.getpass", lambda _: next(typed))
     first = koerier(tmp_path / "a", "operator", "init", word=None, lang="nl")
     assert first.exit_code == 2
     assert "niet gelijk" in first.output

@@ -8,7 +8,7 @@ import pytest
 
 from client.demo.leak import CHUNK, canaries, search
 from client.demo.summary import summary_of
-from client.present import harmless
+from client.harmless import harmless
 from client.words import LANGUAGES, Words, chosen_language
 from protocol.errors import Reason
 
