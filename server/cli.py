@@ -4,6 +4,7 @@
 
     koerier-relay init --home relay --name relay.example
     koerier-relay serve --home relay
+    koerier-relay migrate --home relay
     koerier-relay append --home relay ENTRY...
     koerier-relay status --home relay
     koerier-relay check --home relay
@@ -15,8 +16,9 @@ is stored does not agree.
 import asyncio
 import json
 import sys
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -39,12 +41,22 @@ def main() -> None:
 @click.option("--listen", default="127.0.0.1:8443", help="HOST:PORT, port 0: any free.")
 @click.option("--health", default="127.0.0.1:9443", help="HOST:PORT of health.")
 @click.option("--suite", type=click.Choice(["1", "2"]), default="1", help="S1 or S2.")
-def init(home: Home, name: str, listen: str, health: str, suite: str) -> None:
+@click.option(
+    "--database",
+    default=RelayConfig().database,
+    metavar="PATH|URL",
+    help="A file below the home, or postgresql://USER@HOST:PORT/NAME.",
+)
+def init(
+    home: Home, *, name: str, listen: str, health: str, suite: str, database: str
+) -> None:
     """Make a relay."""
     from crypto import entropy
     from server.init import init_relay
+    from server.storage.opening import located
 
-    config = RelayConfig(listen=listen, health=health)
+    located(database, home.path)
+    config = RelayConfig(listen=listen, health=health, database=database)
     public = init_relay(home, config, entropy.system, name=name, suite=int(suite))
     click.echo(json.dumps(public, indent=2))
 
@@ -119,16 +131,33 @@ def status(home: Home) -> None:
     click.echo(text)
 
 
+@main.command(help="Bring the database to this program's version; relay down.")
+@_program.home_option
+def migrate(home: Home) -> None:
+    """Migrate, as `serve` does at its start."""
+    from server.storage.opening import open_store
+    from server.storage.schema import newest
+
+    config = load(home.path / CONFIG, RelayConfig)
+
+    async def run() -> None:
+        store = await open_store(config.database, home.path)
+        await store.close()
+
+    _stored(run)
+    click.echo(f"version {newest()}")
+
+
 @main.command(help="Compare everything that is stored with the logs; relay up or down.")
 @_program.home_option
 def check(home: Home) -> None:
     """Check the store; status 6 and one line for each fault."""
-    from server.storage.check import check_store
     from server.storage.interfaces import StoreError
+    from server.storage.opening import check_store
 
     config = load(home.path / CONFIG, RelayConfig)
     try:
-        faults = check_store(home.path / config.database)
+        faults = asyncio.run(check_store(config.database, home.path))
     except StoreError as error:
         faults = [f"the database: {error}"]
     for fault in faults:
@@ -136,3 +165,13 @@ def check(home: Home) -> None:
     if faults:
         sys.exit(Exit.ALARM)
     click.echo("ok")
+
+
+def _stored(run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run something on the store; end with status 6 when that fails."""
+    from server.storage.interfaces import StoreError
+
+    try:
+        asyncio.run(run())
+    except StoreError as error:
+        _program.fail(Exit.ALARM, f"the database: {error}")

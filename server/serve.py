@@ -23,7 +23,7 @@ from server.founding import read_root
 from server.keys import RelayKeys, load_relay, relay_keys
 from server.logbook import logbook
 from server.services.checkpoints import Signing
-from server.storage.store import sqlite_store
+from server.storage.opening import open_store
 from server.web.admin import admin_app
 from server.web.health import health_app
 from server.web.listener import listen, listen_unix, publish, require_parser, runner
@@ -65,7 +65,7 @@ async def serve(
     require_parser()
     keys = relay_keys(load_relay(home), entropy)
     first, _ = read_root(home.roots)
-    store = await sqlite_store(home.path / config.database)
+    store = await open_store(config.database, home.path)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(store.close)
         clock = SystemClock()

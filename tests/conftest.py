@@ -5,14 +5,16 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from tests.support import postgres
 from tests.support.campaign import Campaign, Volume
+from tests.support.stores import Located, in_file, on_server
 
 ROOT = Path(__file__).parents[1]
 OLDEST_NODE = (20, 19)
@@ -163,3 +165,24 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker, (what, there) in TOOLS.items():
         if PROMISED and item.get_closest_marker(marker) and not there():
             pytest.fail(f"{marker} is promised here and needs {what}", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def pg_server() -> Iterator[postgres.Server]:
+    """Run one PostgreSQL for all tests of this process that ask for it."""
+    with postgres.server() as found:
+        yield found
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.pg)])
+def database_of(request: pytest.FixtureRequest) -> Located:
+    """Return where the relay of a folder has its database, on each engine."""
+    if request.param == "sqlite":
+        return in_file
+    return on_server(request.getfixturevalue("pg_server"))
+
+
+@pytest.fixture
+def either_database(database_of: Located, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run every relay of this test over each engine."""
+    monkeypatch.setattr("tests.support.relay.DATABASE", database_of)

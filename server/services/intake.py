@@ -29,6 +29,7 @@ class Submission:
     envelope: Envelope
     commitment: bytes
     sender: KeyId
+    post: str  # the sender's
     lane: int
     size: int  # bytes of the envelope
 
@@ -44,6 +45,7 @@ def read_submission(submit: Submit, sender: Terminal, lane: int) -> Submission:
         envelope=parse_envelope(submit.envelope),
         commitment=submit.commitment,
         sender=sender.key_id,
+        post=sender.post,
         lane=lane,
         size=len(submit.envelope),
     )
@@ -130,6 +132,8 @@ async def _place(
             index=index,
             lane=one.lane,
             wrap=wrap,
+            post=one.post,
+            size=len(one.envelope.body) + len(wrap.wrap),
         )
         for wrap in one.envelope.wraps
     ]

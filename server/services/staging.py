@@ -71,7 +71,7 @@ class Staging:
             grown, tiles = tree.grown(new)
             await tables.logs.add_leaves(log, tree.size, new)
             await tables.logs.put_tiles(log, tiles)
-            await tables.logs.grow(log, grown.size, grown.root())
+            await tables.logs.grow(log, tree.size, grown.size, grown.root())
             logs[log] = grown
         self._logs = logs
 

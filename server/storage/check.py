@@ -7,19 +7,19 @@ transaction; it runs beside a working relay and after every crash test:
 2. the tiles are those of the leaves
 3. the published note speaks of a tree that this log had
 4. envelope n has leaf n of the message log, with the hash of its body, and no leaf
-   is without its envelope
-5. every delivery has its envelope, and the cursors of a mailbox are 1, 2, 3, ...
+   is without its envelope; only what nobody is owed any more has an erased body
+5. every delivery has its envelope; the cursors of a mailbox are 1, 2, 3, ... with
+   as many missing as were erased
 6. every manifest's entry in the key log names it
+7. the schema is this program's
 
 A fault is one line that names what is hurt, by number; nothing of the content.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Row, Select, func, select
 
 from crypto.digest import H
 from crypto.merkle import EMPTY_ROOT
@@ -32,44 +32,36 @@ from protocol.leaf import LEAF_SIZE
 from protocol.note import parse_note
 from protocol.requests import LogName
 from server.services.log_tree import LogTree
-from server.storage.engine import sqlite_reader
-from server.storage.interfaces import StoreBrokenError
+from server.storage.schema import newest, version
 from server.storage.tables import (
     deliveries,
     envelopes,
     heads,
     leaves,
+    mailboxes,
     manifests,
     tiles,
 )
 
 PAGE: Final = 4_096  # leaves read at a time
+BODIES: Final = 64  # envelopes read at a time: each may be megabytes
 
 
-def check_store(path: Path) -> list[str]:
-    """Return one line for each fault in the database at ``path``.
-
-    Raises:
-        StoreBrokenError: it cannot be read as a database.
-    """
-    if not path.is_file():
-        raise StoreBrokenError("not there")
-    engine = sqlite_reader(path)
-    try:
-        with engine.begin() as connection:
-            faults = _integrity(connection)
-            for log in LogName:
-                faults += _log(connection, log)
-            faults += _envelopes(connection)
-            faults += _deliveries(connection)
-            return faults + _manifests(connection)
-    except DBAPIError as error:
-        raise StoreBrokenError(type(error.orig).__name__) from error
-    finally:
-        engine.dispose()
+def faults_of(connection: Connection) -> list[str]:
+    """Return one line for each fault, of the one state that ``connection`` sees."""
+    faults = _integrity(connection)
+    if version(connection) != newest():
+        return [*faults, "the schema is not this program's: `migrate` comes first"]
+    for log in LogName:
+        faults += _log(connection, log)
+    faults += _envelopes(connection)
+    faults += _deliveries(connection)
+    return faults + _manifests(connection)
 
 
 def _integrity(connection: Connection) -> list[str]:
+    if connection.dialect.name != "sqlite":
+        return []  # PostgreSQL's own: data checksums, pg_amcheck
     said = connection.exec_driver_sql("PRAGMA integrity_check")
     return [f"database: {row[0]}" for row in said if row[0] != "ok"]
 
@@ -82,7 +74,7 @@ def _log(connection: Connection, log: LogName) -> list[str]:
     faults: list[str] = []
     tree, wanted = LogTree(), dict[tuple[int, int], bytes]()
     roots = {0: EMPTY_ROOT}
-    for page in _pages(connection, log):
+    for page in _pages(connection, select(leaves).where(leaves.c.log == log), PAGE):
         if [row.place for row in page] != list(range(tree.size, tree.size + len(page))):
             return [f"{name}: leaves are missing from {tree.size} on"]
         before = max(0, min(len(page), head.note_size - tree.size))
@@ -116,15 +108,13 @@ def _note(
 
 
 def _pages(
-    connection: Connection, log: LogName
+    connection: Connection, wanted: Select[*tuple[Any, ...]], size: int
 ) -> Iterator[list[Row[*tuple[Any, ...]]]]:
+    """Return rows with a ``place`` of the leaves, a page at a time, in order."""
     last = -1
     while True:
         found = connection.execute(
-            select(leaves)
-            .where(leaves.c.log == log, leaves.c.place > last)
-            .order_by(leaves.c.place)
-            .limit(PAGE)
+            wanted.where(leaves.c.place > last).order_by(leaves.c.place).limit(size)
         )
         page = list(found)
         if not page:
@@ -136,21 +126,18 @@ def _pages(
 def _envelopes(connection: Connection) -> list[str]:
     message = leaves.c.log == LogName.MESSAGE
     joined = leaves.outerjoin(envelopes, envelopes.c.leaf == leaves.c.place)
-    rows = connection.execute(
+    wanted = (
         select(leaves.c.place, leaves.c.data, envelopes.c.body, envelopes.c.body_hash)
         .select_from(joined)
         .where(message)
     )
     faults = []
-    for row in rows:
-        if row.body is None:
-            faults.append(f"leaf {row.place}: no envelope")
-        elif not (
-            len(row.data) == LEAF_SIZE
-            and row.data.endswith(row.body_hash)
-            and H(row.body) == row.body_hash
-        ):
-            faults.append(f"envelope {row.place}: its leaf speaks of another body")
+    for page in _pages(connection, wanted, BODIES):
+        for row in page:
+            if row.body_hash is None:
+                faults.append(f"leaf {row.place}: no envelope")
+            elif not _agrees(row):
+                faults.append(f"envelope {row.place}: its leaf speaks of another body")
     logged = select(leaves.c.place).where(message)
     lost = connection.scalar(
         select(func.count())
@@ -160,20 +147,41 @@ def _envelopes(connection: Connection) -> list[str]:
     return faults + ([f"{lost} envelopes without a leaf"] if lost else [])
 
 
+def _agrees(row: Row[*tuple[Any, ...]]) -> bool:
+    return (
+        len(row.data) == LEAF_SIZE
+        and row.data.endswith(row.body_hash)
+        and (row.body is None or H(row.body) == row.body_hash)
+    )
+
+
 def _deliveries(connection: Connection) -> list[str]:
-    known = select(envelopes.c.leaf)
+    held = select(envelopes.c.leaf).where(envelopes.c.body.is_not(None))
     lost = connection.scalar(
         select(func.count())
         .select_from(deliveries)
-        .where(deliveries.c.leaf.not_in(known))
+        .where(deliveries.c.leaf.not_in(held))
     )
     faults = [f"{lost} deliveries without an envelope"] if lost else []
-    gaps = connection.execute(
-        select(deliveries.c.mailbox)
-        .group_by(deliveries.c.mailbox)
-        .having(func.max(deliveries.c.cursor) != func.count())
+    gone = {row.mailbox: row for row in connection.execute(select(mailboxes))}
+    rows = connection.execute(
+        select(
+            deliveries.c.mailbox,
+            func.max(deliveries.c.cursor).label("last"),
+            func.count().label("held"),
+        ).group_by(deliveries.c.mailbox)
     )
-    return faults + ["a mailbox with a gap in its cursors" for _ in gaps]
+    for row in rows:
+        erased = gone.pop(row.mailbox, None)
+        last = max(row.last, erased.cursor if erased else 0)
+        if row.held + (erased.erased if erased else 0) != last:
+            faults.append("a mailbox with a gap in its cursors")
+    faults += [
+        "an empty mailbox with a gap in its cursors"
+        for row in gone.values()
+        if row.erased != row.cursor
+    ]
+    return faults
 
 
 def _manifests(connection: Connection) -> list[str]:

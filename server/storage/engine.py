@@ -27,6 +27,7 @@ _WRITER = (
     "PRAGMA synchronous = EXTRA",
     "PRAGMA journal_mode = WAL",
     "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = ON",  # what is erased is overwritten with zeros
 )
 _READER = (
     "PRAGMA wal_autocheckpoint = 0",

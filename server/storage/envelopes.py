@@ -59,7 +59,10 @@ class EnvelopeTables:
                     "lane": one.lane,
                     "kid": one.wrap.kid,
                     "wrap": one.wrap.wrap,
+                    "post": one.post,
+                    "size": one.size,
                     "acknowledged": None,
+                    "told": None,
                 }
                 for one in owed
             ],
@@ -160,6 +163,8 @@ def _owed(row: Row[*tuple[object, ...]]) -> Owed:
             index=row.leaf,
             lane=row.lane,
             wrap=Wrap(mailbox=row.mailbox, kid=row.kid, wrap=row.wrap),
+            post=row.post,
+            size=row.size,
         ),
         message_id=row.message_id,
         suite=row.suite,

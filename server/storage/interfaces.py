@@ -70,6 +70,8 @@ class StoredDelivery:
     index: int
     lane: int
     wrap: Wrap
+    post: str  # that deposited it
+    size: int  # bytes that count for its quota
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +173,19 @@ class Logs(Protocol):
     async def found(self, log: LogName, head: Head) -> None:
         """Begin a log that has no head yet."""
 
-    async def grow(self, log: LogName, size: int, root: Digest) -> None:
-        """Replace size and root of the head."""
+    async def grow(self, log: LogName, old: int, size: int, root: Digest) -> None:
+        """Replace size and root of the head that is of size ``old``.
+
+        Raises:
+            StoreBrokenError: it is not: somebody else writes to this log.
+        """
 
     async def publish(self, log: LogName, size: int, note: bytes) -> None:
-        """Replace the published note, which is of ``size``."""
+        """Replace the published note by a newer one, which is of ``size``.
+
+        Raises:
+            StoreBrokenError: a note of a larger size is there: somebody else writes.
+        """
 
     async def leaves(self, log: LogName, start: int, limit: int) -> Sequence[bytes]:
         """Return the data of at most ``limit`` leaves from ``start`` on, in order."""
@@ -244,6 +254,9 @@ class Store(Protocol):
 
     async def write(self, work: Work[R]) -> R:
         """Return what ``work`` returns, when all that it wrote is durable."""
+
+    async def scrub(self) -> None:
+        """Let what was deleted leave the disk, as far as the engine can."""
 
     async def close(self) -> None:
         """Give up all connections."""

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import delete, insert, select, tuple_, update
+from sqlalchemy import Executable, delete, insert, select, tuple_, update
 
 from crypto.types import Digest
 from protocol.requests import LogName
 from server.storage.executor import Executor
-from server.storage.interfaces import Head
+from server.storage.interfaces import Head, StoreBrokenError
 from server.storage.tables import heads, leaves, tiles
 
 
@@ -37,17 +37,28 @@ class LogTables:
             )
         )
 
-    async def grow(self, log: LogName, size: int, root: Digest) -> None:
-        """Replace size and root of the head."""
-        await self._connection.execute(
-            update(heads).where(heads.c.log == log).values(size=size, root=root)
+    async def grow(self, log: LogName, old: int, size: int, root: Digest) -> None:
+        """Replace size and root of the head that is of size ``old``."""
+        # Compare and swap: whoever else grew this log meanwhile keeps it, and this
+        # transaction leaves nothing.  So no two writers ever fork it.
+        await self._swap(
+            update(heads)
+            .where(heads.c.log == log, heads.c.size == old)
+            .values(size=size, root=root)
         )
 
     async def publish(self, log: LogName, size: int, note: bytes) -> None:
-        """Replace the published note, which is of ``size``."""
-        await self._connection.execute(
-            update(heads).where(heads.c.log == log).values(note_size=size, note=note)
+        """Replace the published note by a newer one, which is of ``size``."""
+        await self._swap(
+            update(heads)
+            .where(heads.c.log == log, heads.c.note_size <= size)
+            .values(note_size=size, note=note)
         )
+
+    async def _swap(self, statement: Executable) -> None:
+        done = await self._connection.execute(statement)
+        if done.rowcount != 1:
+            raise StoreBrokenError("the log was changed by another writer")
 
     async def leaves(self, log: LogName, start: int, limit: int) -> Sequence[bytes]:
         """Return the data of at most ``limit`` leaves from ``start`` on, in order."""

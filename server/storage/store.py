@@ -4,7 +4,6 @@ See :mod:`server.storage.interfaces` for the contract; the tables know nothing o
 """
 
 import asyncio
-import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,16 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Engine, insert, select
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy import Engine
 
 from server.storage.engine import READERS, sqlite_reader, sqlite_writer
 from server.storage.envelopes import EnvelopeTables
-from server.storage.executor import Blocking, driven
-from server.storage.interfaces import StoreBrokenError, StoreFullError, Work
+from server.storage.executor import Blocking, Executor, driven
+from server.storage.faults import translated
+from server.storage.interfaces import Work
 from server.storage.logs import LogTables
 from server.storage.prekeys import PrekeyTables
-from server.storage.tables import SCHEMA, meta, metadata
+from server.storage.schema import upgraded
 
 R = TypeVar("R")
 
@@ -33,6 +32,13 @@ class SqlTables:
     envelopes: EnvelopeTables
     logs: LogTables
     prekeys: PrekeyTables
+
+
+def tables_of(executor: Executor) -> SqlTables:
+    """Return the tables over one connection."""
+    return SqlTables(
+        EnvelopeTables(executor), LogTables(executor), PrekeyTables(executor)
+    )
 
 
 class SqliteStore:
@@ -62,21 +68,34 @@ class SqliteStore:
         with transaction(engine) as tables:
             return driven(work(tables))
 
-    def found(self) -> None:
-        """Create the tables if the database is empty.
+    def open_(self) -> None:
+        """Bring the schema up to date; an empty database gets its tables.
 
         Raises:
             StoreBrokenError: the database is of another schema than this program.
         """
-        mine = str(SCHEMA).encode()
+        # A crash in here leaves the version before, with all its rows.
         with translated(), self._writer.begin() as connection:
-            metadata.create_all(connection)
-            row = connection.scalar(select(meta.c.value).where(meta.c.name == "schema"))
-            if row is None:
-                row = mine
-                connection.execute(insert(meta).values(name="schema", value=mine))
-        if row != mine:
-            raise StoreBrokenError("the database is of another schema")
+            upgraded(connection)
+
+    async def scrub(self) -> None:
+        """Take what was deleted out of the write-ahead log's file.
+
+        In the database file it was overwritten with zeros as it was deleted
+        (``secure_delete``).  A reader that works meanwhile keeps the log's file as it
+        is until the next time.
+        """
+        await asyncio.get_running_loop().run_in_executor(self._writing, self._truncate)
+
+    def _truncate(self) -> None:
+        with translated():
+            connection = self._writer.raw_connection()
+            try:
+                # A crash in here loses nothing: the log's file is cut after its pages
+                # are in the database and synced.
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                connection.close()
 
     async def close(self) -> None:
         """Give up all connections; the writer last, so that it checkpoints."""
@@ -95,30 +114,7 @@ def transaction(engine: Engine) -> Iterator[SqlTables]:
     # A crash before the end of ``begin()`` leaves nothing of the block, one after it
     # leaves all of it.
     with translated(), engine.begin() as connection:
-        executor = Blocking(connection)
-        yield SqlTables(
-            EnvelopeTables(executor), LogTables(executor), PrekeyTables(executor)
-        )
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Turn the driver's errors into the store's."""
-    try:
-        yield
-    except IntegrityError:
-        raise  # a row that had to be new was not: our own bug
-    except DBAPIError as error:
-        raise _translated(error) from error
-
-
-def _translated(error: DBAPIError) -> StoreFullError | StoreBrokenError:
-    """Return the store's error for a driver's; its text holds no bound values."""
-    code = getattr(error.orig, "sqlite_errorcode", None)
-    if code == sqlite3.SQLITE_FULL:
-        return StoreFullError("no room")
-    name = getattr(error.orig, "sqlite_errorname", type(error.orig).__name__)
-    return StoreBrokenError(str(name))
+        yield tables_of(Blocking(connection))
 
 
 async def sqlite_store(path: Path) -> SqliteStore:
@@ -129,7 +125,7 @@ async def sqlite_store(path: Path) -> SqliteStore:
     """
     store = SqliteStore(path)
     try:
-        await asyncio.to_thread(store.found)
+        await asyncio.to_thread(store.open_)
     except BaseException:
         await store.close()
         raise

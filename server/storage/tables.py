@@ -3,18 +3,22 @@
 ==========  ===========================================================
 envelopes   a sealed body, its sender and the leaf that speaks of it
 deliveries  one wrap per mailbox: what a terminal fetches, by cursor
+mailboxes   how far the cursors of a mailbox had come, and how many are erased
 nacks       "seal it again", for the terminals that deposited
 leaves      data of every leaf of both logs, in order
 tiles       hashes of both trees, 256 to a row (C2SP tlog-tiles)
 heads       size and root of both trees, and the last published note
 manifests   published prekey manifests
 prekeys     their public keys with path; one-time keys are marked spent
-meta        the schema's version, and whose relay this is
 ==========  ===========================================================
 
 An envelope's number is the index of its leaf in the message log: the leaf and the
 envelope are one fact.  (No column is called ``index``: a row is a tuple, which has
 one.)  ``server.storage.check`` proves that they agree.
+
+What was delivered is erased after a while (:mod:`server.services.retention`): its
+delivery rows go, and of the envelope only the hashes stay that its leaf and a sender
+who asks again need.  A null says "erased".
 """
 
 from typing import Final
@@ -34,31 +38,22 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA: Final = 1  # grows with each migration
-
 metadata: Final = MetaData()
 
 # In SQLite only INTEGER is the row's own number; BIGINT would be a second index.
 Number = BigInteger().with_variant(Integer, "sqlite")
-
-meta: Final = Table(
-    "meta",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("value", LargeBinary, nullable=False),
-)
 
 envelopes: Final = Table(
     "envelopes",
     metadata,
     Column("leaf", Number, primary_key=True, autoincrement=False),
     Column("name", LargeBinary(32), nullable=False, unique=True),  # H(envelope)
-    Column("message_id", LargeBinary(16), nullable=False, index=True),
     Column("body_hash", LargeBinary(32), nullable=False),
-    Column("sender", LargeBinary(32), nullable=False),  # the terminal's key id
     Column("suite", SmallInteger, nullable=False),
     Column("received", BigInteger, nullable=False),  # POSIX seconds, relay's clock
-    Column("body", LargeBinary, nullable=False),
+    Column("message_id", LargeBinary(16), index=True),  # null with the body
+    Column("sender", LargeBinary(32)),  # the terminal's key id; null with the body
+    Column("body", LargeBinary),  # null: erased
 )
 
 deliveries: Final = Table(
@@ -70,9 +65,12 @@ deliveries: Final = Table(
     Column("lane", SmallInteger, nullable=False),
     Column("kid", LargeBinary(32), nullable=False),
     Column("wrap", LargeBinary, nullable=False),
+    Column("post", Text, nullable=False),  # that deposited it: whose quota it is
+    Column("size", BigInteger, nullable=False),  # bytes that count for the quota
     Column("acknowledged", BigInteger),  # POSIX seconds; null: still owed
+    Column("told", BigInteger),  # POSIX seconds: the depositor knows that it goes
 )
-# What is owed stays small however much was delivered: the index holds only that.
+# What is owed stays small however much was delivered: these hold only that.
 Index(
     "deliveries_owed",
     deliveries.c.mailbox,
@@ -80,6 +78,28 @@ Index(
     deliveries.c.cursor,
     sqlite_where=deliveries.c.acknowledged.is_(None),
     postgresql_where=deliveries.c.acknowledged.is_(None),
+)
+Index(
+    "deliveries_outstanding",
+    deliveries.c.post,
+    deliveries.c.mailbox,
+    deliveries.c.size,
+    sqlite_where=deliveries.c.acknowledged.is_(None),
+    postgresql_where=deliveries.c.acknowledged.is_(None),
+)
+Index(
+    "deliveries_done",
+    deliveries.c.acknowledged,
+    sqlite_where=deliveries.c.acknowledged.is_not(None),
+    postgresql_where=deliveries.c.acknowledged.is_not(None),
+)
+
+mailboxes: Final = Table(
+    "mailboxes",
+    metadata,
+    Column("mailbox", LargeBinary(16), primary_key=True),
+    Column("cursor", BigInteger, nullable=False),  # the highest that was erased
+    Column("erased", BigInteger, nullable=False),  # how many were
 )
 
 nacks: Final = Table(
@@ -111,7 +131,7 @@ tiles: Final = Table(
 heads: Final = Table(
     "heads",
     metadata,
-    Column("log", SmallInteger, primary_key=True),
+    Column("log", SmallInteger, primary_key=True, autoincrement=False),
     Column("size", BigInteger, nullable=False),
     Column("root", LargeBinary(32), nullable=False),
     Column("note_size", BigInteger, nullable=False),

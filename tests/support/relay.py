@@ -41,18 +41,20 @@ from protocol.requests import Answer, Ask, Delivery, LogName, Notice, Request, S
 from server.app import Parts, Ports, founded, wired
 from server.clock import Clock, SystemClock
 from server.services.checkpoints import Signing
-from server.storage.store import sqlite_store
+from server.storage.opening import open_store
 from server.web.listener import listen, runner
 from server.web.public import public_app
 from server.witness.service import Witness, watch
 from server.witness.web import witness_app
 from tests.support.keys import drawn, stretched
 from tests.support.ministry import Ministry, OwnTerminal
+from tests.support.stores import Located, in_file
 from tests.support.witnesses import WITNESS_POLICY, note_key
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens
 PAUSE = 0.02  # seconds between checkpoints: tests do not wait
 PATIENCE = 60.0  # seconds for anything; only a broken test needs them
+DATABASE: Located = in_file  # the fixture `either_database` changes it
 
 
 def envelope_to(
@@ -296,7 +298,7 @@ async def working(
     """
     leaves = ministry.leaves if leaves is None else leaves
     async with AsyncExitStack() as stack:
-        store = await sqlite_store(folder / "relay.sqlite")
+        store = await open_store(DATABASE(folder), folder)
         stack.push_async_callback(store.close)
         clock = clock or SystemClock()
         state = await founded(store, ministry.leaves[0], clock)

@@ -1,8 +1,10 @@
 """`check` finds every way in which what is stored may not agree."""
 
 import asyncio
+import re
 import sqlite3
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,19 +13,55 @@ from protocol.requests import LogName
 from server.app import founded
 from server.clock import SystemClock
 from server.config import ConfigError
-from server.storage.check import check_store
 from server.storage.interfaces import StoreBrokenError
-from server.storage.store import sqlite_store
+from server.storage.opening import check_store, open_store
+from tests.support import postgres
+from tests.support import relay as support
 from tests.support.ministry import ministry
 from tests.support.relay import own, running, submit_to
 
+ENGINES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.pg)]
 
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+
+@dataclass
+class Database:
+    """A copy of a sound database, on either engine."""
+
+    database: str
+    server: postgres.Server | None = None
+
+    def hurt(self, statement: str) -> None:
+        """Run a statement of SQLite's dialect, and no check of the engine's own."""
+        if self.server is None:
+            with closing(sqlite3.connect(self.database)) as connection:
+                connection.execute(statement)
+                connection.commit()
+            return
+        statement = re.sub(r"x'([0-9a-f]*)'", r"decode('\1', 'hex')", statement)
+        statement = statement.replace("zeroblob(32)", "decode(repeat('00', 32), 'hex')")
+        name = self.database.rpartition("/")[2]
+        unchecked = "SET session_replication_role = replica; "
+        self.server.psql(name, unchecked + statement)
+
+    async def faults(self) -> list[str]:
+        return await check_store(self.database, Path("/"))
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def sound(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Database:
     """Return the database of a relay that has done a little of everything."""
     folder = tmp_path_factory.mktemp("sound")
-    asyncio.run(work(folder))
-    return folder / "relay.sqlite"
+    if request.param == "sqlite":
+        made = Database(str(folder / "relay.sqlite"))
+    else:
+        server: postgres.Server = request.getfixturevalue("pg_server")
+        made = Database(server.url("sound"), server)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(support, "DATABASE", lambda _: made.database)
+        asyncio.run(work(folder))
+    return made
 
 
 async def work(folder: Path) -> None:
@@ -42,24 +80,25 @@ async def work(folder: Path) -> None:
 
 
 @pytest.fixture
-def database(sound: Path, tmp_path: Path) -> Path:
+def database(sound: Database, tmp_path: Path) -> Database:
+    if sound.server is not None:
+        name = "copy" + tmp_path.name[-40:].replace("-", "_")
+        sound.server.psql("postgres", f'DROP DATABASE IF EXISTS "{name}"')
+        sound.server.psql("postgres", f'CREATE DATABASE "{name}" TEMPLATE sound')
+        url = sound.database.rpartition("/")[0] + "/" + name
+        return Database(url, sound.server)
     copy = tmp_path / "relay.sqlite"
-    with closing(sqlite3.connect(sound)) as source:
+    with closing(sqlite3.connect(sound.database)) as source:
         source.execute("VACUUM INTO ?", (str(copy),))
-    return copy
+    return Database(str(copy))
 
 
-def hurt(database: Path, *statements: str) -> None:
-    with closing(sqlite3.connect(database)) as connection:
-        for statement in statements:
-            connection.execute(statement)
-        connection.commit()
+async def test_a_sound_store_has_no_fault(database: Database) -> None:
+    assert await database.faults() == []
 
 
-async def test_a_sound_store_has_no_fault(database: Path) -> None:
-    assert check_store(database) == []
-
-
+ONE_ERASED = """INSERT INTO mailboxes
+    SELECT mailbox, 1, 1 FROM deliveries WHERE cursor = 1"""
 MANIFEST = (
     "INSERT INTO manifests VALUES"
     " (x'{name}', zeroblob(32), 1, x'{manifest}', x'00', {entry})"
@@ -84,23 +123,29 @@ EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         ("UPDATE envelopes SET leaf = 99 WHERE leaf = 1", "1 envelopes without a leaf"),
         ("UPDATE deliveries SET leaf = 99 WHERE leaf = 1", "2 deliveries without"),
         ("DELETE FROM deliveries WHERE cursor = 1", "a gap in its cursors"),
+        ("UPDATE envelopes SET body = NULL WHERE leaf = 1", "2 deliveries without"),
+        (ONE_ERASED, "a mailbox with a gap"),
+        ("INSERT INTO mailboxes VALUES (x'00', 2, 1)", "an empty mailbox with a gap"),
+        ("UPDATE alembic_version SET version_num = '0'", "the schema is not"),
         (MANIFEST.format(name=EMPTY, manifest="", entry=2), "manifest at entry 2"),
         (MANIFEST.format(name=EMPTY, manifest="", entry=99), "manifest at entry 99"),
         (MANIFEST.format(name=EMPTY, manifest="00", entry=1), "manifest at entry 1"),
     ],
 )
 async def test_every_disagreement_is_named(
-    database: Path, statement: str, fault: str
+    database: Database, statement: str, fault: str
 ) -> None:
-    hurt(database, statement)
-    assert any(fault in line for line in check_store(database))
+    database.hurt(statement)
+    assert any(fault in line for line in await database.faults())
 
 
 async def test_a_file_that_is_no_database_cannot_be_checked(tmp_path: Path) -> None:
     path = tmp_path / "relay.sqlite"
     path.write_bytes(b"not a database" * 100)
     with pytest.raises(StoreBrokenError):
-        check_store(path)
+        await check_store(str(path), tmp_path)
+    with pytest.raises(StoreBrokenError, match="not there"):
+        await check_store("elsewhere", tmp_path)
 
 
 # --- starting is recovering: what does not agree stops it
@@ -117,17 +162,19 @@ async def test_a_file_that_is_no_database_cannot_be_checked(tmp_path: Path) -> N
     ],
 )
 async def test_a_relay_does_not_start_on_what_does_not_agree(
-    database: Path, statement: str
+    database: Database, statement: str
 ) -> None:
-    hurt(database, statement)
-    store = await sqlite_store(database)
+    database.hurt(statement)
+    store = await open_store(database.database, Path("/"))
     with pytest.raises(StoreBrokenError):
         await founded(store, ministry().leaves[0], SystemClock())
     await store.close()
 
 
-async def test_a_relay_does_not_start_on_another_ministrys_log(database: Path) -> None:
-    store = await sqlite_store(database)
+async def test_a_relay_does_not_start_on_another_ministrys_log(
+    database: Database,
+) -> None:
+    store = await open_store(database.database, Path("/"))
     with pytest.raises(ConfigError, match="another root"):
         await founded(store, ministry().leaves[1], SystemClock())
     await store.close()

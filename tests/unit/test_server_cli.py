@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from server import cli, serve
 from server.storage.interfaces import StoreBrokenError
+from server.storage.schema import newest
 from server.witness import cli as witness_cli
 from server.witness import serve as witness_serve
 
@@ -120,13 +121,46 @@ def test_check_names_what_does_not_agree(
 ) -> None:
     found: list[str] = []
 
-    def checked(_: Path) -> list[str]:
+    async def checked(_: str, __: Path) -> list[str]:
         return found
 
     assert relay("check", "--home", home).exit_code == 6  # no database at all
-    monkeypatch.setattr("server.storage.check.check_store", checked)
+    monkeypatch.setattr("server.storage.opening.check_store", checked)
     done = relay("check", "--home", home)
     assert (done.exit_code, done.stdout) == (0, "ok\n")
     found.append("leaf 1: no envelope")
     done = relay("check", "--home", home)
     assert (done.exit_code, done.stderr) == (6, "leaf 1: no envelope\n")
+
+
+def test_migrate_makes_the_tables_and_says_which_version(home: Path) -> None:
+    done = relay("migrate", "--home", home)
+    assert (done.exit_code, done.stdout) == (0, f"version {newest()}\n")
+    assert (home / "data/relay.sqlite").is_file()
+    (home / "data/relay.sqlite").write_bytes(b"not a database at all" * 100)
+    assert relay("migrate", "--home", home).exit_code == 6
+
+
+@pytest.mark.parametrize(
+    "database",
+    [
+        "postgresql://koerier:secret@database/koerier",
+        "mysql://koerier@database/koerier",
+        "postgresql://koerier@database:port/koerier",
+    ],
+)
+def test_a_database_that_cannot_be_used_is_refused_before_keys_are_made(
+    tmp_path: Path, database: str
+) -> None:
+    done = relay("init", "--home", tmp_path / "r", "--database", database)
+    assert (done.exit_code, "database: " in done.stderr) == (2, True)
+    assert "secret" not in done.output
+    assert not (tmp_path / "r").exists()
+
+
+def test_init_writes_the_database_into_the_configuration(tmp_path: Path) -> None:
+    url = "postgresql://koerier@database/koerier"
+    done = relay("init", "--home", tmp_path / "r", "--database", url)
+    assert done.exit_code == 0
+    config = (tmp_path / "r/relay.toml").read_text(encoding="utf-8")
+    assert f'database = "{url}"' in config

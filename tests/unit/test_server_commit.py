@@ -32,6 +32,8 @@ from server.storage.interfaces import (
 from tests.support.ministry import Ministry, ministry
 from tests.support.relay import submit_to, working
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 
 def terminal(parts: Parts, people: Ministry, post: str) -> Terminal:
     key = people.posts[post].terminal.key.id

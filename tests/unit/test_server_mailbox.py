@@ -19,6 +19,8 @@ from server.services.mailbox import delivery
 from tests.support.ministry import Ministry, OwnTerminal, ministry
 from tests.support.relay import submit_to, working
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 
 def terminal(parts: Parts, people: Ministry, post: str) -> Terminal:
     key = people.posts[post].terminal.key.id

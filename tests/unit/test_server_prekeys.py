@@ -30,6 +30,8 @@ from server.services.prekeys import all_paths
 from tests.support.ministry import START, Ministry, OwnTerminal, ministry
 from tests.support.relay import working
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 
 class StoppedClock:
     """Reads the ministry's own time: its prekeys are of those days."""

@@ -1,37 +1,28 @@
 """The store's contract: what is committed is there, what is not never was."""
 
-import asyncio
-import sqlite3
-import stat
-import threading
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import IntegrityError
 
 from crypto.digest import H
-from crypto.types import Digest, KeyId, Mailbox, MessageId, PrekeyId, PublicKey
+from crypto.types import KeyId, Mailbox, MessageId, PrekeyId, PublicKey
 from protocol.envelope import Wrap
 from protocol.requests import LogName
 from server.storage.interfaces import (
     Head,
     Owed,
+    Store,
     StoreBrokenError,
     StoredDelivery,
     StoredEnvelope,
     StoredManifest,
     StoredPrekey,
-    StoreFullError,
     Tables,
 )
-from server.storage.store import (
-    SqliteStore,
-    SqlTables,
-    sqlite_store,
-    transaction,
-)
+from server.storage.opening import open_store
+from tests.support.stores import Located, reading, writing
 
 BOX = Mailbox(bytes(16))
 OTHER = Mailbox(b"o" * 16)
@@ -39,23 +30,10 @@ SENDER = KeyId(b"s" * 32)
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    made = await sqlite_store(tmp_path / "relay.sqlite")
+async def store(tmp_path: Path, database_of: Located) -> AsyncIterator[Store]:
+    made = await open_store(database_of(tmp_path), tmp_path)
     yield made
     await made.close()
-
-
-@asynccontextmanager
-async def writing(store: SqliteStore) -> AsyncIterator[SqlTables]:
-    """Run a writing transaction here, step by step; write() runs one in its thread."""
-    with transaction(store._writer) as tables:  # noqa: SLF001 -- so that steps mix
-        yield tables
-
-
-@asynccontextmanager
-async def reading(store: SqliteStore) -> AsyncIterator[SqlTables]:
-    with transaction(store._reader) as tables:  # noqa: SLF001
-        yield tables
 
 
 def envelope(index: int) -> StoredEnvelope:
@@ -76,7 +54,13 @@ def delivery(
 ) -> StoredDelivery:
     wrap = Wrap(mailbox=mailbox, kid=PrekeyId(b"k" * 16), wrap=b"wrap")
     return StoredDelivery(
-        mailbox=mailbox, cursor=cursor, index=index, lane=lane, wrap=wrap
+        mailbox=mailbox,
+        cursor=cursor,
+        index=index,
+        lane=lane,
+        wrap=wrap,
+        post="bern",
+        size=8,
     )
 
 
@@ -91,18 +75,17 @@ async def owed_of(
     return await tables.envelopes.owed(mailbox, skip=skip, lane=lane, limit=limit)
 
 
-async def test_what_is_committed_is_read_back_by_another_process(
-    tmp_path: Path,
+async def test_what_is_committed_is_there_when_it_is_opened_again(
+    tmp_path: Path, database_of: Located
 ) -> None:
-    path = tmp_path / "relay.sqlite"
-    first = await sqlite_store(path)
+    first = await open_store(database_of(tmp_path), tmp_path)
     async with writing(first) as tables:
         await tables.envelopes.add([envelope(0)], [delivery(0, 1)])
-    second = await sqlite_store(path)
+    await first.close()
+    second = await open_store(database_of(tmp_path), tmp_path)
     async with reading(second) as tables:
         (owed,) = await owed_of(tables, BOX)
     await second.close()
-    await first.close()
     assert owed.delivery == delivery(0, 1)
     assert (owed.message_id, owed.suite, owed.body) == (
         envelope(0).message_id,
@@ -112,7 +95,7 @@ async def test_what_is_committed_is_read_back_by_another_process(
 
 
 async def test_an_exception_leaves_nothing_of_the_transaction(
-    store: SqliteStore,
+    store: Store,
 ) -> None:
     async def interrupted() -> None:
         async with writing(store) as tables:
@@ -129,7 +112,7 @@ async def test_an_exception_leaves_nothing_of_the_transaction(
 
 
 async def test_a_reader_sees_one_state_while_a_writer_commits(
-    store: SqliteStore,
+    store: Store,
 ) -> None:
     async with reading(store) as before:
         assert not await before.envelopes.known([envelope(0).name])
@@ -140,13 +123,13 @@ async def test_a_reader_sees_one_state_while_a_writer_commits(
         assert await after.envelopes.known([envelope(0).name]) == {envelope(0).name: 0}
 
 
-async def test_a_reading_transaction_cannot_write(store: SqliteStore) -> None:
-    with pytest.raises(StoreBrokenError, match="READONLY"):
+async def test_a_reading_transaction_cannot_write(store: Store) -> None:
+    with pytest.raises(StoreBrokenError, match=r"READONLY|25006"):
         async with reading(store) as tables:
             await tables.logs.found(LogName.KEY, Head(0, H(b"")))
 
 
-async def test_an_envelope_is_stored_once(store: SqliteStore) -> None:
+async def test_an_envelope_is_stored_once(store: Store) -> None:
     async with writing(store) as tables:
         await tables.envelopes.add([envelope(0)], [delivery(0, 1)])
     with pytest.raises(IntegrityError):
@@ -154,14 +137,14 @@ async def test_an_envelope_is_stored_once(store: SqliteStore) -> None:
             await tables.envelopes.add([envelope(0)], [delivery(0, 2)])
 
 
-async def test_a_delivery_needs_its_envelope(store: SqliteStore) -> None:
+async def test_a_delivery_needs_its_envelope(store: Store) -> None:
     with pytest.raises(IntegrityError):
         async with writing(store) as tables:
             await tables.envelopes.add([envelope(0)], [delivery(7, 1)])
 
 
 async def test_what_is_owed_comes_by_cursor_and_ends_with_its_acknowledgement(
-    store: SqliteStore,
+    store: Store,
 ) -> None:
     async with writing(store) as tables:
         assert await tables.envelopes.last_cursor(BOX) == 0
@@ -179,7 +162,7 @@ async def test_what_is_owed_comes_by_cursor_and_ends_with_its_acknowledgement(
         assert [one.delivery.cursor for one in owed] == [1]
 
 
-async def test_what_is_owed_comes_by_lane_first(store: SqliteStore) -> None:
+async def test_what_is_owed_comes_by_lane_first(store: Store) -> None:
     async with writing(store) as tables:
         await tables.envelopes.add(
             [envelope(n) for n in range(3)],
@@ -191,7 +174,7 @@ async def test_what_is_owed_comes_by_lane_first(store: SqliteStore) -> None:
         assert [one.delivery.cursor for one in owed] == [3]
 
 
-async def test_a_nack_is_kept_once_for_its_depositor(store: SqliteStore) -> None:
+async def test_a_nack_is_kept_once_for_its_depositor(store: Store) -> None:
     async with writing(store) as tables:
         for now in (100, 200):
             await tables.envelopes.add_nack(SENDER, H(b"nack"), b"nack", now)
@@ -201,7 +184,7 @@ async def test_a_nack_is_kept_once_for_its_depositor(store: SqliteStore) -> None
 
 
 async def test_a_depositor_is_found_by_id_body_and_mailbox_together(
-    store: SqliteStore,
+    store: Store,
 ) -> None:
     one = envelope(0)
     async with writing(store) as tables:
@@ -214,14 +197,14 @@ async def test_a_depositor_is_found_by_id_body_and_mailbox_together(
 
 
 async def test_leaves_tiles_and_heads_of_the_two_logs_are_apart(
-    store: SqliteStore,
+    store: Store,
 ) -> None:
     async with writing(store) as tables:
         logs = tables.logs
         assert await logs.head(LogName.KEY) is None
         await logs.found(LogName.KEY, Head(0, H(b"")))
         await logs.publish(LogName.KEY, 1, b"note")
-        await logs.grow(LogName.KEY, 2, H(b"b"))
+        await logs.grow(LogName.KEY, 0, 2, H(b"b"))
         await logs.add_leaves(LogName.KEY, 0, [b"0", b"1", b"2"])
         await logs.add_leaves(LogName.MESSAGE, 0, [b"other"])
         await logs.put_tiles(LogName.KEY, {(0, 0): b"x", (1, 0): b"y"})
@@ -237,6 +220,31 @@ async def test_leaves_tiles_and_heads_of_the_two_logs_are_apart(
             (0, 0): b"xx",
             (0, 1): b"z",
         }
+
+
+async def test_a_log_that_another_writer_grew_is_not_grown_again(
+    store: Store,
+) -> None:
+    async with writing(store) as tables:
+        await tables.logs.found(LogName.KEY, Head(0, H(b"")))
+        await tables.logs.grow(LogName.KEY, 0, 2, H(b"b"))
+        await tables.logs.publish(LogName.KEY, 2, b"two")
+
+    async def forks(log: LogName) -> None:
+        async with writing(store) as tables:
+            await tables.logs.add_leaves(LogName.KEY, 0, [b"fork"])
+            await tables.logs.grow(log, 0, 1, H(b"fork"))
+
+    async def hides() -> None:
+        async with writing(store) as tables:
+            await tables.logs.publish(LogName.KEY, 1, b"one")
+
+    for late in (forks(LogName.KEY), forks(LogName.MESSAGE), hides()):
+        with pytest.raises(StoreBrokenError, match="another writer"):
+            await late
+    async with reading(store) as tables:
+        assert await tables.logs.head(LogName.KEY) == Head(2, H(b"b"), 2, b"two")
+        assert not await tables.logs.leaves(LogName.KEY, 0, 9)
 
 
 def manifest(number: int) -> StoredManifest:
@@ -263,7 +271,7 @@ def prekey(number: int, index: int, *, one_time: bool) -> StoredPrekey:
 
 
 async def test_the_newest_manifest_below_a_size_of_the_log_counts(
-    store: SqliteStore,
+    store: Store,
 ) -> None:
     async with writing(store) as tables:
         for number in (1, 2):
@@ -276,7 +284,7 @@ async def test_the_newest_manifest_below_a_size_of_the_log_counts(
         assert await tables.prekeys.manifest(KeyId(bytes(32)), 99) is None
 
 
-async def test_a_one_time_key_is_taken_once_and_in_its_time(store: SqliteStore) -> None:
+async def test_a_one_time_key_is_taken_once_and_in_its_time(store: Store) -> None:
     keys = [prekey(1, n, one_time=n > 0) for n in range(3)]
     name = manifest(1).name
     async with writing(store) as tables:
@@ -292,85 +300,3 @@ async def test_a_one_time_key_is_taken_once_and_in_its_time(store: SqliteStore) 
         assert await take(name, 100) is None
         assert await tables.prekeys.epoch_key(name, 199) == keys[0]
         assert await tables.prekeys.epoch_key(name, 200) is None
-
-
-def modes_in(folder: Path) -> dict[str, int]:
-    return {path.name: path.stat().st_mode for path in folder.iterdir()}
-
-
-async def test_the_database_is_for_its_owner_only(tmp_path: Path) -> None:
-    store = await sqlite_store(tmp_path / "relay.sqlite")
-    async with writing(store) as tables:
-        await tables.logs.found(LogName.KEY, Head(0, Digest(bytes(32))))
-    modes = modes_in(tmp_path)
-    await store.close()
-    assert {"relay.sqlite", "relay.sqlite-wal"} <= set(modes)
-    assert all(stat.S_IMODE(mode) == 0o600 for mode in modes.values())
-
-
-async def test_a_full_disk_is_told_apart_and_leaves_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "relay.sqlite"
-    store = await sqlite_store(path)
-    with store._writer.connect() as connection:  # noqa: SLF001 -- the disk's size
-        connection.exec_driver_sql("PRAGMA max_page_count = 40")
-    big = [bytes(1 << 20)]
-    with pytest.raises(StoreFullError):
-        async with writing(store) as tables:
-            await tables.logs.add_leaves(LogName.KEY, 0, big)
-    async with writing(store) as tables:
-        assert not await tables.logs.leaves(LogName.KEY, 0, 9)
-    await store.close()
-
-
-async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "relay.sqlite"
-    path.write_bytes(b"not a database at all" * 100)
-    with pytest.raises(StoreBrokenError):
-        await sqlite_store(path)
-
-
-async def test_a_database_of_another_schema_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "relay.sqlite"
-    await (await sqlite_store(path)).close()
-    with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE meta SET value = '99' WHERE name = 'schema'")
-    connection.close()
-    with pytest.raises(StoreBrokenError, match="schema"):
-        await sqlite_store(path)
-
-
-async def test_synchronous_is_extra_and_the_journal_is_a_wal(tmp_path: Path) -> None:
-    store = await sqlite_store(tmp_path / "relay.sqlite")
-    with store._writer.connect() as connection:  # noqa: SLF001 -- what was set
-        synchronous = connection.exec_driver_sql("PRAGMA synchronous")
-        assert synchronous.scalar() == 3
-        journal = connection.exec_driver_sql("PRAGMA journal_mode")
-        assert journal.scalar() == "wal"
-    with store._reader.connect() as connection:  # noqa: SLF001
-        checkpoint = connection.exec_driver_sql("PRAGMA wal_autocheckpoint")
-        assert checkpoint.scalar() == 0
-    await store.close()
-
-
-async def test_a_transaction_runs_whole_in_a_thread_and_waits_for_nothing_else(
-    store: SqliteStore,
-) -> None:
-    here = threading.get_ident()
-
-    async def work(tables: Tables) -> int:
-        await tables.envelopes.add([envelope(0)], [delivery(0, 1)])
-        return threading.get_ident()
-
-    async def known(tables: Tables) -> Mapping[Digest, int]:
-        return await tables.envelopes.known([envelope(0).name])
-
-    async def sleepy(tables: Tables) -> None:
-        await tables.envelopes.acknowledge(BOX, [1], 5)
-        await asyncio.sleep(0)
-
-    assert await store.write(work) != here
-    with pytest.raises(RuntimeError, match="waits"):
-        await store.write(sleepy)
-    assert await store.read(known) == {envelope(0).name: 0}
-    async with reading(store) as tables:  # the one that waited was undone
-        assert len(await owed_of(tables, BOX)) == 1

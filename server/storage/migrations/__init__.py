@@ -1,0 +1,1 @@
+"""Every version of the relay's schema (:mod:`server.storage.schema`)."""

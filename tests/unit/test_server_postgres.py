@@ -1,0 +1,142 @@
+"""What is PostgreSQL's own: one writer, a server that flushes, a connection lost."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from crypto.digest import H
+from crypto.types import Digest
+from protocol.requests import LogName
+from server.storage.interfaces import (
+    Head,
+    Store,
+    StoreBrokenError,
+    StoreFullError,
+    Tables,
+)
+from server.storage.opening import open_store
+from server.storage.postgres import PostgresStore
+from tests.support import postgres
+
+pytestmark = pytest.mark.pg
+
+
+async def leaves(tables: Tables) -> Sequence[bytes]:
+    return await tables.logs.leaves(LogName.KEY, 0, 9)
+
+
+async def add(tables: Tables) -> None:
+    await tables.logs.add_leaves(LogName.KEY, 0, [b"leaf"])
+
+
+@pytest.fixture
+def url(pg_server: postgres.Server, request: pytest.FixtureRequest) -> str:
+    name: str = request.node.nodeid
+    return pg_server.url("t" + H(name.encode())[:8].hex())
+
+
+async def test_a_second_relay_of_one_database_does_not_start(
+    url: str, tmp_path: Path
+) -> None:
+    first = await open_store(url, tmp_path)
+    with pytest.raises(StoreBrokenError, match="another relay"):
+        await open_store(url, tmp_path)
+    await first.close()
+    await (await open_store(url, tmp_path)).close()
+
+
+async def test_a_lost_connection_ends_the_writer_and_leaves_nothing(
+    url: str, pg_server: postgres.Server, tmp_path: Path
+) -> None:
+    store = await open_store(url, tmp_path)
+
+    async def interrupted(tables: Tables) -> None:
+        await add(tables)
+        end_all(pg_server, url)
+        await tables.logs.leaves(LogName.KEY, 0, 9)
+
+    for work in (interrupted, add):
+        with pytest.raises(StoreBrokenError):
+            await store.write(work)
+    await store.close()
+    again = await open_store(url, tmp_path)
+    assert await again.read(leaves) == []
+    await again.close()
+
+
+def end_all(server: postgres.Server, url: str) -> None:
+    server.psql(
+        url.rpartition("/")[2],
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    )
+
+
+async def test_a_role_that_does_not_wait_for_the_disk_is_made_to(
+    url: str, pg_server: postgres.Server, tmp_path: Path
+) -> None:
+    name = url.rpartition("/")[2]
+    pg_server.psql(name, f'ALTER DATABASE "{name}" SET synchronous_commit = off')
+    store = await open_store(url, tmp_path)
+    assert await shown(store) == "on"
+    await store.close()
+
+
+async def shown(store: Store) -> str:
+    """Return synchronous_commit as the writing connection has it."""
+    assert isinstance(store, PostgresStore)
+    async with store.writing() as tables:
+        connection = tables.logs._connection  # noqa: SLF001 -- what was set
+        return str(await connection.scalar(text("SHOW synchronous_commit")))
+
+
+@pytest.mark.parametrize("name", ["fsync", "full_page_writes"])
+async def test_a_server_that_does_not_flush_is_refused(
+    name: str, tmp_path: Path
+) -> None:
+    with (
+        postgres.server(f"{name}=off") as careless,
+        pytest.raises(StoreBrokenError, match=name),
+    ):
+        await open_store(careless.url("relay"), tmp_path)
+
+
+async def test_what_was_committed_survives_the_server_s_power_cut(
+    tmp_path: Path,
+) -> None:
+    with postgres.server() as server:
+        store = await open_store(server.url("relay"), tmp_path)
+        await store.write(add)
+        server.stop("immediate")
+        with pytest.raises(StoreBrokenError):
+            await store.read(leaves)
+        await store.close()
+        server.start()
+        store = await open_store(server.url("relay"), tmp_path)
+        assert await store.read(leaves) == [b"leaf"]
+        await store.close()
+
+
+async def test_a_full_disk_is_told_apart_and_leaves_nothing(
+    url: str, pg_server: postgres.Server, tmp_path: Path
+) -> None:
+    store = await open_store(url, tmp_path)
+    pg_server.psql(
+        url.rpartition("/")[2],
+        "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE disk_full; END $$;"
+        "CREATE TRIGGER no_room BEFORE INSERT ON heads EXECUTE FUNCTION no_room()",
+    )
+
+    async def then_full(tables: Tables) -> None:
+        await add(tables)
+        await tables.logs.found(LogName.KEY, Head(0, Digest(bytes(32))))
+
+    with pytest.raises(StoreFullError):
+        await store.write(then_full)
+    assert await store.read(leaves) == []
+    await store.write(add)
+    assert await store.read(leaves) == [b"leaf"]
+    await store.close()
