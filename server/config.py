@@ -122,6 +122,11 @@ class Home:
         return self.run / "address"
 
     @property
+    def health(self) -> Path:
+        """Where health and metrics are answered, written when they are."""
+        return self.run / "health"
+
+    @property
     def socket(self) -> Path:
         """The admin socket.
 

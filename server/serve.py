@@ -96,7 +96,8 @@ async def _listening(stack: AsyncExitStack, plan: Plan, parts: Parts) -> None:
     admin = await start(admin_app(relay, lambda: status(parts)))
     await listen_unix(admin, home.socket)
     health = await start(health_app(lambda: faults(parts)))
-    await listen(health, options.health or config.health)
+    publish(home.health, await listen(health, options.health or config.health))
+    stack.callback(home.health.unlink, missing_ok=True)
     context = None
     if config.tls:
         context = server_context(plan.keys.certificate, home.keys / "tls.pem")

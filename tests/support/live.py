@@ -1,0 +1,102 @@
+"""A small ministry of real processes for a whole module of tests.
+
+::
+
+    @pytest.fixture(scope="module")
+    def live(tmp_path_factory):
+        with founded(tmp_path_factory.mktemp("live")) as ministry:
+            yield ministry
+
+    message = sent(live, "Overleg", "Tekst.")
+    live.follow(message, "delivered", "accepted")
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from client.demo.ministry import POST, TFC, Ministry, Unit
+from client.demo.processes import Services
+from client.demo.scenes import Scenes, Sent
+from client.files import private_folder
+
+PROGRAM = "from client.cli.main import main; main()"
+PASSPHRASE = "correct horse é battery"  # noqa: S105 -- of a test
+
+
+def koerier(
+    home: Path, *arguments: object, text: str = "", lang: str = "en"
+) -> "subprocess.CompletedProcess[str]":
+    """Run the real command line in ``home``; what it prints and its status."""
+    return subprocess.run(  # noqa: S603 -- our own program
+        [
+            *(sys.executable, "-c", PROGRAM, "--home", str(home), "--lang", lang),
+            *map(str, arguments),
+        ],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=90,
+    )
+
+
+def said(home: Path, *arguments: object, text: str = "") -> Any:  # noqa: ANN401 -- JSON
+    """Return the JSON of a command that must succeed."""
+    done = koerier(home, *arguments, "--json", text=text)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@dataclass
+class Live:
+    """A founded ministry whose terminals are unlocked, connected and reachable."""
+
+    ministry: Ministry
+    services: Services
+    scenes: Scenes
+
+    def home(self, unit: Unit) -> Path:
+        return self.ministry.terminal(unit)
+
+    @property
+    def post(self) -> Path:
+        return self.home(POST)
+
+    @property
+    def tfc(self) -> Path:
+        return self.home(TFC)
+
+    def follow(self, message: str, *states: str, sender: Unit = POST) -> Any:  # noqa: ANN401
+        """Return the receipts of ``message`` when it is so far."""
+        return self.scenes.follow(Sent(message, sender, ()), *states)
+
+    def send(
+        self, text: str, *options: object, sender: Unit = POST, to: str = "tfc"
+    ) -> str:
+        """Send a message of level Dep.V and return its id."""
+        label = () if "--event" in options else ("--until", "2031-01-31")
+        subject = () if "--subject" in options else ("--subject", "Onderwerp")
+        common = ("send", "--to", to, *subject, "--level", "Dep.V", *label)
+        return str(said(self.home(sender), *common, *options, text=text)["id"])
+
+
+@contextmanager
+def founded(
+    folder: Path,
+    units: Sequence[Unit] = (TFC, POST),
+    **founding: Any,  # noqa: ANN401 -- of Ministry
+) -> Iterator[Live]:
+    """Found a ministry in ``folder`` and keep it up until the block ends."""
+    with Services(private_folder(folder / "log")) as services:
+        ministry = Ministry(folder, services, lambda: PASSPHRASE, units, **founding)
+        ministry.found()
+        ministry.unlock()
+        scenes = Scenes(ministry, lambda _: None)
+        scenes.wait_until_reachable(units)
+        yield Live(ministry, services, scenes)
