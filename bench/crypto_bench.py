@@ -10,10 +10,6 @@ figure, for bench/RESULTS.md.
   the library, on values made beforehand: Cobblestone, N times parsing a public key and
   an HPKE encryption, ML-DSA and Edwards signatures with the pre-hash.
 * open + verify: unwrap, body, unpad, one composite signature.
-* attachment: 16 MiB sealed and opened in pieces of 64 KiB.  Raw: Cobblestone and the
-  two SHA-256 that name the blob and the plaintext.  One line, without a bound, compares
-  with Cobblestone alone: the two hashes cost several times what the encryption does.
-
 The envelope as the client seals it (records, slips, codec) is measured where it is
 composed, on top of these.
 """
@@ -38,12 +34,10 @@ from crypto.envelope import WrapSecret, open_body, seal_body, unwrap, wrap
 from crypto.kem import HybridPublic, KemKey
 from crypto.padding import pad
 from crypto.sign import Realm, SigningKey, Usage
-from crypto.stream import AttachmentOpener, AttachmentSealer
 from crypto.suite import SUITES, SuiteId
 from crypto.types import Digest, Mailbox, MessageId, PrekeyId, Salt, Secret, StreamId
 
 Action = Callable[[], object]
-PIECE = 64 * 1024
 RECIPIENTS = (1, 10, 149)
 ID, MAILBOX = MessageId(bytes(16)), Mailbox(bytes(16))
 CONTENT = os.urandom(5200)  # record, slip and one signature of a 1 KiB cable
@@ -174,53 +168,6 @@ def envelopes(suite: SuiteId) -> list[Figure]:
     ]
 
 
-def attachments(size: int) -> list[Figure]:
-    data = os.urandom(size)
-    pieces = [data[start : start + PIECE] for start in range(0, size, PIECE)]
-    key = Secret(os.urandom(32))
-    blob = bytearray()
-    first = AttachmentSealer(SuiteId.S1, key, blob.extend)
-    first.update(data)
-    names = first.finish()
-    sealed = [
-        bytes(blob[start : start + PIECE]) for start in range(0, len(blob), PIECE)
-    ]
-
-    def seal() -> None:
-        sealer = AttachmentSealer(SuiteId.S1, key, len)
-        for piece in pieces:
-            sealer.update(piece)
-        sealer.finish()
-
-    def open_() -> None:
-        opener = AttachmentOpener(SuiteId.S1, key, names, len)
-        for piece in sealed:
-            opener.update(piece)
-        opener.finish()
-
-    def cobblestone(*, hashed: bool) -> Action:
-        def act() -> None:
-            encryptor = Cobblestone256Encryptor(bytes(32), b"context")
-            digests = hashlib.sha256(), hashlib.sha256()
-            for piece in pieces:
-                part = encryptor.update(piece)
-                if hashed:
-                    digests[0].update(piece)
-                    digests[1].update(part)
-            encryptor.finalize()
-
-        return act
-
-    mib = f"{size >> 20} MiB"
-    return [
-        Figure(f"attachment {mib} seal", seal, cobblestone(hashed=True), 1.25),
-        Figure(f"attachment {mib} open", open_, cobblestone(hashed=True), 1.25),
-        Figure(
-            f"attachment {mib} seal, unhashed", seal, cobblestone(hashed=False), None
-        ),
-    ]
-
-
 def taken(action: Action) -> float:
     started = time.perf_counter()
     action()
@@ -245,13 +192,12 @@ def measure(figures: list[Figure], rounds: int) -> list[tuple[Figure, float, flo
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="cost of crypto over its primitives")
-    parser.add_argument("--quick", action="store_true", help="few rounds, small files")
+    parser.add_argument("--quick", action="store_true", help="few rounds")
     parser.add_argument("--suite", choices=[suite.name for suite in SuiteId])
     options = parser.parse_args()
     wanted = [SuiteId[options.suite]] if options.suite else list(SuiteId)
     rounds = 7 if options.quick else 41
     figures = [figure for suite in wanted for figure in envelopes(suite)]
-    figures += attachments((4 if options.quick else 16) << 20)
     results = measure(figures, rounds)
     print(f"{'figure':32} {'ours ms':>9} {'raw ms':>9} {'ratio':>6} {'bound':>6}")
     for figure, ours, raw in results:
