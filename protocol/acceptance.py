@@ -13,7 +13,7 @@ from protocol.bodies import IncidentBody, StandingReleaseBody
 from protocol.codec import Message, decode
 from protocol.decision import above, covers, info_above_action, may_sign, uncovered
 from protocol.directory_view import Member
-from protocol.errors import MalformedError, PolicyError, Reason
+from protocol.errors import MalformedError, PolicyError, Reason, StrangerError
 from protocol.genuine import Genuine
 from protocol.label import Label, flaws, refusals
 from protocol.limits import MAX_RECORD
@@ -28,6 +28,7 @@ def accept(found: Genuine, receiver: Receiver) -> Message:
 
     Raises:
         PolicyError: with the first reason that applies.
+        StrangerError: the drafter may stand in the part of the key log that we lack.
     """
     record, policy = found.record, receiver.view.policy
     rule = rule_of(record.type)
@@ -35,7 +36,8 @@ def accept(found: Genuine, receiver: Receiver) -> Message:
         raise PolicyError(Reason.TYPE_UNKNOWN)
     _check_shape(record, rule)
     body = _body(record, rule)
-    _check_hand(found, body, rule, receiver)
+    drafter = _drafter(found, receiver)
+    _check_hand(found, body, rule, drafter, receiver)
     if info_above_action(record.to):
         raise PolicyError(Reason.INFO_ABOVE_ACTION)
     if record.label is not None:
@@ -76,8 +78,29 @@ def _body(record: Record, rule: TypeRule) -> Message:
         raise PolicyError(Reason.INCONSISTENT) from None
 
 
+def _drafter(found: Genuine, receiver: Receiver) -> Member | None:
+    """Return the member that the record names as its drafter (REC-8).
+
+    A name from nowhere would make one person two: one who releases, and one who is
+    "another".  A drafter whose key has ended since is still a name of the post's.
+    """
+    named = found.record.drafter
+    if named is None:
+        return None
+    drafter = receiver.view.member(named)
+    if drafter is None and found.slip.dir.key_size > receiver.view.key_log[0]:
+        raise StrangerError("a drafter who may be news")
+    if drafter is None or drafter.post != found.record.sender:
+        raise PolicyError(Reason.RELEASE_NOT_PERMITTED)
+    return drafter
+
+
 def _check_hand(
-    found: Genuine, body: Message, rule: TypeRule, receiver: Receiver
+    found: Genuine,
+    body: Message,
+    rule: TypeRule,
+    drafter: Member | None,
+    receiver: Receiver,
 ) -> None:
     """Check whose signature stands beside the terminal's (the right part of B7)."""
     member = found.member
@@ -90,14 +113,19 @@ def _check_hand(
     if member is None:
         raise PolicyError(Reason.RELEASE_MISSING)
     if rule.hand is Hand.RELEASER and not (
-        may_release(found.record, body, member, receiver.view.policy)
+        may_release(found.record, body, (member, drafter), receiver.view.policy)
         or _stands(found.record, body, receiver)
     ):
         raise PolicyError(Reason.RELEASE_NOT_PERMITTED)
 
 
-def may_release(record: Record, body: Message, member: Member, policy: Policy) -> bool:
-    """Tell whether ``member`` may be the one that signs ``record``.
+def may_release(
+    record: Record,
+    body: Message,
+    hands: tuple[Member, Member | None],
+    policy: Policy,
+) -> bool:
+    """Tell whether the first of ``hands`` may sign what the second drafted.
 
     A standing release is signed for the level that it lets go, whatever its own
     label says: else anybody could write one that lets them go alone.
@@ -105,9 +133,10 @@ def may_release(record: Record, body: Message, member: Member, policy: Policy) -
     levels = [] if record.label is None else [record.label.level]
     if isinstance(body, StandingReleaseBody):
         levels.append(body.highest)
+    member, drafter = hands
     return may_sign(
         member,
-        drafter=record.drafter,
+        drafter=drafter,
         type_=RecordType(record.type),
         level=max(levels, default=None),
         policy=policy,

@@ -85,7 +85,8 @@ def admit(
 
     Raises:
         MalformedError: not the one encoding of the inner parts, record or slip.
-        VerificationError: a signature, or a key that the directory does not have.
+        VerificationError: a signature, or a key that the directory does not have
+            (of a drafter too, while the sender saw more of the key log than we).
         BindingError: genuine parts that are not of each other, or not for us.
         ExpiredError: the sender's terminal is not usable yet.
     """

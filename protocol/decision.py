@@ -18,7 +18,6 @@ import enum
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from crypto.types import KeyId
 from protocol.bodies import CableBody, IncidentBody, StandingReleaseBody
 from protocol.codec import Message, decode
 from protocol.directory_view import DirectoryView, Member, Terminal
@@ -304,7 +303,7 @@ def release_needed(policy: Policy, type_: RecordType, level: Level | None) -> Re
 def may_sign(
     member: Member,
     *,
-    drafter: KeyId | None,
+    drafter: Member | None,
     type_: RecordType,
     level: Level | None,
     policy: Policy,
@@ -312,11 +311,13 @@ def may_sign(
     """Tell whether ``member`` is one whose signature the policy asks for.
 
     Where a second member is needed, that is one who holds the release of the level
-    and is not the drafter; the drafter is then named.
+    and is another person than the drafter, under whatever key; the drafter is then
+    named.
     """
     if level is None or release_needed(policy, type_, level) is not Release.SECOND:
         return True
-    return member.may_release >= level and drafter not in {None, member.key_id}
+    other = drafter is not None and drafter.person != member.person
+    return other and member.may_release >= level
 
 
 def covers(

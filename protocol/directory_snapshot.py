@@ -177,6 +177,7 @@ class Snapshot:
         return Member(
             key_id=held.key.id,
             key=held.key,
+            person=holder.keys[0].key.id,
             post=record.post,
             clearance=clearance,
             may_release=-1 if release is None else min(release, clearance.level),

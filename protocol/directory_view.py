@@ -46,6 +46,7 @@ class Member:
 
     key_id: KeyId
     key: VerifyKey
+    person: KeyId  # the first key of the lineage: one for all keys rotated from it
     post: str
     clearance: Clearance
     may_release: int  # highest level (Level number) this member releases; -1 none

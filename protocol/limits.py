@@ -17,6 +17,7 @@ MAX_ADDRESSEES: Final = 1_000  # posts or terminals in one message
 MAX_SIGNATURES: Final = 16  # on one document: checked before any is verified
 MAX_ATTACHMENTS: Final = 64  # per record
 MAX_RECEIPTS: Final = 64  # receipt statements per record
+MAX_MANIFEST_STEP: Final = 1 << 20  # between the numbers of two notices: see PRE-18
 MAX_STREAM_HOLES: Final = 1_024  # records above the floor of one stream
 MAX_NOTE: Final = 64 * KIB  # bytes of a signed note
 MAX_RESEALS: Final = 3  # answers to a nack, each to a key not used before

@@ -43,6 +43,7 @@ from protocol.key_log_entry import (
     read_leaf,
     read_signed,
 )
+from protocol.limits import MAX_MANIFEST_STEP
 from protocol.restriction import ZeroiseOrder
 from protocol.restrictions import restrict, restrict_by_bulletin, suspended_in_log
 from protocol.root_chain import first_root
@@ -217,13 +218,22 @@ def _with_root(state: State, root: TrustedRoot) -> State:
 def _noticed(
     state: State, notice: ManifestNotice, moment: Moment
 ) -> tuple[State, Adopted]:
-    """Note the name of a manifest; a suspended terminal makes none that counts."""
+    """Note the name of a manifest; a suspended terminal makes none that counts.
+
+    Numbers rise in the log itself, so that no relay names an old manifest again, not
+    even to a client that never saw the newer one.  They rise in bounded steps, so that
+    no invented number leaves the terminal without one above it.
+    """
     post = state.owner(notice.terminal)
     holder = None if post is None else post.holder(notice.terminal)
     if post is None or holder is None or holder.mailbox is None:
         raise ChainError("a manifest of no current terminal")
     if suspended_in_log(state, post, holder):
         raise ChainError("a manifest under a suspension")
+    last = state.notices.get(notice.terminal)
+    number = 0 if last is None else last.notice.number
+    if not number < notice.number <= number + MAX_MANIFEST_STEP:
+        raise RollbackError("a manifest whose number does not follow")
     named = Notice(moment.index, notice)
     return replace(state, notices={**state.notices, notice.terminal: named}), Adopted(
         index=moment.index,

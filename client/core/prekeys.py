@@ -8,6 +8,7 @@ from crypto.kem import KemKey
 from crypto.suite import SUITES
 from crypto.types import Digest, Mailbox, PrekeyId, PublicKey, Secret
 from protocol.codec import decode
+from protocol.directory_state import Notice
 from protocol.errors import RollbackError
 from protocol.manifest import (
     Manifest,
@@ -121,7 +122,7 @@ class Prekeys:
         total = policy.published + ONE_TIME
         drawn = [Secret(self._entropy(size)) for _ in range(total)]
         keys = [KemKey.from_seed(suite, seed).public for seed in drawn]
-        number = int.from_bytes(self._vault.get(NUMBER) or b"", "big") + 1
+        number = self._next_number(view.notice(own.key_id))
         signed = make_manifest(
             self._identity.terminal,
             keys,
@@ -146,6 +147,11 @@ class Prekeys:
             keys=tuple(map(PublicKey, keys)),
         )
         return Question(ManifestPublished(number), Ask.PUBLISH, body, BULK)
+
+    def _next_number(self, named: Notice | None) -> int:
+        """Return a number above all of ours and above what the log names (PRE-18)."""
+        ours = int.from_bytes(self._vault.get(NUMBER) or b"", "big")
+        return max(ours, 0 if named is None else named.notice.number) + 1
 
 
 def _label(number: int) -> Digest:

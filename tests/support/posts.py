@@ -209,6 +209,7 @@ def station(directory: Directory, post: str, number: int = 1) -> Station:
     directory.members[member_key.id] = Member(
         key_id=member_key.id,
         key=member_key.verify_key,
+        person=member_key.id,
         post=post,
         clearance=cleared,
         may_release=Level.STG_G,

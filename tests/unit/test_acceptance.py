@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 from msgspec import structs
 
+from client.core.sealing import UnreadableError
+from crypto.digest import H
 from crypto.suite import SuiteId
-from crypto.types import Digest
+from crypto.types import Digest, KeyId
 from protocol.admit import Admitted, Refused
 from protocol.bodies import (
     CableBody,
@@ -17,7 +19,7 @@ from protocol.bodies import (
     StandingReleaseBody,
 )
 from protocol.codec import encode
-from protocol.errors import Reason
+from protocol.errors import Reason, StrangerError
 from protocol.label import Caveat, Foreign, Label, Level, Precedence
 from protocol.machine_bodies import Alarm as AlarmKind
 from protocol.machine_bodies import AlarmBody, ReceiptBody
@@ -103,6 +105,16 @@ def test_a_cable_without_a_member_is_refused(cast: Cast) -> None:
     assert reason(cast, record) is Reason.RELEASE_MISSING
 
 
+def drafter_of(cast: Cast, post: str, person: KeyId) -> KeyId:
+    """Enrol one more key of ``person`` as a member of ``post``, and return it."""
+    name = KeyId(H(post.encode() + person))
+    member = cast.directory.members[cast.tfc.member_key.id]
+    cast.directory.members[name] = replace(
+        member, key_id=name, person=person, post=post
+    )
+    return name
+
+
 def with_policy(cast: Cast, **changes: object) -> None:
     cast.directory.policy = structs.replace(HIGH, **changes)
 
@@ -115,6 +127,9 @@ def with_policy(cast: Cast, **changes: object) -> None:
         ("other", -1, Reason.RELEASE_NOT_PERMITTED),
         ("self", Level.STG_C, Reason.RELEASE_NOT_PERMITTED),
         ("nobody", Level.STG_C, Reason.RELEASE_NOT_PERMITTED),
+        ("own old key", Level.STG_C, Reason.RELEASE_NOT_PERMITTED),
+        ("of another post", Level.STG_C, Reason.RELEASE_NOT_PERMITTED),
+        ("a stranger", Level.STG_C, Reason.RELEASE_NOT_PERMITTED),
     ],
 )
 def test_where_two_members_are_needed_the_releaser_is_the_second(
@@ -123,10 +138,33 @@ def test_where_two_members_are_needed_the_releaser_is_the_second(
     with_policy(cast)
     members, name = cast.directory.members, cast.tfc.member_key.id
     members[name] = replace(members[name], may_release=may_release)
-    other = cast.oslo.member_key.id
-    who = {"other": other, "self": name, "nobody": None}[drafter]
+    who = {
+        "other": drafter_of(cast, "tfc", KeyId(b"p" * 32)),
+        "self": name,
+        "nobody": None,
+        "own old key": drafter_of(cast, "tfc", name),
+        "of another post": cast.oslo.member_key.id,
+        "a stranger": KeyId(b"x" * 32),
+    }[drafter]
     record = structs.replace(record_of(cast.tfc, "bern"), label=STG_C, drafter=who)
     assert reason(cast, record) is expected
+
+
+def test_a_drafter_is_of_the_post_at_every_level(cast: Cast) -> None:
+    record = record_of(cast.tfc, "bern")
+    foreign = structs.replace(record, drafter=cast.oslo.member_key.id)
+    assert reason(cast, foreign) is Reason.RELEASE_NOT_PERMITTED
+
+
+def test_a_drafter_may_be_news_while_the_sender_saw_more_of_the_log(
+    cast: Cast,
+) -> None:
+    record = structs.replace(record_of(cast.tfc, "bern"), drafter=KeyId(b"x" * 32))
+    size, root = cast.directory.key_log
+    cast.directory.key_log = size - 1, root
+    with pytest.raises(UnreadableError) as caught:
+        reason(cast, record)
+    assert isinstance(caught.value.__cause__, StrangerError)
 
 
 def standing(**changes: object) -> StandingReleaseBody:
@@ -194,7 +232,7 @@ def test_nobody_lets_himself_go_alone_by_an_unclassified_standing_release(
             kind=RecordType.STANDING_RELEASE,
             body=standing(highest=highest),
         ),
-        drafter=cast.oslo.member_key.id,
+        drafter=drafter_of(cast, "tfc", KeyId(b"p" * 32)),
     )
     assert record.label is not None
     assert record.label.level < Level.STG_C

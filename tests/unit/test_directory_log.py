@@ -249,7 +249,7 @@ def test_a_terminal_alarms_on_a_manifest_that_it_did_not_make(
     assert terminal.manifest is not None
     keys = frozenset({terminal.key.id})
     false = ManifestNotice(terminal=terminal.key.id, number=9, manifest=H(b"false"))
-    outcomes = hague.follow(hague.notice(terminal, 1), notice_leaf(false))
+    outcomes = hague.follow(hague.notice(terminal, 2), notice_leaf(false))
     mine = frozenset({H(terminal.manifest.manifest)})
     told = about(outcomes, post="bern", keys=keys)
     assert len(told) == 2

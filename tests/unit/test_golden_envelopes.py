@@ -45,6 +45,7 @@ def directory_of(told: dict[str, Any]) -> Directory:
         key_id = KeyId(bytes.fromhex(name))
         directory.members[key_id] = Member(
             key_id=key_id,
+            person=key_id,
             key=VerifyKey.parse(suite, bytes.fromhex(public)),
             post=post,
             clearance=cleared,

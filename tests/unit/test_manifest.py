@@ -8,6 +8,7 @@ from crypto.sign import Realm, SigningKey, Usage
 from crypto.suite import SuiteId
 from crypto.types import Digest, KeyId, PublicKey, Signature
 from protocol.codec import decode, encode
+from protocol.directory_state import Adopted
 from protocol.errors import (
     BindingError,
     ChainError,
@@ -17,6 +18,7 @@ from protocol.errors import (
     VerificationError,
 )
 from protocol.key_log_entry import ManifestNotice, notice_leaf
+from protocol.limits import MAX_MANIFEST_STEP
 from protocol.manifest import (
     Manifest,
     PrekeyKind,
@@ -31,6 +33,7 @@ from protocol.manifest import (
     prekey_leaf,
 )
 from protocol.root import DAY
+from protocol.trusted_directory import Refused
 from protocol.trusted_manifest import Prekey, PrekeyBook
 from tests.support.keys import flipped, kem_key
 from tests.support.ministry import Ministry, OwnTerminal, ministry
@@ -231,15 +234,66 @@ def test_a_manifest_by_anybody_else_is_refused(hague: Ministry) -> None:
     assert hague.book.adopt(own.id, good, hague.view()) is not hague.book
 
 
-@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("number", [2, 3])
 def test_a_number_that_does_not_rise_is_a_rollback(
     hague: Ministry, number: int
 ) -> None:
+    """The book remembers, whatever log it is shown."""
+    terminal = hague.posts["bern"].terminal
+    other = hague.fork()
+    hague.publish(terminal, number=3)
+    manifest = encode(structs.replace(manifest_of(terminal), number=number, n=4))
+    named(other, terminal.key.id, manifest, number)
+    with pytest.raises(RollbackError):
+        hague.book.adopt(
+            terminal.key.id, signed(hague, manifest, terminal.key), other.view()
+        )
+
+
+def test_the_log_names_no_old_manifest_again_to_whoever_never_saw_the_newer(
+    hague: Ministry,
+) -> None:
+    """A fresh client has no book: the log's own order protects it."""
+    terminal = hague.posts["bern"].terminal
+    old = terminal.manifest
+    hague.publish(terminal, number=2)
+    newer = terminal.manifest
+    assert old is not None
+    assert newer is not None
+    again = ManifestNotice(terminal=terminal.key.id, number=1, manifest=H(old.manifest))
+    hague.follow(notice_leaf(again))
+    fresh, view = PrekeyBook(), hague.view()
+    with pytest.raises(ChainError):
+        fresh.adopt(terminal.key.id, old, view)
+    assert fresh.adopt(terminal.key.id, newer, view) != fresh
+
+
+@pytest.mark.parametrize(
+    ("number", "counts"),
+    [
+        (1, False),
+        (2, False),
+        (3, True),
+        (2 + MAX_MANIFEST_STEP, True),
+        (3 + MAX_MANIFEST_STEP, False),
+    ],
+)
+def test_numbers_rise_in_the_log_in_bounded_steps(
+    hague: Ministry,
+    number: int,
+    counts: bool,  # noqa: FBT001
+) -> None:
+    """A relay that invents numbers leaves the terminal room above them."""
     terminal = hague.posts["bern"].terminal
     hague.publish(terminal, number=2)
-    manifest = encode(structs.replace(manifest_of(terminal), number=number, n=4))
-    named(hague, terminal.key.id, manifest, number)
-    refused(hague, signed(hague, manifest, terminal.key), RollbackError)
+    notice = ManifestNotice(
+        terminal=terminal.key.id, number=number, manifest=H(b"invented")
+    )
+    (outcome,) = hague.follow(notice_leaf(notice))
+    assert isinstance(outcome, Adopted if counts else Refused)
+    if not counts:
+        assert isinstance(outcome, Refused)
+        assert isinstance(outcome.error, RollbackError)
 
 
 def test_the_log_and_the_manifest_agree_on_the_number(hague: Ministry) -> None:
@@ -255,8 +309,9 @@ def test_a_manifest_for_another_mailbox_or_terminal_is_refused(
     own = hague.posts["bern"].terminal.key
     tfc = hague.posts["tfc"].terminal
     for changes in ({"mailbox": tfc.mailbox}, {"terminal": tfc.key.id}):
-        manifest = changed(hague, **changes)
-        refused(hague, signed(hague, manifest, own), BindingError, "B14")
+        ministry = hague.fork()
+        manifest = changed(ministry, **changes)
+        refused(ministry, signed(ministry, manifest, own), BindingError, "B14")
 
 
 def test_a_manifest_of_another_suite_is_refused(hague: Ministry) -> None:

@@ -8,6 +8,7 @@ from crypto.types import Digest, KeyId, Mailbox, PrekeyId, PublicKey
 from protocol.codec import decode
 from protocol.directory_entry import Action, Rotation, Rotations
 from protocol.errors import BindingError, ExpiredError, VerificationError
+from protocol.limits import MAX_MANIFEST_STEP
 from protocol.manifest import (
     Manifest,
     PrekeyKind,
@@ -66,7 +67,7 @@ def test_numbering_restarts_with_a_new_identity_key() -> None:
     """A thief who used the last number there is blocks nobody for good."""
     hague = ministry()
     terminal = hague.posts["bern"].terminal
-    hague.publish(terminal, number=(1 << 48) - 1)
+    hague.publish(terminal, number=MAX_MANIFEST_STEP)
     place = hague.place("bern", Action.ROTATE)
     new = hague.key("bern/t1b")
     change = Rotations(

@@ -51,25 +51,27 @@ def test_without_a_label_a_member_is_enough() -> None:
     [
         (None, -1, None, True),
         (Level.DEP_V, -1, None, True),
-        (Level.STG_C, Level.STG_C, OTHER, True),
-        (Level.STG_C, Level.STG_G, OTHER, True),
-        (Level.STG_C, Level.DEP_V, OTHER, False),
-        (Level.STG_C, -1, OTHER, False),
+        (Level.STG_C, Level.STG_C, "other", True),
+        (Level.STG_C, Level.STG_G, "other", True),
+        (Level.STG_C, Level.DEP_V, "other", False),
+        (Level.STG_C, -1, "other", False),
         (Level.STG_C, Level.STG_C, None, False),
         (Level.STG_C, Level.STG_C, "self", False),
+        (Level.STG_C, Level.STG_C, "old key", False),
     ],
 )
 def test_the_second_member_holds_the_right_and_is_not_the_drafter(
     level: Level | None,
     right: int,
-    drafter: KeyId | str | None,
+    drafter: str | None,
     expected: bool,  # noqa: FBT001
     member: Member,
 ) -> None:
-    who = member.key_id if drafter == "self" else drafter
+    other = replace(member, key_id=OTHER, person=OTHER)
+    who = {"other": other, "self": member, "old key": replace(member, key_id=OTHER)}
     signs = may_sign(
         replace(member, may_release=right),
-        drafter=who,  # type: ignore[arg-type]
+        drafter=None if drafter is None else who[drafter],
         type_=RecordType.CABLE,
         level=level,
         policy=DEMO,

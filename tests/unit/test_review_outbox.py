@@ -135,3 +135,18 @@ def test_an_old_manifest_is_not_named_again_after_a_restart(
     name = bern.write("tfc").name
     exchange(bern)
     assert states(bern, name) == {"tfc": State.COMPOSED}
+
+
+def test_a_terminal_outnumbers_a_manifest_that_a_relay_invented(
+    desks: tuple[Desk, Desk, Desk],
+) -> None:
+    bern, tfc, _ = desks
+    key_id = tfc.post.terminal.key.id
+    false = ManifestNotice(terminal=key_id, number=50, manifest=Digest(b"f" * 32))
+    bern.relay.logs[LogName.KEY].append(notice_leaf(false))
+    tfc.connect()
+    manifest = decode(bern.relay.published[key_id].body.manifest, Manifest)
+    assert manifest.number == 51
+    name = bern.write("tfc").name
+    exchange(bern, tfc)
+    assert [row.name for row in tfc.inbox()] == [name]
