@@ -20,7 +20,8 @@ from client.core.station import Station
 from client.core.sync import Sync, restore
 from client.files import write_atomic
 from client.home import Home, HomeError
-from client.net.link import Link, LinkError
+from client.net.link import Link
+from client.net.transport import LinkError
 from client.operator.rootfile import read_root
 from client.session import Session
 from client.sockets import serve
