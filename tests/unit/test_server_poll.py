@@ -11,6 +11,7 @@ from crypto.session import hello_size
 from crypto.suite import SuiteId
 from protocol.errors import UnexpectedMessageError
 from protocol.line.cells import MAX_BODY, MAX_BUNDLE, SHORT, bundle
+from protocol.line.machine import Line
 from server.storage.interfaces import StoreBrokenError
 from server.web import exchange as exchange_module
 from server.web import poll, strangers
@@ -156,6 +157,7 @@ async def test_a_terminal_that_asks_no_more_is_gone(
 ) -> None:
     monkeypatch.setattr(exchange_module, "QUIET", 0.05)
     monkeypatch.setattr(exchange_module, "HOLD", 0.2)
+    monkeypatch.setattr(Line, "tick", lambda *_: ())  # nor does it stall
     name = await shaken(polling, relay.ministry, own(relay, "tfc").key)
     status, _ = await polling.post("/down", name, b"", 0)  # longer than QUIET
     assert status in {200, 204}

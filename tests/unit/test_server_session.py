@@ -139,6 +139,7 @@ async def test_the_oldest_stranger_makes_room_for_the_newest(
     relay: RunningRelay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(strangers, "MAX_STRANGERS", 2)
+    monkeypatch.setattr(strangers, "HANDSHAKE_SECONDS", 3600.0)
     async with aiohttp.ClientSession() as http, AsyncExitStack() as stack:
         came = []
         for _ in range(3):
