@@ -49,12 +49,14 @@ class Ministry:
         services: Services,
         passphrase: Callable[[], str],
         units: Sequence[Unit] = (TFC, POST),
+        database: str | None = None,
     ) -> None:
         self.folder = folder
         self.units = units
+        self._database = database  # a URL; None: the embedded one
         self._services = services
         self._draw = passphrase
-        self._address = ""  # where the relay listens
+        self.address = ""  # where the relay listens, once it does
         self._known: dict[str, str] = {}
 
     @property
@@ -78,7 +80,7 @@ class Ministry:
             list(pool.map(self._make_operator, OPERATORS))
             made.result()
         self._make_root()
-        self._address = self._start_services()
+        self.address = self._start_services()
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(self._enrol, self.units))
         for unit in self.units:
@@ -88,9 +90,10 @@ class Ministry:
     def unlock(self) -> None:
         """Start each terminal's agent, in a process of its own."""
         with ThreadPoolExecutor(len(self.units)) as pool:
-            list(pool.map(self._unlock, self.units))
+            list(pool.map(self.unlock_one, self.units))
 
-    def _unlock(self, unit: Unit) -> None:
+    def unlock_one(self, unit: Unit) -> None:
+        """Start one terminal's agent."""
         home = self.terminal(unit)
         self._services.start(
             f"terminal-{unit.post}",
@@ -105,9 +108,10 @@ class Ministry:
     # --- steps
 
     def _make_services(self) -> None:
+        database = () if self._database is None else ("--database", self._database)
         run(
             command(
-                *("koerier-relay", "init", "--home", self.relay),
+                *("koerier-relay", "init", "--home", self.relay, *database),
                 *("--name", "demo.koerier", "--listen", ANY_PORT),
                 *("--health", ANY_PORT),
             )
@@ -183,7 +187,7 @@ class Ministry:
         run(
             command(
                 *("koerier", "--home", self.terminal(unit), "terminal", "init"),
-                *("--demo", "--invite", invite, *root, "--relay", self._address),
+                *("--demo", "--invite", invite, *root, "--relay", self.address),
                 *("--member", unit.member, "--out", request),
             ),
             passphrase=self._passphrase(f"terminal-{unit.post}"),

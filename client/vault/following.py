@@ -44,7 +44,7 @@ class FollowingStore:
         columns = ", ".join(f"target.{name}" for name in TARGET.split(", "))
         query = (
             f"SELECT {columns} FROM target JOIN record USING (name)"  # noqa: S608
-            " WHERE released = 0 ORDER BY at, name, terminal"
+            " WHERE released = 0 ORDER BY number, terminal"
         )
         return [target_of(row) for row in self._db.rows(query)]
 
@@ -56,12 +56,14 @@ class FollowingStore:
 
     def records_with(self, message: MessageId) -> list[RecordRow]:
         """Return the records with this message id: one, unless somebody lies."""
-        query = f"SELECT {RECORD} FROM record WHERE id = ? ORDER BY at, name"  # noqa: S608
+        query = f"SELECT {RECORD} FROM record WHERE id = ? ORDER BY number"  # noqa: S608
         return [RecordRow(*row) for row in self._db.rows(query, message)]
 
     def held(self, reason: str) -> list[RecordRow]:
         """Return the records that are kept unread for ``reason``, oldest first."""
-        query = f"SELECT {RECORD} FROM record WHERE way = ? AND refused = ? ORDER BY at"  # noqa: S608
+        query = (
+            f"SELECT {RECORD} FROM record WHERE way = ? AND refused = ? ORDER BY number"  # noqa: S608
+        )
         return [RecordRow(*row) for row in self._db.rows(query, IN, reason)]
 
     def streams_in(self) -> list[tuple[KeyId, StreamId, bytes]]:

@@ -19,7 +19,8 @@ CREATE TABLE entry (
 
 -- every record written or received; the archive
 CREATE TABLE record (
-    name BLOB PRIMARY KEY,             -- H(record)
+    number INTEGER PRIMARY KEY,        -- in the order written or received
+    name BLOB NOT NULL UNIQUE,         -- H(record)
     id BLOB NOT NULL,
     way INTEGER NOT NULL,
     type INTEGER NOT NULL,
@@ -32,12 +33,12 @@ CREATE TABLE record (
     log_index INTEGER,
     proof BLOB,                        -- tlog-proof once verified
     refused TEXT                       -- reason, when kept unread
-) WITHOUT ROWID;
-CREATE INDEX record_at ON record (way, at);
+);
+CREATE INDEX record_way ON record (way, number);
 
 -- one row per record and receiving terminal; seq and prev are given once
 CREATE TABLE target (
-    name BLOB NOT NULL REFERENCES record,
+    name BLOB NOT NULL REFERENCES record (name),
     terminal BLOB NOT NULL,
     post TEXT NOT NULL,
     stream BLOB, seq INTEGER, prev BLOB,   -- place; NULL before the first seal
@@ -58,7 +59,7 @@ CREATE INDEX target_state ON target (state);
 -- sealed and not yet forgotten: a retry sends these very bytes
 CREATE TABLE deposit (
     envelope BLOB PRIMARY KEY,         -- H(envelope)
-    name BLOB NOT NULL REFERENCES record,
+    name BLOB NOT NULL REFERENCES record (name),
     sealed BLOB,                       -- the envelope; NULL once delivered everywhere
     slip BLOB NOT NULL,
     commitment BLOB NOT NULL,

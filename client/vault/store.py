@@ -75,7 +75,9 @@ class Store(FollowingStore):
 
     def records(self, way: int, limit: int) -> list[RecordRow]:
         """Return the newest records of one way first."""
-        query = f"SELECT {RECORD} FROM record WHERE way = ? ORDER BY at DESC LIMIT ?"  # noqa: S608
+        query = (
+            f"SELECT {RECORD} FROM record WHERE way = ? ORDER BY number DESC LIMIT ?"  # noqa: S608
+        )
         return [RecordRow(*row) for row in self._db.rows(query, way, limit)]
 
     def set_proof(self, name: Digest, proof: bytes) -> None:
@@ -116,7 +118,7 @@ class Store(FollowingStore):
         columns = ", ".join(f"target.{name}" for name in TARGET.split(", "))
         query = (
             f"SELECT {columns} FROM target JOIN record USING (name)"  # noqa: S608
-            " WHERE state = ? ORDER BY at, name, terminal"
+            " WHERE state = ? ORDER BY number, terminal"
         )
         return [target_of(row) for row in self._db.rows(query, state)]
 
@@ -157,7 +159,7 @@ class Store(FollowingStore):
         columns = ", ".join(f"deposit.{name}" for name in DEPOSIT.split(", "))
         query = (
             f"SELECT {columns} FROM deposit JOIN record USING (name)"  # noqa: S608
-            f" WHERE {condition} ORDER BY at, envelope"
+            f" WHERE {condition} ORDER BY number, envelope"
         )
         return [Deposit(*row) for row in self._db.rows(query, *values)]
 

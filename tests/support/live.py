@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from client.demo.ministry import POST, TFC, Ministry, Unit
-from client.demo.processes import Services
+from client.demo.processes import Services, command
 from client.demo.scenes import Scenes, Sent
 from client.files import private_folder
 
@@ -47,9 +47,9 @@ def koerier(
 
 
 def said(home: Path, *arguments: object, text: str = "") -> Any:  # noqa: ANN401 -- JSON
-    """Return the JSON of a command that must succeed."""
+    """Return the JSON of a command that must succeed; 4 is "queued, no relay"."""
     done = koerier(home, *arguments, "--json", text=text)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode in {0, 4}, done.stderr
     return json.loads(done.stdout)
 
 
@@ -60,6 +60,7 @@ class Live:
     ministry: Ministry
     services: Services
     scenes: Scenes
+    relay: str = "relay"  # the name of its process now
 
     def home(self, unit: Unit) -> Path:
         return self.ministry.terminal(unit)
@@ -71,6 +72,20 @@ class Live:
     @property
     def tfc(self) -> Path:
         return self.home(TFC)
+
+    def unlock(self, unit: Unit) -> None:
+        """Start the agent of a terminal that is locked."""
+        self.ministry.unlock_one(unit)
+
+    def check(self) -> "subprocess.CompletedProcess[str]":
+        """Run the checker that operators have, on the running relay's database."""
+        return subprocess.run(  # noqa: S603 -- our own program
+            command("koerier-relay", "check", "--home", self.ministry.relay),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=90,
+        )
 
     def follow(self, message: str, *states: str, sender: Unit = POST) -> Any:  # noqa: ANN401
         """Return the receipts of ``message`` when it is so far."""

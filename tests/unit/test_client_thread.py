@@ -70,6 +70,16 @@ def test_both_ends_hold_a_verified_proof_of_the_same_leaf(
     assert deposit.accepted
 
 
+def test_what_is_written_in_one_second_keeps_its_order(
+    desks: tuple[Desk, Desk],
+) -> None:
+    bern, tfc = desks
+    sent = [bern.write("tfc", text=f"Nummer {number}.").name for number in range(8)]
+    assert [row.name for row in bern.store.records(OUT, 8)] == sent[::-1]
+    exchange(bern, tfc)
+    assert [row.name for row in tfc.inbox()] == sent[::-1]  # newest first
+
+
 def test_reading_twice_says_it_once(desks: tuple[Desk, Desk]) -> None:
     bern, tfc = desks
     bern.write("tfc")
