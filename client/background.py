@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Final
 
 from client import link
@@ -11,25 +12,31 @@ from client.home import Home, HomeError
 
 LIMIT: Final = 60.0  # seconds: the key derivation takes a few
 STEP: Final = 0.05
+MAX_WORDS: Final = 65_536  # bytes of the log that are looked at
 
 
-def start_agent(home: Home, passphrase: str) -> None:
+def start_agent(
+    home: Home, passphrase: str, member: str | None = None, language: str = "nl"
+) -> None:
     """Start the agent and return when it answers.
 
     Raises:
-        HomeError: it ended: the passphrase, or an agent that is there already.
+        HomeError: it ended, with its own last words; or one is there already.
     """
-    if _answers(home):
+    if is_running(home):
         raise HomeError("agent.running")
     reading, writing = os.pipe()
     log = home.path / "log" / "agent.log"
+    start = log.stat().st_size if log.exists() else 0
     try:
         with log.open("ab") as output:
             process = subprocess.Popen(  # noqa: S603 -- ourselves
                 [
                     *(sys.executable, "-m", "client.cli.main"),
-                    *("--home", str(home.path), "terminal", "unlock"),
-                    *("--foreground", "--passphrase-fd", str(reading)),
+                    *("--home", str(home.path), "--lang", language),
+                    *("terminal", "unlock", "--foreground"),
+                    *("--passphrase-fd", str(reading)),
+                    *(() if member is None else ("--member", member)),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -41,23 +48,35 @@ def start_agent(home: Home, passphrase: str) -> None:
     finally:
         os.close(writing)
         os.close(reading)
-    _wait(home, process)
+    _wait(home, process, log, start)
 
 
-def _wait(home: Home, process: "subprocess.Popen[bytes]") -> None:
+def _wait(
+    home: Home, process: "subprocess.Popen[bytes]", log: Path, start: int
+) -> None:
     limit = time.monotonic() + LIMIT
     while time.monotonic() < limit:
-        if _answers(home):
+        if is_running(home):
             return
         if process.poll() is not None:
-            raise HomeError("passphrase.wrong")
+            raise HomeError("agent.ended", why=_last_words(log, start))
         time.sleep(STEP)
     process.terminate()
     process.wait()
-    raise HomeError("passphrase.wrong")
+    raise HomeError("agent.silent", seconds=int(LIMIT))
 
 
-def _answers(home: Home) -> bool:
+def _last_words(log: Path, start: int) -> str:
+    """Return the last line that the agent wrote: a sentence of ours."""
+    with log.open("rb") as file:
+        file.seek(start)
+        lines = file.read(MAX_WORDS).decode(errors="replace").split("\n")
+    said = [line.removeprefix("koerier: ") for line in lines if line.strip()]
+    return said[-1] if said else "?"
+
+
+def is_running(home: Home) -> bool:
+    """Tell whether an agent answers in this home."""
     try:
         link.ask(home, "status")
     except link.NoAgentError:

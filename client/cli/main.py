@@ -11,7 +11,8 @@ from typing import Final
 
 import click
 
-from client.cli.spoken import Program
+from client.cli.exits import Exit
+from client.cli.spoken import Program, end
 from client.words import LANGUAGES
 
 COMMANDS: Final = {
@@ -48,12 +49,33 @@ class _Koerier(Program):
 @click.command(cls=_Koerier)
 @click.option("--home", metavar="FOLDER")
 @click.option("--lang", type=click.Choice(LANGUAGES))
+@click.option("--passphrase-fd", "descriptor", type=int, metavar="N")
+@click.option("--member", metavar="NAME")
 @click.version_option(package_name="koerier", message="koerier %(version)s")
 @click.pass_context
-def main(ctx: click.Context, home: str | None, lang: str | None) -> None:
+def main(
+    ctx: click.Context,
+    home: str | None,
+    lang: str | None,
+    descriptor: int | None,
+    member: str | None,
+) -> None:
     """Send classified messages between posts and the Taskforce Cyber."""
-    os.umask(0o077)
-    ctx.obj = {"home": home, "lang": lang or ctx.obj["lang"]}
+    from client.hardening import KeyLogError, harden
+
+    language = lang or ctx.obj["lang"]
+    try:
+        harden(os.environ)
+    except KeyLogError:
+        from client.words import Words
+
+        end(Words(language).say("home.key-log"), Exit.BAD_INPUT)
+    ctx.obj = {
+        "home": home,
+        "lang": language,
+        "descriptor": descriptor,
+        "member": member,
+    }
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """``koerier operator``: changes that two people make together.
 
-The first form knows the enrolment of a post: invite, propose, approve.  Files go
-from hand to hand; each step checks what it is given before it signs anything.
+It knows the enrolment of a post, and of a member or a terminal that joins one:
+invite, propose, approve.  Files go from hand to hand; each step checks what it is
+given before it signs anything.
 """
 
 from pathlib import Path
@@ -16,7 +17,15 @@ from client.cli.spoken import group
 from client.clock import SystemClock
 from client.files import write_atomic
 from client.home import Config
-from client.operator.documents import Invitation, Request, read_document, write_document
+from client.operator.addition import (
+    AdditionRequest,
+    Position,
+    addition_proposal,
+    invite_addition,
+    read_invitation,
+    read_request,
+)
+from client.operator.documents import read_document, write_document
 from client.operator.enrolment import invite as make_invitation
 from client.operator.enrolment import proposal
 from client.operator.keyfile import make_key, open_key
@@ -25,7 +34,7 @@ from client.operator.showing import sentences
 from crypto.sign import Usage
 from crypto.suite import SuiteId
 from protocol.codec import decode
-from protocol.directory_entry import DirectoryEntry
+from protocol.directory_entry import Action, DirectoryEntry
 from protocol.errors import ProtocolError
 from protocol.key_log_entry import LeafKind, read_leaf, read_signed, signed_leaf
 from protocol.label import Caveat, Clearance, Level
@@ -57,9 +66,12 @@ def init(shell: Shell, /, *, passphrase_fd: int | None) -> None:
 
 @operator.command()
 @_root
-@click.option("--post", required=True)
-@click.option("--name-nl", required=True)
-@click.option("--name-en", required=True)
+@click.option("--post")
+@click.option("--name-nl")
+@click.option("--name-en")
+@click.option("--terminal", is_flag=True)
+@click.option("--member", is_flag=True)
+@click.option("--position", "position_file", type=FILE)
 @_out
 @with_shell
 def invite(
@@ -67,19 +79,33 @@ def invite(
     /,
     *,
     root_file: Path,
-    post: str,
-    name_nl: str,
-    name_en: str,
+    post: str | None,
+    name_nl: str | None,
+    name_en: str | None,
+    terminal: bool,
+    member: bool,
+    position_file: Path | None,
     out: Path,
 ) -> None:
-    """Invite a post to enrol its first terminal and member."""
+    """Invite a post to enrol, or a terminal or member to join one."""
     root = read_root(root_file)
     until = SystemClock().wall() + WEEK
-    invitation = make_invitation(
-        root.digest, post, (name_nl, name_en), until=until, entropy=shell.entropy
-    )
-    write_document(out, invitation)
-    read_document(out, Invitation, "invitation")  # a wrong post id shows here
+    if terminal is not member and position_file is not None:
+        where = read_document(position_file, Position, "position")
+        action = Action.ADD_TERMINAL if terminal else Action.ADD_MEMBER
+        post = where.post
+        write_document(
+            out, invite_addition(where, action, until=until, entropy=shell.entropy)
+        )
+    elif post and name_nl and name_en and not (terminal or member):
+        names = (name_nl, name_en)
+        invitation = make_invitation(
+            root.digest, post, names, until=until, entropy=shell.entropy
+        )
+        write_document(out, invitation)
+    else:
+        raise click.UsageError(shell.words.say("operator.whom"))
+    read_invitation(out)  # a wrong post id shows here
     shell.say("operator.invited", post=post, file=out)
 
 
@@ -105,15 +131,22 @@ def propose(
     out: Path,
 ) -> None:
     """Propose what a post asked, with rights, and sign it first."""
-    asked = read_document(request_file, Request, "request")
+    asked = read_request(request_file)
     root = read_root(root_file)
     caveats = (Caveat.NLD_EYES_ONLY,) if eyes_only else ()
-    document = proposal(
-        asked,
-        Clearance(level=Level(LEVELS.index(level)), caveats=caveats),
-        None if release is None else Level(LEVELS.index(release)),
-        expires=SystemClock().wall() + WEEK,
-    )
+    cleared = Clearance(level=Level(LEVELS.index(level)), caveats=caveats)
+    highest = None if release is None else Level(LEVELS.index(release))
+    expires = SystemClock().wall() + WEEK
+    try:
+        document = (
+            addition_proposal(asked, cleared, highest, expires=expires)
+            if isinstance(asked, AdditionRequest)
+            else proposal(asked, cleared, highest, expires=expires)
+        )
+    except ProtocolError:
+        shell.refuse(
+            "operator.bad-file", Exit.BAD_INPUT, file=request_file, kind="request"
+        )
     key = open_key(
         shell.home, ROLE, root.document.suite, shell.passphrase(passphrase_fd)
     )

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, NoReturn, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec
 
 import click
 
@@ -16,11 +16,16 @@ from client.home import Home, HomeError
 from client.words import Words, chosen_language
 from crypto.entropy import Entropy, system
 
+if TYPE_CHECKING:  # the vault is imported by a command that opens one
+    from client.terminal import OpenTerminal
+
 P = ParamSpec("P")
 MAX_PASSPHRASE = 1024  # bytes read from a descriptor
 
 as_json = click.option("--json", "as_json", is_flag=True)
 passphrase_fd = click.option("--passphrase-fd", type=int, metavar="N")
+new_passphrase_fd = click.option("--new-passphrase-fd", type=int, metavar="N")
+sheet_fd = click.option("--sheet-fd", type=int, metavar="N")
 
 # What the system says of a file, in our words; anything else is "file.other".
 FILE_TROUBLE = {
@@ -36,9 +41,19 @@ FILE_TROUBLE = {
 class Shell:
     """The context of one command."""
 
-    def __init__(self, home: str | None, language: str | None) -> None:
+    def __init__(
+        self,
+        home: str | None,
+        language: str | None,
+        descriptor: int | None = None,
+        member: str | None = None,
+    ) -> None:
         self.home = Home.chosen(home)
         self.words = Words(chosen_language(language, os.environ.get("LANG")))
+        self._descriptor = descriptor  # where a command without an agent unlocks from
+        self._member = member
+        self._known: str | None = None  # the passphrase that unlocks, once it is known
+        self._alone: OpenTerminal | None = None
 
     @property
     def entropy(self) -> Entropy:
@@ -69,11 +84,33 @@ class Shell:
     def ask(self, method: str, /, **arguments: object) -> Any:  # noqa: ANN401 -- JSON
         """Ask the agent; a refusal or a missing agent ends the command."""
         try:
-            return link.ask(self.home, method, **arguments)
-        except link.NoAgentError:
-            self.refuse("agent.locked", Exit.LOCKED)
+            return self._answer(method, arguments)
         except link.AgentRefusal as refusal:
             self.refuse(refusal.code, Exit(refusal.exit_code), **refusal.parts)
+
+    def _answer(self, method: str, arguments: dict[str, object]) -> Any:  # noqa: ANN401
+        """Return the agent's answer, or that of the vault opened for this command."""
+        if self._alone is None:
+            try:
+                return link.ask(self.home, method, **arguments)
+            except link.NoAgentError:
+                self._alone = self._open_alone()
+        return self._alone.answer(method, arguments)[0]
+
+    def _open_alone(self) -> "OpenTerminal":
+        known = self._known is not None or self._descriptor is not None
+        if not known and not sys.stderr.isatty():  # nobody there to ask
+            self.refuse("agent.locked", Exit.LOCKED)
+        from client.alone import open_alone
+
+        self.home.config()
+        word = self._known or self.passphrase(self._descriptor)
+        return open_alone(self.home, word, self.entropy, self._member)
+
+    def close(self) -> None:
+        """Close the vault, if this command opened it."""
+        if self._alone is not None:
+            self._alone.close()
 
     def passphrase(self, descriptor: int | None, *, fresh: bool = False) -> str:
         """Return the passphrase: from a descriptor, else typed; never from argv.
@@ -88,13 +125,23 @@ class Shell:
                     line = file.readline(MAX_PASSPHRASE).decode()
             except (OSError, UnicodeDecodeError):
                 self.refuse("passphrase.unreadable", Exit.BAD_INPUT)
-            return line.rstrip("\r\n")
-        typed = self._typed("passphrase.ask")
-        if fresh and self._typed("passphrase.again") != typed:
+            return self._accepted(line.rstrip("\r\n"), fresh=fresh)
+        typed = self.typed("passphrase.ask")
+        if fresh and self.typed("passphrase.again") != typed:
             self.refuse("passphrase.differ", Exit.BAD_INPUT)
-        return typed
+        return self._accepted(typed, fresh=fresh)
 
-    def _typed(self, question: str) -> str:
+    def _accepted(self, passphrase: str, *, fresh: bool) -> str:
+        if not fresh:
+            self._known = passphrase
+            return passphrase
+        from client.vault.locked import LEAST_CHARACTERS, strong_enough
+
+        if not strong_enough(passphrase):
+            self.refuse("passphrase.weak", Exit.BAD_INPUT, least=LEAST_CHARACTERS)
+        return passphrase
+
+    def typed(self, question: str, **parts: object) -> str:
         """Return a line typed at the terminal, unseen; without one, nothing is asked.
 
         Where getpass finds no terminal it would read, and show, standard input.
@@ -105,7 +152,7 @@ class Shell:
         with warnings.catch_warnings():
             warnings.simplefilter("error", getpass.GetPassWarning)
             try:
-                return getpass.getpass(self.words.say(question) + " ")
+                return getpass.getpass(self.words.say(question, **parts) + " ")
             except getpass.GetPassWarning:
                 self.refuse("passphrase.no-terminal", Exit.BAD_INPUT)
 
@@ -119,7 +166,12 @@ def with_shell(
     @wraps(function)
     def wrapped(ctx: click.Context, /, *args: P.args, **kwargs: P.kwargs) -> None:
         options = ctx.obj or {}
-        shell = Shell(options.get("home"), options.get("lang"))
+        shell = Shell(
+            options.get("home"),
+            options.get("lang"),
+            options.get("descriptor"),
+            options.get("member"),
+        )
         try:
             function(shell, *args, **kwargs)
         except HomeError as error:
@@ -131,6 +183,8 @@ def with_shell(
                 raise
             code = FILE_TROUBLE.get(error.errno or 0, "file.other")
             shell.refuse(code, Exit.BAD_INPUT, file=str(error.filename))
+        finally:
+            shell.close()
 
     return wrapped
 

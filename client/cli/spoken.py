@@ -133,7 +133,7 @@ def _language(args: Sequence[str]) -> str:
     wish: str | None = None
     words = iter(args)
     for word in words:
-        if word in {"--lang", "--home"}:
+        if word in {"--lang", "--home", "--passphrase-fd", "--member"}:
             value = next(words, None)
             wish = value if word == "--lang" else wish
         elif word.startswith("--lang="):

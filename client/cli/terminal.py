@@ -1,22 +1,35 @@
 """``koerier terminal``: make a terminal, unlock it, lock it, see where it stands."""
 
-import base64
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import click
 
+from client import link
+from client.cli import members, restoring, vault
 from client.cli.exits import Exit
+from client.cli.sheets import write_sheet
 from client.cli.shell import Shell, as_json, passphrase_fd, print_json, with_shell
 from client.cli.spoken import group
 from client.files import write_atomic
 from client.home import Config
-from client.operator.documents import Invitation, read_document, write_document
-from client.operator.enrolment import NewKeys, draw_keys
+from client.operator.addition import (
+    Addition,
+    Position,
+    read_invitation,
+    request_terminal,
+)
+from client.operator.documents import Invitation, write_document
+from client.operator.enrolment import draw_keys
 from client.operator.enrolment import request as make_request
 from client.operator.rootfile import read_root
-from client.vault.making import make_vault
-from crypto.sign import Realm
+from client.paper import Kind
+from client.vault.making import PIN, POST, draw_member, make_vault
+from crypto.sign import Realm, SigningKey
+from protocol.codec import Message
+from protocol.directory_entry import Action
+from protocol.trusted_root import TrustedRoot
 
 FILE: Final = click.Path(dir_okay=False, path_type=Path)
 YEAR: Final = 366 * 86_400  # seconds
@@ -24,7 +37,7 @@ YEAR: Final = 366 * 86_400  # seconds
 
 @group
 def terminal() -> None:
-    """This terminal: make, unlock, lock, status."""
+    """This terminal: make, unlock, lock, status; its members; its vault."""
 
 
 @terminal.command()
@@ -50,56 +63,95 @@ def init(
 ) -> None:
     """Make this terminal's keys and its request to be enrolled.
 
-    Compare the hash of the root document with the paper at your post first.
+    Compare the hash of the root document with the paper at your post first.  With an
+    invitation for a second terminal this one joins a post that there is already.
     """
     root = read_root(root_file)
-    invitation = read_document(invite, Invitation, "invitation")
-    if (root.realm is Realm.DEMO) is not demo:
-        shell.refuse("terminal.demo-root", Exit.REFUSED)
-    if invitation.root != root.digest:
-        shell.refuse("operator.bad-file", Exit.BAD_INPUT, file=invite, kind="root")
+    invitation = read_invitation(invite)
+    post = require_invited(shell, invitation, root, invite, demo=demo)
     passphrase = shell.passphrase(passphrase_fd, fresh=True)
     language = shell.words.language
-    shell.home.create(Config(language=language, post=invitation.post, relay=relay))
+    shell.home.create(Config(language=language, post=post, relay=relay))
     write_atomic(shell.home.root_file, root_file.read_bytes())
-    keys = draw_keys(root.document.suite, invitation.post, member, shell.entropy)
-    make_vault(shell.home, keys, root, passphrase, shell.entropy)
-    asked = make_request(
-        invitation,
-        keys,
-        realm=root.realm,
-        until=invitation.until + YEAR,
-        entropy=shell.entropy,
-    )
+    suite = root.document.suite
+    keys = draw_keys(suite, post, member, shell.entropy)
+    person = draw_member(suite, member, passphrase, shell.entropy)
+    facts = {PIN: root.digest, POST: post.encode()}
+    make_vault(shell.home, keys.terminal, person, facts, shell.entropy)
+    asked: Message
+    if isinstance(invitation, Addition):
+        asked = request_terminal(
+            invitation,
+            SigningKey.from_seed(suite, keys.terminal),
+            realm=root.realm,
+            until=invitation.until + YEAR,
+            entropy=shell.entropy,
+        )
+    else:
+        asked = make_request(
+            invitation,
+            replace(keys, member=person.seed),
+            realm=root.realm,
+            until=invitation.until + YEAR,
+            entropy=shell.entropy,
+        )
+        write_sheet(shell, Kind.POST, keys.paper, post)
     write_document(out, asked)
-    _recovery_sheet(shell, keys)
+    write_sheet(shell, Kind.VAULT, person.sheet, member)
     shell.say("terminal.made", file=out)
 
 
-def _recovery_sheet(shell: Shell, keys: NewKeys) -> None:
-    """Write the post's paper key; it belongs in the safe and not on the machine."""
-    words = base64.b32encode(keys.recovery.reveal()).decode().rstrip("=")
-    lines = [words[start : start + 8] for start in range(0, len(words), 8)]
-    sheet = shell.home.path / "recovery-sheet.txt"
-    write_atomic(sheet, ("\n".join(lines) + "\n").encode())
-    shell.tell("terminal.recovery", file=sheet)
+def require_invited(
+    shell: Shell,
+    invitation: Invitation | Addition,
+    root: TrustedRoot,
+    file: Path,
+    *,
+    demo: bool,
+) -> str:
+    """Return the post that is invited, under this root and in this realm."""
+    if (root.realm is Realm.DEMO) is not demo:
+        shell.refuse("terminal.demo-root", Exit.REFUSED)
+    where: Invitation | Position
+    if isinstance(invitation, Addition):
+        where, wrong = invitation.position, invitation.action is not Action.ADD_TERMINAL
+    else:
+        where, wrong = invitation, False
+    if wrong or where.root != root.digest:
+        shell.refuse("operator.bad-file", Exit.BAD_INPUT, file=file, kind="root")
+    return where.post
 
 
 @terminal.command()
 @passphrase_fd
+@click.option("--member", metavar="NAME")
 @click.option("--foreground", is_flag=True)
 @with_shell
-def unlock(shell: Shell, /, *, passphrase_fd: int | None, foreground: bool) -> None:
-    """Unlock: the agent owns the vault, synchronises and moves the outbox."""
+def unlock(
+    shell: Shell,
+    /,
+    *,
+    passphrase_fd: int | None,
+    member: str | None,
+    foreground: bool,
+) -> None:
+    """Unlock: the agent owns the vault, synchronises and moves the outbox.
+
+    While it is unlocked, `--member` lets another member sit down: what is read,
+    acknowledged and sent from then on is signed by them.
+    """
     from client.agent import run_agent
-    from client.background import start_agent
+    from client.background import is_running, start_agent
 
     shell.home.config()
+    if member is not None and not foreground and is_running(shell.home):
+        members.change_seats(shell, member, passphrase_fd)
+        return
     passphrase = shell.passphrase(passphrase_fd)
     if foreground:
-        run_agent(shell.home, passphrase)
+        run_agent(shell.home, passphrase, member)
         return
-    start_agent(shell.home, passphrase)
+    start_agent(shell.home, passphrase, member, shell.words.language)
     shell.say("terminal.unlocked")
 
 
@@ -107,7 +159,10 @@ def unlock(shell: Shell, /, *, passphrase_fd: int | None, foreground: bool) -> N
 @with_shell
 def lock(shell: Shell, /) -> None:
     """Lock: the agent ends, the vault is closed."""
-    shell.ask("lock")
+    try:
+        link.ask(shell.home, "lock")
+    except link.NoAgentError:
+        shell.refuse("agent.locked", Exit.LOCKED)
     shell.say("terminal.locked")
 
 
@@ -133,5 +188,11 @@ def status(shell: Shell, /, *, as_json: bool) -> None:
         waiting=found["waiting"],
     )
 
+
+for command in (
+    *(vault.passphrase, vault.recover, vault.check, vault.backup),
+    *(restoring.restore, members.member, members.position, members.consent),
+):
+    terminal.add_command(command)
 
 COMMANDS: Final = {"terminal": terminal}

@@ -33,6 +33,7 @@ from client.core.receipts import due, owe_by_member
 from client.core.rows import EventRow, RecordRow
 from client.core.station import Station
 from client.core.sync import Sync
+from crypto.sign import SigningKey
 from crypto.types import Digest
 from protocol.codec import decode
 from protocol.errors import (
@@ -218,14 +219,28 @@ class Machine:
         if any(e.what == what and e.name == row.name for e in self._said(row.name)):
             return
         with self._vault.transaction():
-            owe_by_member(self._vault, row, kind, now)
+            owe_by_member(self._vault, row, kind, self.identity.signer, now)
             self._vault.add_event(now, what, row.name, row.post)
+
+    def take_seat(self, member: SigningKey | None, now: int) -> None:
+        """Let another member sit down: what follows is signed by them.
+
+        What the one before said is signed before they rise; what cannot go out now
+        waits until they are back, and is signed by nobody else.
+        """
+        self.settle(now)
+        self.identity.member = member
+
+    def settle(self, now: int) -> None:
+        """Put the receipts that wait into the outbox, signed."""
+        with contextlib.suppress(FreshnessError):
+            self._queue_receipts(now)
 
     def _said(self, name: Digest) -> Sequence[EventRow]:
         return self._vault.events_of(name)
 
     def _queue_receipts(self, now: int) -> None:
-        for post in self._vault.owed_posts():
+        for post in self._vault.owed_posts(self.identity.signer):
             # The post has no terminal now: its receipts wait, and no number is used.
             with contextlib.suppress(PolicyError), self._vault.transaction():
                 serial = self._serial(now)

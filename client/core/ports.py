@@ -178,14 +178,22 @@ class Vault(Following, Protocol):
     def receipts(self, name: Digest) -> list[ReceiptRow]:
         """Return the receipts for a record, oldest first."""
 
-    def owe_receipt(self, post: str, statement: bytes) -> None:
-        """Queue an encoded statement for the terminals of ``post``."""
+    def owe_receipt(self, post: str, statement: bytes, signer: bytes = b"") -> None:
+        """Queue an encoded statement for the terminals of ``post``.
 
-    def owed_receipts(self, post: str, limit: int) -> list[tuple[int, bytes]]:
-        """Return (number, statement) queued for ``post``, oldest first."""
+        ``signer`` is the key id of the member who said it; b"": the terminal.
+        """
 
-    def owed_posts(self) -> list[str]:
-        """Return the posts that statements are queued for."""
+    def owed_receipts(
+        self, post: str, limit: int, signer: bytes = b""
+    ) -> list[tuple[int, bytes]]:
+        """Return (number, statement) of ``signer`` and of the terminal, oldest first.
+
+        What another member said waits for that member.
+        """
+
+    def owed_posts(self, signer: bytes = b"") -> list[str]:
+        """Return the posts that such statements are queued for."""
 
     def settle_receipts(self, numbers: Sequence[int]) -> None:
         """Forget queued statements: they ride on a record in the outbox now."""

@@ -24,7 +24,7 @@ def due(
     not answered behind a queue.
     """
     vault = station.vault
-    owed = vault.owed_receipts(post, MAX_RECEIPTS)
+    owed = vault.owed_receipts(post, MAX_RECEIPTS, station.identity.signer)
     statements = tuple(decode(statement, Statement) for _, statement in owed)
     precedence = max(_precedence(vault, statement) for statement in statements)
     wish = Wish(
@@ -37,13 +37,15 @@ def due(
     return composed, [number for number, _ in owed]
 
 
-def owe_by_member(vault: Vault, row: RecordRow, kind: Kind, now: int) -> None:
-    """Queue a member's receipt for a record that came in."""
+def owe_by_member(
+    vault: Vault, row: RecordRow, kind: Kind, signer: bytes, now: int
+) -> None:
+    """Queue a member's receipt for a record that came in; only they will sign it."""
     record = decode(row.document, Record, limit=MAX_RECORD)
     statement = Statement(
         kind=kind, record=row.name, id=record.id, time=now, index=row.log_index
     )
-    vault.owe_receipt(row.post, encode(statement))
+    vault.owe_receipt(row.post, encode(statement), signer)
 
 
 def _precedence(vault: Vault, statement: Statement) -> Precedence:

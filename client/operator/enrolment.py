@@ -10,6 +10,7 @@ from msgspec import structs
 
 from client.operator.documents import Invitation, Request
 from crypto.entropy import Entropy
+from crypto.kdf import derive
 from crypto.sign import Realm, SigningKey
 from crypto.suite import SUITES, SuiteId
 from crypto.types import ZERO_DIGEST, Digest, Mailbox, Secret
@@ -28,6 +29,8 @@ from protocol.signed import carried
 NONE = Clearance(level=Level.ONGERUBRICEERD)  # a request asks for no right
 NONCE_BYTES = 32
 MAILBOX_BYTES = 16
+PAPER_BYTES = 32
+PAPER_LABEL = b"koerier/v1/paper"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class NewKeys:
     name: str  # of the first member
     terminal: Secret
     member: Secret
-    recovery: Secret  # for the paper in the safe; not kept on the machine
+    paper: Secret  # 32 bytes, for the paper in the safe; not kept on the machine
 
 
 def draw_keys(suite: SuiteId, post: str, name: str, entropy: Entropy) -> NewKeys:
@@ -51,8 +54,14 @@ def draw_keys(suite: SuiteId, post: str, name: str, entropy: Entropy) -> NewKeys
         name,
         Secret(entropy(size)),
         Secret(entropy(size)),
-        Secret(entropy(size)),
+        Secret(entropy(PAPER_BYTES)),
     )
+
+
+def paper_key(suite: SuiteId, paper: Secret) -> SigningKey:
+    """Return the post's recovery key of the 32 bytes that stand on its paper."""
+    size = SUITES[suite].signature_seed
+    return SigningKey.from_seed(suite, derive(suite, paper, PAPER_LABEL, size=size))
 
 
 def draw_signing_key(suite: SuiteId, entropy: Entropy) -> tuple[Secret, SigningKey]:
@@ -95,8 +104,9 @@ def request(
     """Return the request of a new terminal, each key proven for this place (B23)."""
     place = _place(invitation)
     signing = [
-        SigningKey.from_seed(keys.suite, seed)
-        for seed in (keys.terminal, keys.member, keys.recovery)
+        SigningKey.from_seed(keys.suite, keys.terminal),
+        SigningKey.from_seed(keys.suite, keys.member),
+        paper_key(keys.suite, keys.paper),
     ]
     proofs = [
         prove(key, place, nonce=nonce, realm=realm)

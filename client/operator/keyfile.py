@@ -11,7 +11,7 @@ from typing import Any
 from client.files import write_atomic
 from client.home import Home, HomeError
 from client.operator.enrolment import draw_signing_key
-from client.vault.locked import WrongPassphraseError, lock, unlock
+from client.vault.locked import Person, WrongPassphraseError, lock, unlock
 from crypto.entropy import Entropy
 from crypto.sign import SigningKey
 from crypto.suite import SuiteId
@@ -26,7 +26,8 @@ def make_key(
 ) -> tuple[Path, SigningKey]:
     """Draw a key, lock its seed; return the file with its public half, and the key."""
     seed, key = draw_signing_key(suite, entropy)
-    write_atomic(home.keys / f"{role}.key", lock(seed, [(role, passphrase)], entropy))
+    locked = lock(seed, [Person(role, passphrase)], entropy)
+    write_atomic(home.keys / f"{role}.key", locked)
     public = home.path / f"{role}-public.json"
     content = {"format": FORMAT, "suite": suite.value, "public": key.public.hex()}
     write_atomic(public, json.dumps(content).encode())
@@ -43,7 +44,8 @@ def open_key(home: Home, role: str, suite: SuiteId, passphrase: str) -> SigningK
     if not path.exists():
         raise HomeError("home.missing", path=path)
     try:
-        return SigningKey.from_seed(suite, unlock(path.read_bytes(), passphrase))
+        opened = unlock(path.read_bytes(), passphrase)
+        return SigningKey.from_seed(suite, opened.secret)
     except WrongPassphraseError:
         raise HomeError("passphrase.wrong") from None
 

@@ -13,6 +13,8 @@ from client.home import HomeError
 from client.present import iso
 from protocol.codec import decode
 from protocol.directory_entry import (
+    AddedMembers,
+    AddedTerminals,
     DirectoryEntry,
     Enrolment,
     NewMember,
@@ -36,10 +38,21 @@ def sentences(document: bytes) -> list[Sentence]:
     try:
         entry = decode(document, DirectoryEntry)
         change = change_of(entry)
-        if isinstance(change, Enrolment):
+        match change:
+            case Enrolment():
+                shown = [*_enrolment(change)]
+            case AddedTerminals():
+                shown = [
+                    ("operator.show-terminal", _terminal(t)) for t in change.terminals
+                ]
+            case AddedMembers():
+                shown = [("operator.show-member", _member(m)) for m in change.members]
+            case _:
+                shown = []
+        if shown:
             return [
                 ("operator.show-entry", _entry(entry)),
-                *_enrolment(change),
+                *shown,
                 ("operator.show-expires", {"time": iso(entry.expires)}),
             ]
     except (MalformedError, BindingError):

@@ -5,10 +5,14 @@ file, write-ahead log and temporary pages are ciphertext.  ``synchronous=EXTRA``
 set before the write-ahead log is switched on: set after it, acknowledged rows were
 lost in simulated power cuts.
 
-One process owns the database; every change goes through :meth:`Database.transaction`.
+One process owns the database (:mod:`client.vault.opening` holds its lock); every
+change goes through :meth:`Database.transaction`.
+
+A disk that fails is told apart: full or read-only may pass, so whoever asked is
+refused and may ask again; damaged means that nothing here is trusted any more.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -19,10 +23,27 @@ from client.vault.schema import STEPS
 from crypto.types import Secret
 
 Row = tuple[Any, ...]
+# What a later attempt may survive; any other fault of the file is damage.
+_PASSING = (
+    apsw.FullError,
+    apsw.ReadOnlyError,
+    apsw.CantOpenError,
+    apsw.BusyError,
+    apsw.LockedError,
+)
+_DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.IOError, apsw.FormatError)
 
 
 class VaultError(Exception):
-    """The vault does not open: wrong key, another version, or damaged."""
+    """The vault does not open: wrong key, or damaged."""
+
+
+class NewerError(VaultError):
+    """It was written by a later version of Koerier."""
+
+
+class DiskError(VaultError):
+    """The disk is full or read-only: nothing was written, nothing is lost."""
 
 
 class Database:
@@ -40,32 +61,21 @@ class Database:
             key: 32 bytes, the vault key.
 
         Raises:
-            VaultError: not this key, not this version, or damaged.
+            NewerError: of a later version; nothing was touched.
+            DiskError: the disk does not take what opening writes.
+            VaultError: not this key, or damaged.
         """
         connection = apsw.Connection(":memory:" if path is None else str(path))
         try:
             if path is not None:  # memory is not encrypted: nothing of it is kept
                 connection.pragma("cipher", "chacha20")
                 connection.pragma("key", f"raw:{key.reveal().hex()}")
-            cls._prepare(connection)
-        except (apsw.Error, VaultError):
+            with _told():
+                _prepare(connection)
+        except (apsw.Error, VaultError) as error:
             connection.close(force=True)
-            raise VaultError from None
+            raise error if isinstance(error, VaultError) else VaultError from None
         return cls(connection)
-
-    @staticmethod
-    def _prepare(connection: apsw.Connection) -> None:
-        connection.pragma("synchronous", "extra")
-        connection.pragma("journal_mode", "wal")
-        connection.pragma("secure_delete", True)  # noqa: FBT003 -- the pragma's value
-        connection.pragma("foreign_keys", True)  # noqa: FBT003
-        version = connection.pragma("user_version")
-        if version > len(STEPS):  # of a later Koerier: it knows what we would harm
-            raise VaultError
-        for taken, step in enumerate(STEPS[version:], version + 1):
-            with connection:  # a crash before its commit: the next opening takes it
-                connection.execute(step)
-                connection.pragma("user_version", taken)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -73,21 +83,60 @@ class Database:
 
         A crash inside leaves the state before it; whoever asked is told nothing
         until the commit returned, and asks again.
+
+        Raises:
+            DiskError: nothing of it was written.
+            VaultError: the file is damaged.
         """
-        with self._connection:
+        with _told(), self._connection:
             yield
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """See one state of everything inside, whatever is written meanwhile."""
+        with _told():
+            self._connection.execute("BEGIN")
+            try:
+                self._connection.execute("SELECT 1 FROM meta").fetchone()
+                yield
+            finally:
+                self._connection.execute("ROLLBACK")
 
     def rows(self, statement: str, *values: object) -> list[Row]:
         """Return all rows of a query."""
-        return list(self._connection.execute(statement, values))
+        return list(self.each(statement, *values))
+
+    def each(self, statement: str, *values: object) -> Iterator[Row]:
+        """Yield the rows of a query, in constant memory."""
+        with _told():
+            yield from self._connection.execute(statement, values)
 
     def row(self, statement: str, *values: object) -> Row | None:
         """Return the first row of a query, or None."""
-        return next(iter(self._connection.execute(statement, values)), None)
+        with _told():
+            return next(iter(self._connection.execute(statement, values)), None)
 
     def run(self, statement: str, *values: object) -> None:
         """Execute a statement inside the current transaction."""
         self._connection.execute(statement, values)
+
+    def fill(self, table: str, rows: Iterator[Row]) -> None:
+        """Insert rows that came from the same table of another vault."""
+        for row in rows:
+            marks = ",".join("?" * len(row))
+            self._connection.execute(
+                f"INSERT INTO {table} VALUES ({marks})",  # noqa: S608 -- our own names
+                row,
+            )
+
+    def tables(self) -> list[str]:
+        """Return the names of all tables."""
+        query = (
+            "SELECT name FROM sqlite_schema"
+            " WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~'"
+            " ORDER BY rowid"  # in the order of making: what is referred to first
+        )
+        return [name for (name,) in self.rows(query)]
 
     def get(self, name: str) -> bytes | None:
         """Return a named value, or None."""
@@ -102,15 +151,66 @@ class Database:
         """Empty the write-ahead log: deleted secrets stay in it until then."""
         self._connection.pragma("wal_checkpoint", "truncate")
 
+    def compact(self) -> None:
+        """Leave one file without free pages and without a write-ahead log."""
+        with _told():
+            self._connection.pragma("journal_mode", "delete")
+            self._connection.execute("VACUUM")
+
     def check(self) -> None:
         """Raise VaultError if a page or an index is damaged."""
-        try:
-            found = self.rows("PRAGMA integrity_check")
-        except apsw.Error:
-            raise VaultError from None
-        if found != [("ok",)]:
+        if self.rows("PRAGMA integrity_check") != [("ok",)]:
             raise VaultError
 
     def close(self) -> None:
         """Close the file; the write-ahead log is merged by SQLite."""
         self._connection.close()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn the library's faults of the disk into ours."""
+    try:
+        yield
+    except _PASSING:
+        raise DiskError from None
+    except _DAMAGE as error:
+        if _is_no_space(error):
+            raise DiskError from None
+        raise VaultError from None
+
+
+def _is_no_space(error: apsw.Error) -> bool:
+    """Tell whether a write failed before anything of it was there.
+
+    Read and sync errors stay damage: after a failed sync nobody knows what the disk
+    holds.
+    """
+    code = getattr(error, "extendedresult", 0)
+    return code in {apsw.SQLITE_IOERR_WRITE, apsw.SQLITE_IOERR_SHMSIZE}
+
+
+def _prepare(connection: apsw.Connection) -> None:
+    connection.pragma("synchronous", "extra")
+    connection.pragma("journal_mode", "wal")
+    connection.pragma("secure_delete", True)  # noqa: FBT003 -- the pragma's value
+    connection.pragma("foreign_keys", True)  # noqa: FBT003
+    take_steps(connection, STEPS)
+
+
+def take_steps(connection: apsw.Connection, steps: Sequence[str]) -> None:
+    """Bring the database to the version of ``steps``, one transaction a step.
+
+    A crash inside a step leaves the version before it, and the next opening takes
+    the step again from its beginning.
+
+    Raises:
+        NewerError: it has been through more steps than there are.
+    """
+    version = connection.pragma("user_version")
+    if version > len(steps):
+        raise NewerError
+    for number, step in enumerate(steps[version:], start=version + 1):
+        with connection:
+            connection.execute(step)
+            connection.pragma("user_version", number)

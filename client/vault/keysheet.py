@@ -59,12 +59,13 @@ class KeySheet:
         self._vault_key = vault_key
         self._entropy = entropy
         self._seeds: dict[PrekeyId, Seed] = {}
-        self._number = 0
+        self._number = 0  # of the sheet that counts
+        self._tried = 0  # of the last one that was begun
         if self._erase_file.exists():
             self._load()
             self._remove_litter()
         else:
-            self._write()
+            self._write({})
 
     def seed(self, kid: PrekeyId) -> Seed | None:
         """Return the seed of a prekey, or None if it is gone or was never ours."""
@@ -75,17 +76,23 @@ class KeySheet:
         return list(self._seeds.values())
 
     def add(self, seeds: Iterable[Seed]) -> None:
-        """Keep new seeds, durably, before their public halves are published."""
-        self._seeds.update({seed.kid: seed for seed in seeds})
-        self._write()
+        """Keep new seeds, durably, before their public halves are published.
+
+        Raises:
+            OSError: none of them is kept.
+        """
+        self._write({**self._seeds, **{PrekeyId(seed.kid): seed for seed in seeds}})
 
     def erase(self, kids: Collection[PrekeyId]) -> None:
-        """Erase seeds; those that are gone already do not matter."""
+        """Erase seeds; those that are gone already do not matter.
+
+        Raises:
+            OSError: all of them are still there; ask again.
+        """
         if not self._seeds.keys() & set(kids):
             return
-        for kid in kids:
-            self._seeds.pop(kid, None)
-        self._write()
+        gone = set(kids)
+        self._write({k: seed for k, seed in self._seeds.items() if k not in gone})
 
     @property
     def _erase_file(self) -> Path:
@@ -107,13 +114,15 @@ class KeySheet:
             sheet = decode(opened, _Sheet, limit=_MAX_SHEET)
         except (OSError, OpenError, MalformedError):
             raise KeySheetError from None
-        self._number = erase.number
-        self._seeds = {seed.kid: seed for seed in sheet.seeds}
+        self._number = self._tried = erase.number
+        self._seeds = {PrekeyId(seed.kid): seed for seed in sheet.seeds}
 
-    def _write(self) -> None:
-        number = self._number + 1
+    def _write(self, seeds: dict[PrekeyId, Seed]) -> None:
+        # A write that failed may be durable all the same: its number is never used
+        # again, so that whichever sheet the erase key names is there whole.
+        number = self._tried = self._tried + 1
         key = self._entropy(_KEY_BYTES)
-        sheet = _Sheet(v=1, seeds=tuple(self._seeds.values()))
+        sheet = _Sheet(v=1, seeds=tuple(seeds.values()))
         box = seal_box(
             Secret(key), b"sheet", str(number).encode(), encode(sheet), self._entropy
         )
@@ -123,7 +132,7 @@ class KeySheet:
             self._erase_file,
             seal_box(self._vault_key, b"erase", b"", erase, self._entropy),
         )
-        self._number = number
+        self._number, self._seeds = number, seeds
         self._remove_litter()
 
     def _remove_litter(self) -> None:

@@ -139,4 +139,15 @@ CREATE TABLE checkpoint (
 );
 """
 
-STEPS: Final = (TABLES, FOLLOWING)
+# Several members: their keys, and whose word a waiting receipt is.
+MEMBERS: Final = """
+CREATE TABLE member (
+    name TEXT PRIMARY KEY,
+    public BLOB NOT NULL,              -- of the signing key
+    seed BLOB NOT NULL                 -- boxed under the member's own key
+) WITHOUT ROWID;
+-- key id of the member who said it and will sign it; x'': the terminal
+ALTER TABLE receipt_due ADD COLUMN signer BLOB NOT NULL DEFAULT x'';
+"""
+
+STEPS: Final = (TABLES, FOLLOWING, MEMBERS)

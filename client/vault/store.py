@@ -215,24 +215,29 @@ class Store(FollowingStore):
         )
         return [ReceiptRow(*row) for row in self._db.rows(query, name)]
 
-    def owe_receipt(self, post: str, statement: bytes) -> None:
+    def owe_receipt(self, post: str, statement: bytes, signer: bytes = b"") -> None:
         """Queue an encoded statement for the terminals of ``post``."""
         self._db.run(
-            "INSERT INTO receipt_due (post, statement) VALUES (?, ?)", post, statement
+            "INSERT INTO receipt_due (post, statement, signer) VALUES (?, ?, ?)",
+            *(post, statement, signer),
         )
 
-    def owed_receipts(self, post: str, limit: int) -> list[tuple[int, bytes]]:
-        """Return (number, statement) queued for ``post``, oldest first."""
+    def owed_receipts(
+        self, post: str, limit: int, signer: bytes = b""
+    ) -> list[tuple[int, bytes]]:
+        """Return (number, statement) of ``signer`` and the terminal, oldest first."""
         return self._db.rows(
-            "SELECT number, statement FROM receipt_due WHERE post = ?"
-            " ORDER BY number LIMIT ?",
-            *(post, limit),
+            "SELECT number, statement FROM receipt_due"
+            " WHERE post = ? AND signer IN (?, ?) ORDER BY number LIMIT ?",
+            *(post, signer, b"", limit),
         )
 
-    def owed_posts(self) -> list[str]:
-        """Return the posts that statements are queued for."""
-        query = "SELECT DISTINCT post FROM receipt_due ORDER BY post"
-        return [post for (post,) in self._db.rows(query)]
+    def owed_posts(self, signer: bytes = b"") -> list[str]:
+        """Return the posts that such statements are queued for."""
+        query = (
+            "SELECT DISTINCT post FROM receipt_due WHERE signer IN (?, ?) ORDER BY post"
+        )
+        return [post for (post,) in self._db.rows(query, signer, b"")]
 
     def settle_receipts(self, numbers: Sequence[int]) -> None:
         """Forget queued statements: they ride on a record in the outbox now."""

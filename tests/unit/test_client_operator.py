@@ -1,11 +1,9 @@
 """Founding and two-person changes, by the commands that people type."""
 
-import base64
 import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -13,42 +11,35 @@ from msgspec import structs
 
 from client.cli.main import main
 from client.home import HomeError
-from client.operator import keyfile
 from client.operator.documents import Invitation, Request, read_document, write_document
+from client.operator.enrolment import paper_key
 from client.operator.showing import sentences
-from client.vault import locked, making
+from client.paper import ROWS, Kind, read_rows, rows_of
 from crypto.notekey import NoteAlgorithm
-from crypto.passphrase import WorkFloor
 from crypto.sign import Usage
 from crypto.suite import SuiteId
 from protocol.codec import decode, encode
 from protocol.directory_entry import Action, DirectoryEntry, Enrolment, change_of
 from protocol.key_log_entry import read_leaf, read_signed
-from protocol.signed import Signed, sign_document
+from protocol.signed import Signed, carried, sign_document
 from tests.support.keys import signing_key
+from tests.support.light import make_light
 from tests.support.ministry import ministry
 from tests.support.witnesses import log_key, note_key
 
-LIGHT = WorkFloor(passes=1, memory_kib=64)
+WORD = b"een lang woord\n"
 
 
 @pytest.fixture(autouse=True)
 def _light(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Derive keys with little work: the floor itself is tested with the vault."""
-
-    def lock(*arguments: Any) -> bytes:  # noqa: ANN401
-        return locked.lock(*arguments, floor=LIGHT)
-
-    def unlock(*arguments: Any) -> Any:  # noqa: ANN401
-        return locked.unlock(*arguments, floor=LIGHT)
-
-    monkeypatch.setattr(keyfile, "lock", lock)
-    monkeypatch.setattr(keyfile, "unlock", unlock)
-    monkeypatch.setattr(making, "lock", lock)
+    make_light(monkeypatch)
 
 
 def koerier(
-    home: Path, *arguments: object, word: bytes | None = b"woord\n", lang: str = "en"
+    home: Path,
+    *arguments: object,
+    word: bytes | None = WORD,
+    lang: str = "en",
 ) -> Result:
     line = ["--home", str(home), "--lang", lang, *map(str, arguments)]
     if word is not None:
@@ -269,11 +260,26 @@ def test_a_demonstrations_root_is_taken_by_a_demonstration_only(
     assert papers.join("--demo").exit_code == 2  # there is a terminal already
 
 
-def test_the_recovery_sheet_is_written_for_its_owner(papers: Papers) -> None:
-    sheet = papers.file("bern") / "recovery-sheet.txt"
-    assert sheet.stat().st_mode & 0o077 == 0
-    words = "".join(sheet.read_text().split())
-    base64.b32decode(words + "=" * (-len(words) % 8))
+def test_both_sheets_are_written_for_their_owner_and_say_what_they_are(
+    papers: Papers,
+) -> None:
+    texts = {}
+    for name, title in (("recovery-sheet", "RECOVERY"), ("paper-key", "PAPER KEY")):
+        sheet = papers.file("bern") / f"{name}.txt"
+        assert sheet.stat().st_mode & 0o077 == 0
+        texts[name] = sheet.read_text()
+        assert texts[name].startswith(title)
+        rows = [line.split()[1] for line in texts[name].splitlines()[4 : 4 + ROWS]]
+        kind = Kind.POST if name == "paper-key" else Kind.VAULT
+        assert rows_of(read_rows("".join(rows), kind), kind) == rows
+    signed = decode(papers.file("prop").read_bytes(), Signed)
+    change = change_of(decode(signed.document, DirectoryEntry))
+    assert isinstance(change, Enrolment)
+    paper = "".join(
+        line.split()[1] for line in texts["paper-key"].splitlines()[4 : 4 + ROWS]
+    )
+    key = paper_key(SuiteId.S1, read_rows(paper, Kind.POST))
+    assert change.recovery.key == carried(key)
 
 
 def test_a_root_for_earnest_and_broken_parts_are_refused(papers: Papers) -> None:
@@ -308,7 +314,7 @@ def test_another_file_is_no_root_and_no_request(papers: Papers) -> None:
 def test_a_typed_passphrase_is_asked_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    typed = iter(["een", "twee", "drie", "drie"])
+    typed = iter(["een lange zin", "twee", "zin van drie", "zin van drie"])
     monkeypatch.setattr("getpass.getpass", lambda _: next(typed))
     first = koerier(tmp_path / "a", "operator", "init", word=None, lang="nl")
     assert first.exit_code == 2

@@ -87,7 +87,7 @@ def test_reading_twice_says_it_once(desks: tuple[Desk, Desk]) -> None:
     (row,) = tfc.inbox()
     tfc.machine.read(row, tfc.now)
     tfc.machine.read(row, tfc.now)
-    assert len(tfc.store.owed_receipts("bern", 10)) == 1
+    assert len(tfc.store.owed_receipts("bern", 10, tfc.machine.identity.signer)) == 1
 
 
 def test_what_was_written_without_a_line_goes_when_the_line_is_back(

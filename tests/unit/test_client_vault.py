@@ -12,7 +12,14 @@ from client.vault import database as database_module
 from client.vault import keysheet as keysheet_module
 from client.vault.database import Database, VaultError
 from client.vault.keysheet import KeySheet, KeySheetError
-from client.vault.locked import Locked, WrongPassphraseError, lock, unlock
+from client.vault.locked import (
+    Locked,
+    Person,
+    Unlocked,
+    WrongPassphraseError,
+    lock,
+    unlock,
+)
 from client.vault.schema import STEPS
 from crypto.entropy import Entropy
 from crypto.passphrase import WorkFloor
@@ -22,6 +29,7 @@ from tests.support.keys import drawn, secret
 
 LIGHT = WorkFloor(passes=1, memory_kib=64)
 KEY = Secret(bytes(range(32)))
+OWN = Secret(bytes(range(1, 33)))
 
 
 @pytest.fixture
@@ -33,19 +41,33 @@ def entropy() -> Entropy:
 
 
 def locked(entropy: Entropy) -> bytes:
-    people = [("anna", "één"), ("recovery", "blad")]
+    people = [
+        Person("anna", "één", own=OWN),
+        Person("bram", "blad"),
+        Person("anna", "papier", own=OWN, sheet=True),
+    ]
     return lock(KEY, people, entropy, floor=LIGHT)
 
 
 def test_each_person_unlocks_the_same_secret(entropy: Entropy) -> None:
     data = locked(entropy)
     for word in ("één", "e\u0301e\u0301n", "blad"):
-        assert unlock(data, word, floor=LIGHT).reveal() == KEY.reveal()
-    assert unlock(data, "blad", who="recovery", floor=LIGHT) == KEY
+        assert unlock(data, word, floor=LIGHT).secret == KEY
+    assert unlock(data, "één", floor=LIGHT) == Unlocked(KEY, "anna", OWN)
+    assert unlock(data, "blad", who="bram", floor=LIGHT) == Unlocked(KEY, "bram", None)
+    assert unlock(data, "papier", sheet=True, floor=LIGHT).own == OWN
 
 
 @pytest.mark.parametrize(
-    ("word", "who"), [("twee", None), ("", None), ("blad", "anna"), ("blad", "bram")]
+    ("word", "who"),
+    [
+        ("twee", None),
+        ("", None),
+        ("blad", "anna"),
+        ("één", "bram"),
+        ("blad", "chris"),
+        ("papier", None),
+    ],
 )
 def test_another_passphrase_or_person_opens_nothing(
     entropy: Entropy, word: str, who: str | None

@@ -1,0 +1,40 @@
+"""A command without an agent: the vault is opened for this one command, offline.
+
+Compose, queue and read work; what is queued leaves when the agent runs.  The vault's
+lock keeps two processes apart.
+"""
+
+from typing import Any
+
+from client.clock import SystemClock
+from client.home import Home
+from client.terminal import OpenTerminal
+from client.vault.opening import open_vault
+from crypto.entropy import Entropy
+
+
+def open_alone(
+    home: Home, passphrase: str, entropy: Entropy, member: str | None = None
+) -> OpenTerminal:
+    """Return the unlocked terminal; the caller closes it.
+
+    Raises:
+        HomeError: it does not open, or another process has it.
+    """
+    clock = SystemClock()
+    vault = open_vault(home, passphrase, clock, entropy, member=member)
+    try:
+        return OpenTerminal(home, vault, clock, entropy)
+    except BaseException:
+        vault.close()
+        raise
+
+
+def answer_alone(terminal: OpenTerminal, method: str, arguments: dict[str, Any]) -> Any:  # noqa: ANN401
+    """Return the answer to one command; nothing is sent.
+
+    Raises:
+        AgentRefusal: with the words' code and the exit status.
+    """
+    answer, _ = terminal.answer(method, arguments)
+    return answer

@@ -1,0 +1,93 @@
+"""An open terminal: a vault, the core over it, and the commands it answers.
+
+The agent keeps one open for hours and carries it over the network; a command without
+an agent opens one for a moment (:mod:`client.alone`).  Both answer the same methods.
+"""
+
+from typing import Any
+
+from client.clock import Clock
+from client.commands import Commands
+from client.core.beliefs import Beliefs
+from client.core.identity import Identity
+from client.core.machine import Machine
+from client.core.questions import Effect
+from client.core.station import Station
+from client.core.sync import Sync, restore
+from client.home import Home, HomeError
+from client.operator.rootfile import read_root
+from client.upkeep import Upkeep
+from client.vault.making import PIN, POST
+from client.vault.opening import OpenVault
+from client.vault.store import Store
+from crypto.entropy import Entropy
+from crypto.sign import SigningKey
+from crypto.types import Digest
+from protocol.trusted_log import TrustedLog
+from protocol.trusted_root import TrustedRoot
+
+
+class OpenTerminal:
+    """Everything of one unlocked terminal but its sockets."""
+
+    def __init__(
+        self, home: Home, vault: OpenVault, clock: Clock, entropy: Entropy
+    ) -> None:
+        self.home = home
+        self.vault = vault
+        self.clock = clock
+        self.root = read_root(home.root_file)
+        suite, store = self.root.document.suite, vault.store
+        self.identity = Identity(
+            realm=self.root.realm,
+            post=_needed(store, POST).decode(),
+            terminal=SigningKey.from_seed(suite, vault.terminal),
+            member=SigningKey.from_seed(suite, vault.seat.seed),
+        )
+        beliefs = _beliefs(self.root)
+        pin = Digest(_needed(store, PIN))
+        restore(store, beliefs, pin, self.root.realm)
+        station = Station(store, vault.sheet, self.identity, beliefs, entropy)
+        sync = Sync(store, beliefs, pin, self.root.realm)
+        self.machine = Machine(station, sync)
+        self.commands = Commands(self.machine, store, clock)
+        self._upkeep = Upkeep(home, vault, self.machine, clock)
+
+    def answer(
+        self, method: str, arguments: dict[str, Any]
+    ) -> tuple[Any, list[Effect]]:
+        """Return the answer to a command, and what the core wants done because of it.
+
+        Raises:
+            AgentRefusal: with the words' code and the exit status.
+        """
+        if self._upkeep.knows(method):
+            return self._upkeep.run(method, arguments), []
+        return self.commands.run(method, arguments)
+
+    def current_root(self) -> TrustedRoot:
+        """Return the root document that the directory follows, or the founding one."""
+        directory = self.machine.beliefs.directory
+        return self.root if directory is None else directory.root
+
+    def close(self) -> None:
+        """Sign what the member still has to sign, then close the vault."""
+        self.machine.settle(self.clock.wall())
+        self.vault.close()
+
+
+def _needed(store: Store, name: str) -> bytes:
+    value = store.get(name)
+    if value is None:
+        raise HomeError("home.config-wrong", path=name)
+    return value
+
+
+def _beliefs(root: TrustedRoot) -> Beliefs:
+    """Return what is believed before the first synchronisation: the root alone."""
+    document = root.document
+    return Beliefs(
+        key_log=TrustedLog(document.key_log, document.witnesses),
+        message_log=TrustedLog(document.message_log, document.witnesses),
+        witnessed=0,
+    )

@@ -1,0 +1,178 @@
+"""What the agent answers about the terminal itself: members, position, consent.
+
+Beside :class:`client.commands.Commands`, which answers about messages.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from client.cli.exits import Exit
+from client.clock import Clock
+from client.core.machine import Machine
+from client.home import Home, HomeError
+from client.link import AgentRefusal
+from client.operator.addition import (
+    Addition,
+    consented,
+    position_of,
+    request_member,
+)
+from client.vault.backup import write_backup
+from client.vault.check import faults_of
+from client.vault.locked import Unlocked
+from client.vault.making import keep_member
+from client.vault.opening import OpenVault, member_seed
+from crypto.sign import SigningKey, key_id
+from crypto.types import PublicKey, Secret
+from protocol.codec import decode, encode
+from protocol.directory_entry import Action
+from protocol.errors import FreshnessError, ProtocolError
+from protocol.signed import Signed
+
+SHORT_ID: Final = 12  # hexadecimal characters of a key id that people compare
+KEY_LIFE: Final = 366 * 86_400  # seconds after the invitation's end
+Arguments = dict[str, Any]
+
+
+class Upkeep:
+    """Answers for one unlocked terminal."""
+
+    def __init__(
+        self, home: Home, vault: OpenVault, machine: Machine, clock: Clock
+    ) -> None:
+        self._home = home
+        self._vault = vault
+        self._machine = machine
+        self._clock = clock
+        self._seated = vault.seat.name
+        self._methods: Mapping[str, Callable[[Arguments], Any]] = MappingProxyType(
+            {
+                "members": self._members,
+                "member-add": self._member_add,
+                "member-request": self._member_request,
+                "seat": self._seat,
+                "position": self._position,
+                "consent": self._consent,
+                "check": self._check,
+                "backup": self._backup,
+            }
+        )
+
+    def knows(self, method: str) -> bool:
+        """Tell whether ``method`` is one of ours."""
+        return method in self._methods
+
+    def run(self, method: str, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
+        """Return the answer.
+
+        Raises:
+            AgentRefusal: with the words' code and the exit status.
+        """
+        try:
+            return self._methods[method](arguments)
+        except HomeError as error:
+            parts = {name: str(part) for name, part in error.parts.items()}
+            raise AgentRefusal(error.code, Exit.BAD_INPUT, parts) from None
+        except FreshnessError:
+            raise AgentRefusal("refused.directory-stale", Exit.REFUSED, {}) from None
+
+    # --- members
+
+    def _members(self, _: Arguments) -> Any:  # noqa: ANN401 -- JSON
+        beliefs = self._machine.beliefs
+        view = None if beliefs.directory is None else beliefs.view()
+        suite = self._machine.identity.terminal.suite
+        found = []
+        for name, public in self._vault.database.rows(
+            "SELECT name, public FROM member ORDER BY name"
+        ):
+            own = key_id(suite, PublicKey(public))
+            member = None if view is None else view.member(own)
+            found.append(
+                {
+                    "name": name,
+                    "key": own.hex()[:SHORT_ID],
+                    "enrolled": member is not None and member.ended is None,
+                    "seated": name == self._seated,
+                }
+            )
+        return found
+
+    def _member_add(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
+        """Keep the keys of a new member; who has no way in yet is replaced."""
+        name, database = arguments["name"], self._vault.database
+        with database.transaction():
+            keep_member(
+                database,
+                name,
+                bytes.fromhex(arguments["public"]),
+                bytes.fromhex(arguments["box"]),
+            )
+        return {"name": name}
+
+    def _member_request(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
+        """Return a member's request, for the place that an operator invited to."""
+        identity = self._machine.identity
+        try:
+            addition = decode(bytes.fromhex(arguments["addition"]), Addition)
+        except (ProtocolError, ValueError):
+            raise _no_addition() from None
+        if (addition.action, addition.position.post) != (
+            Action.ADD_MEMBER,
+            identity.post,
+        ):
+            raise _no_addition()
+        name, key = self._key_of(arguments)
+        until = addition.until + KEY_LIFE
+        asked = request_member(addition, key, name, realm=identity.realm, until=until)
+        return {"document": encode(asked).hex()}
+
+    def _key_of(self, arguments: Arguments) -> tuple[str, SigningKey]:
+        """Return the member whose own key the caller's passphrase opened."""
+        name, own = arguments["name"], Secret(bytes.fromhex(arguments["own"]))
+        seed = member_seed(self._vault.database, Unlocked(self._vault.key, name, own))
+        suite = self._machine.identity.terminal.suite
+        return name, SigningKey.from_seed(suite, seed)
+
+    def _seat(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
+        """Let a member sit down: what follows is signed by them."""
+        name, key = self._key_of(arguments)
+        self._machine.take_seat(key, self._clock.wall())
+        self._seated = name
+        return {"name": name}
+
+    # --- the directory
+
+    def _position(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
+        directory = self._machine.beliefs.directory
+        if directory is None:
+            raise FreshnessError("nothing was synchronised yet")
+        post = arguments.get("post") or self._machine.identity.post
+        return {"document": encode(position_of(directory.state, post)).hex()}
+
+    def _consent(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
+        identity = self._machine.identity
+        try:
+            proposed = decode(bytes.fromhex(arguments["proposal"]), Signed)
+            signed = consented(
+                proposed, identity.terminal, identity.post, realm=identity.realm
+            )
+        except (ProtocolError, ValueError):
+            raise AgentRefusal("terminal.no-consent", Exit.REFUSED, {}) from None
+        return {"document": encode(signed).hex()}
+
+    # --- the vault
+
+    def _check(self, _: Arguments) -> Any:  # noqa: ANN401 -- JSON
+        return {"faults": faults_of(self._vault.database)}
+
+    def _backup(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
+        out = Path(arguments["file"])
+        size = write_backup(self._home, self._vault, out)
+        return {"file": str(out), "bytes": size}
+
+
+def _no_addition() -> AgentRefusal:
+    return AgentRefusal("terminal.no-addition", Exit.REFUSED, {})
