@@ -17,6 +17,7 @@ from msgspec import Meta
 
 from protocol.codec import Message
 from protocol.fields import (
+    V1,
     Bytes32,
     DigestField,
     KeyIdField,
@@ -127,6 +128,7 @@ class Prekeys(Message):
     terminals: Annotated[
         tuple[KeyIdField, ...], Meta(min_length=1, max_length=MAX_ADDRESSEES)
     ]
+    epoch: V1 | None = None  # today's epoch keys, to keep: no one-time key is spent
 
 
 class Offer(Message):

@@ -61,7 +61,7 @@ class Inbox:
                 the part of the key log that we lack; the relay keeps it.
             BusyError: too many holes in its stream; the relay keeps it.
         """
-        receiver = self._receiver()
+        receiver = self.receiver()
         try:
             envelope = arrived(came.envelope, receiver)
             seed = self._seeds.seed(envelope.wrap.kid)
@@ -77,7 +77,7 @@ class Inbox:
             self._alarm("unreadable", now)
             return
         with self._vault.transaction():
-            self._take(outcome, came.index, now)
+            self.take(outcome, came.index, now)
             if seed.kind == PrekeyKind.ONE_TIME:
                 self._vault.use_prekey(PrekeyId(seed.kid))
         # A crash before the commit: the relay delivers it again, and the seed is
@@ -105,7 +105,8 @@ class Inbox:
             with self._vault.transaction():
                 self._vault.forget_used(used)
 
-    def _receiver(self) -> Receiver:
+    def receiver(self) -> Receiver:
+        """Return this terminal and what it knows, for the checks of an envelope."""
         view = self._beliefs.view()
         own = view.terminal(self._identity.terminal.id)
         if own is None:
@@ -122,7 +123,14 @@ class Inbox:
             now=view.witnessed,
         )
 
-    def _take(self, outcome: Outcome, index: int, now: int) -> None:
+    def take(self, outcome: Outcome, index: int | None, now: int) -> None:
+        """Take an opened envelope, inside the caller's transaction.
+
+        Args:
+            outcome: what it held.
+            index: of its leaf in the message log; None: it came by courier.
+            now: the wall clock.
+        """
         found = outcome.genuine
         if outcome.view is ViewCheck.DIFFERS:
             self._vault.add_event(now, "split-view", found.name, found.record.sender)
@@ -162,7 +170,7 @@ class Inbox:
         self._vault.set_stream_in(sender, place.stream, dump(after))
         return effects
 
-    def _accept(self, outcome: Outcome, index: int, now: int) -> None:
+    def _accept(self, outcome: Outcome, index: int | None, now: int) -> None:
         found = outcome.genuine
         if isinstance(outcome, Admitted):
             self._keep(found, index, now, refused=None)
@@ -176,7 +184,7 @@ class Inbox:
             self._owe(found, Kind.REFUSED, index, now, reason)
 
     def _keep(
-        self, found: Genuine, index: int, now: int, *, refused: str | None
+        self, found: Genuine, index: int | None, now: int, *, refused: str | None
     ) -> None:
         record = found.record
         self._vault.add_record(
@@ -199,9 +207,12 @@ class Inbox:
 
     # --- receipts
 
-    def _answer_again(self, found: Genuine, index: int, now: int) -> None:
+    def _answer_again(self, found: Genuine, index: int | None, now: int) -> None:
         """Say of a record that came before what was said then (B3)."""
         row = self._vault.record(found.name)
+        if row is not None and row.log_index is None and index is not None:
+            # It came by courier first: this sealing of it is logged, and is evidence.
+            self._vault.set_logged(found.name, encode(found.inner), found.leaf, index)
         reason = None if row is None else row.refused
         kind = Kind.DELIVERED if reason is None else Kind.REFUSED
         self._owe(found, kind, index, now, reason)
@@ -210,7 +221,7 @@ class Inbox:
         self,
         found: Genuine,
         kind: Kind,
-        index: int,
+        index: int | None,
         now: int,
         reason: str | None = None,
     ) -> None:

@@ -17,11 +17,13 @@ from collections.abc import Sequence
 from typing import TypeVar, assert_never
 
 from client.core.compose import Composed, Wish, compose
+from client.core.courier import Courier
 from client.core.inbox import Inbox
 from client.core.outbox import Outbox
 from client.core.prekeys import Prekeys
 from client.core.questions import (
     CheckpointWanted,
+    CourierKeysWanted,
     Effect,
     KeyLogWanted,
     ManifestPublished,
@@ -73,6 +75,7 @@ class Machine:
         self._inbox = Inbox(station)
         self._outbox = Outbox(station)
         self._prekeys = Prekeys(station)
+        self.courier = Courier(station, self._outbox, self._inbox)
         self._online = False
         self._inbox.erase_used()  # a crash may have come between use and erasure
 
@@ -82,6 +85,7 @@ class Machine:
         """Take note of a new session; ask for everything that is open."""
         self._online = True
         self._prekeys.connected(now)
+        self.courier.connected()
         return [*self._sync.start(), *self._outbox.redeposit(), *self.pump(now)]
 
     def disconnected(self) -> None:
@@ -143,6 +147,10 @@ class Machine:
                     return self._sync.proofs()
                 self._prekeys.synced()
                 self._outbox.synced()
+                self.courier.synced()
+                return []
+            case CourierKeysWanted():
+                self.courier.offered(_read(body, Offers))
                 return []
             case ProofWanted():
                 self._proven(tag, _read(body, Proof), now)
@@ -179,7 +187,7 @@ class Machine:
             publish = self._prekeys.pump()
             self._prekeys.erase_old(now)
             self._queue_receipts(now)
-            return [*publish, *self._outbox.pump(now)]
+            return [*publish, *self._outbox.pump(now), *self.courier.pump()]
         except FreshnessError:
             return []  # nothing is synchronised yet
 

@@ -7,7 +7,7 @@ is :mod:`protocol.delivery`'s business; this module gives it events and carries 
 its effects.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from client.core.compose import Composed
@@ -105,6 +105,18 @@ class Outbox:
             return ()
         return decision.terminals
 
+    def may_have(self, name: Digest) -> frozenset[KeyId]:
+        """Return the terminals that may have a waiting record by today's directory.
+
+        Raises:
+            PolicyError: the message, or this terminal, may not go at all any more.
+        """
+        decision = self._decision(self._record(name))
+        for refusal in decision.refusals:
+            if refusal.post in {None, self._identity.post}:
+                raise PolicyError(refusal.reason, post=refusal.post)
+        return frozenset(terminal.key_id for terminal in decision.terminals)
+
     def _decision(self, record: Record) -> Decision:
         view = self._beliefs.view()
         own = view.terminal(self._identity.terminal.id)
@@ -150,7 +162,7 @@ class Outbox:
         """
         found: dict[KeyId, Prekey] = {}
         for offer in offers.offers:
-            prekey = self._genuine(offer)
+            prekey = self.genuine(offer)
             if prekey is not None:
                 found[prekey.terminal] = prekey
         effects: list[Effect] = []
@@ -158,7 +170,8 @@ class Outbox:
             effects.extend(self._seal(name, found, now))
         return effects
 
-    def _genuine(self, offer: Offer) -> Prekey | None:
+    def genuine(self, offer: Offer) -> Prekey | None:
+        """Return the offered key, if the log names its manifest and it is for now."""
         beliefs = self._beliefs
         view = beliefs.view()
         signed = SignedManifest(offer.manifest, Signature(offer.signature))
@@ -219,6 +232,33 @@ class Outbox:
             # A crash after this commit: the envelope is here, `redeposit` sends it.
             self._vault.add_event(now, "sealed", name, "")
         return [_deposited(deposit)]
+
+    def seal_apart(
+        self,
+        row: RecordRow,
+        targets: Sequence[Target],
+        prekeys: Mapping[KeyId, Prekey],
+        now: int,
+    ) -> bytes:
+        """Return an envelope that goes another way than by the relay.
+
+        Places are given as for any sealing; the delivery stands where it stood.
+        """
+        with self._vault.transaction():
+            placed = [self._placed(target) for target in targets]
+            sealed = seal(
+                row.document,
+                sender=self._sender(),
+                recipients=[_recipient(t, prekeys[t.terminal]) for t in placed],
+                entropy=self._entropy,
+                release=self._release(row),
+            )
+            for target in placed:
+                self._vault.set_target(target)
+            # A crash before the commit: no file was written; after it: the places
+            # are given, and the next sealing has the same.
+            self._vault.add_event(now, "couriered", row.name, "")
+        return sealed.envelope
 
     def _placed(self, target: Target) -> Target:
         """Return the target with its place in the stream, given once."""

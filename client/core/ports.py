@@ -118,6 +118,9 @@ class Vault(Following, Protocol):
     def records(self, way: int, limit: int) -> list[RecordRow]:
         """Return the newest records of one way first."""
 
+    def set_logged(self, name: Digest, inner: bytes, leaf: bytes, index: int) -> None:
+        """Note where a record that came by courier stands in the log after all."""
+
     def set_proof(self, name: Digest, proof: bytes) -> None:
         """Note that the record's leaf is proven to stand in the log."""
 
@@ -134,6 +137,9 @@ class Vault(Following, Protocol):
 
     def targets(self, name: Digest) -> list[Target]:
         """Return the receiving terminals of a record."""
+
+    def recent_terminals(self, limit: int) -> list[KeyId]:
+        """Return the terminals written to last, the latest first."""
 
     def waiting(self, state: State) -> list[Target]:
         """Return the targets in ``state``, oldest record first."""

@@ -48,7 +48,19 @@ class ManifestPublished:
     number: int
 
 
-Tag = KeyLogWanted | CheckpointWanted | PrekeysWanted | ProofWanted | ManifestPublished
+@dataclass(frozen=True, slots=True)
+class CourierKeysWanted:
+    """Keys to keep for a day without a line."""
+
+
+Tag = (
+    KeyLogWanted
+    | CheckpointWanted
+    | PrekeysWanted
+    | ProofWanted
+    | ManifestPublished
+    | CourierKeysWanted
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 
 from client.core.rows import (
     IN,
+    OUT,
     Deposit,
     EventRow,
     ReceiptRow,
@@ -25,6 +26,8 @@ from client.vault.following import FollowingStore
 from crypto.types import Digest, KeyId, PrekeyId, StreamId
 from protocol.delivery import State
 from protocol.slip import Place
+
+RECENT = 256  # records looked at for whom we write to: bounds the query
 
 
 class Store(FollowingStore):
@@ -80,6 +83,13 @@ class Store(FollowingStore):
         )
         return [RecordRow(*row) for row in self._db.rows(query, way, limit)]
 
+    def set_logged(self, name: Digest, inner: bytes, leaf: bytes, index: int) -> None:
+        """Note where a record that came by courier stands in the log after all."""
+        self._db.run(
+            "UPDATE record SET inner = ?, leaf = ?, log_index = ? WHERE name = ?",
+            *(inner, leaf, index, name),
+        )
+
     def set_proof(self, name: Digest, proof: bytes) -> None:
         """Note that the record's leaf is proven to stand in the log."""
         self._db.run("UPDATE record SET proof = ? WHERE name = ?", proof, name)
@@ -112,6 +122,15 @@ class Store(FollowingStore):
         """Return the receiving terminals of a record."""
         query = f"SELECT {TARGET} FROM target WHERE name = ? ORDER BY post, terminal"  # noqa: S608
         return [target_of(row) for row in self._db.rows(query, name)]
+
+    def recent_terminals(self, limit: int) -> list[KeyId]:
+        """Return the terminals written to last, the latest first."""
+        query = (
+            "SELECT terminal FROM (SELECT name, at FROM record WHERE way = ?"
+            " ORDER BY at DESC LIMIT ?) JOIN target USING (name)"
+            " GROUP BY terminal ORDER BY MAX(at) DESC, terminal LIMIT ?"
+        )
+        return [key for (key,) in self._db.rows(query, OUT, RECENT, limit)]
 
     def waiting(self, state: State) -> list[Target]:
         """Return the targets in ``state``, oldest record first."""

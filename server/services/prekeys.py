@@ -99,14 +99,21 @@ class PrekeyService:
 
         return Appended(index=await self._committer.perform(job))
 
-    async def hand_out(self, terminals: Sequence[KeyId]) -> Offers:
-        """Return one key for each of ``terminals``, in order, or its id as missing."""
+    async def hand_out(
+        self, terminals: Sequence[KeyId], *, epoch: bool = False
+    ) -> Offers:
+        """Return one key for each of ``terminals``, in order, or its id as missing.
+
+        Args:
+            terminals: whose keys.
+            epoch: today's epoch keys, to be kept: no one-time key is spent.
+        """
 
         async def job(tables: Tables, staging: Staging) -> Offers:
             offers: list[Offer] = []
             missing: list[KeyId] = []
             for terminal in terminals:
-                offer = await self._offer(tables, staging, terminal)
+                offer = await self._offer(tables, staging, terminal, epoch=epoch)
                 if offer is None:
                     missing.append(terminal)
                 else:
@@ -116,7 +123,7 @@ class PrekeyService:
         return await self._committer.perform(job)
 
     async def _offer(
-        self, tables: Tables, staging: Staging, terminal: KeyId
+        self, tables: Tables, staging: Staging, terminal: KeyId, *, epoch: bool
     ) -> Offer | None:
         try:
             staging.directory.terminal(terminal, staging.now)
@@ -126,7 +133,9 @@ class PrekeyService:
         manifest = await tables.prekeys.manifest(terminal, published)
         if manifest is None:
             return None
-        key = await tables.prekeys.take_one_time(manifest.name, staging.now)
+        key = None
+        if not epoch:
+            key = await tables.prekeys.take_one_time(manifest.name, staging.now)
         if key is None:
             key = await tables.prekeys.epoch_key(manifest.name, staging.now)
         if key is None:

@@ -56,7 +56,9 @@ async def _publish(call: Call) -> Message:
 
 
 async def _prekeys(call: Call) -> Message:
-    return await call.relay.prekeys.hand_out(call.body.terminals)
+    return await call.relay.prekeys.hand_out(
+        call.body.terminals, epoch=call.body.epoch is not None
+    )
 
 
 async def _key_log(call: Call) -> Message:

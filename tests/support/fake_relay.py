@@ -124,8 +124,8 @@ class FakeRelay:
             case Publish():
                 self.publish(body)
                 return b""
-            case Prekeys(terminals=terminals):
-                found = self.offers(terminals)
+            case Prekeys(terminals=terminals, epoch=epoch):
+                found = self.offers(terminals, epoch=epoch is not None)
             case _:
                 raise NotImplementedError(ask)
         return encode(found)
@@ -149,18 +149,18 @@ class FakeRelay:
         )
         self.logs[LogName.KEY].append(notice_leaf(notice))
 
-    def offers(self, terminals: tuple[KeyId, ...]) -> Offers:
+    def offers(self, terminals: tuple[KeyId, ...], *, epoch: bool = False) -> Offers:
         known = [key_id for key_id in terminals if key_id in self.published]
         return Offers(
-            offers=tuple(self.offer(key_id) for key_id in known),
+            offers=tuple(self.offer(key_id, epoch=epoch) for key_id in known),
             missing=tuple(key_id for key_id in terminals if key_id not in known),
         )
 
-    def offer(self, key_id: KeyId) -> Offer:
+    def offer(self, key_id: KeyId, *, epoch: bool = False) -> Offer:
         published = self.published[key_id]
         manifest = decode(published.body.manifest, Manifest)
         index = published.next_once
-        if index < manifest.n:
+        if index < manifest.n and not epoch:
             published.next_once += 1
         else:
             index = (self.now - manifest.start) // manifest.period

@@ -105,6 +105,22 @@ async def test_one_time_keys_go_out_once_then_todays_epoch_key(tmp_path: Path) -
         assert daily == [0, 0]
 
 
+async def test_an_epoch_key_is_handed_out_without_spending_a_one_time_key(
+    tmp_path: Path,
+) -> None:
+    async with ready(tmp_path) as (parts, people, tfc):
+        own = people.posts["tfc"].terminal
+        await parts.relay.prekeys.publish(tfc, publication(own))
+        show(parts)
+        kept = [
+            await parts.relay.prekeys.hand_out([tfc.key_id], epoch=True)
+            for _ in range(3)
+        ]
+        assert not any(proven(found.offers[0]) for found in kept)
+        once = await parts.relay.prekeys.hand_out([tfc.key_id])
+        assert once.offers[0].index == 3
+
+
 async def test_a_key_is_not_handed_out_again_after_a_restart(tmp_path: Path) -> None:
     indexes = []
     async with ready(tmp_path) as (parts, people, tfc):
