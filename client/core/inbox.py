@@ -210,7 +210,8 @@ class Inbox:
     def _answer_again(self, found: Genuine, index: int | None, now: int) -> None:
         """Say of a record that came before what was said then (B3)."""
         row = self._vault.record(found.name)
-        if row is not None and row.log_index is None and index is not None:
+        unlogged = row is not None and row.way == IN and row.log_index is None
+        if unlogged and index is not None:
             # It came by courier first: this sealing of it is logged, and is evidence.
             self._vault.set_logged(found.name, encode(found.inner), found.leaf, index)
         reason = None if row is None else row.refused

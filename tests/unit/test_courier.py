@@ -177,8 +177,12 @@ def test_bundles_may_come_in_any_order_beside_the_relay(
 def test_two_bundles_of_one_record_have_one_place(desks: tuple[Desk, Desk]) -> None:
     bern, tfc = desks
     row = written(bern)
-    one, two = packed(bern, row), packed(bern, row)
+    one = packed(bern, row)
+    places = [target.place for target in bern.store.targets(row.name)]
+    two = packed(bern, row)
     assert one != two
+    assert None not in places
+    assert [target.place for target in bern.store.targets(row.name)] == places
     assert not tfc.machine.courier.unpack(two, tfc.now).known
     assert tfc.machine.courier.unpack(one, tfc.now).known
 
