@@ -6,7 +6,8 @@ A cable of 1 KiB in suite S1 with a releaser.  *Seal* is one call of
 `client.core.sealing.seal`, its check of its own work included; *open* is one call of
 `arrived` and `open_envelope`.  Beside them the raw calls of the library for the same
 work, on the same bytes: composite signature, HPKE, Cobblestone, SHA-256.  Rounds
-alternate, the figure is the ratio of the medians.  The release signature is made
+alternate, the figure is the ratio of the medians of processor time: nothing here
+waits, and other processes on the machine do not count.  The release signature is made
 when a member releases, not at sealing, so it counts on neither side of a seal.
 """
 
@@ -42,9 +43,9 @@ def measure(rounds: int, *work: Callable[[], object]) -> list[float]:
     times: list[list[float]] = [[] for _ in work]
     for _ in range(rounds):
         for one, taken in zip(work, times, strict=True):
-            start = time.perf_counter()
+            start = time.process_time_ns()
             one()
-            taken.append((time.perf_counter() - start) * 1e3)
+            taken.append((time.process_time_ns() - start) / 1e6)
     return [statistics.median(taken) for taken in times]
 
 

@@ -109,18 +109,21 @@ def decode(data: bytes, of: type[M], *, limit: int = MAX_DOCUMENT) -> M:
 
 
 def _write(value: Any) -> bytes:  # noqa: ANN401 -- any builtin that CBOR has
-    return cbor2.dumps(_keyed(value), canonical=True)
+    # Canonical as it stands: maps are messages, whose fields come in the order of
+    # their numbers, and cbor2 writes each head in its shortest form.
+    return cbor2.dumps(_keyed(value))
 
 
 def _keyed(value: Any) -> Any:  # noqa: ANN401
     """Return ``value`` with the decimal field names turned into numbers."""
-    if isinstance(value, dict):
-        return {int(key): _keyed(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_keyed(item) for item in value]
-    if isinstance(value, bytes | str):
+    kind = type(value)  # exact: no bool is an int here
+    if kind is bytes or kind is str:
         return value
-    if type(value) is int and -1 << 64 <= value < 1 << 64:  # not bool, no big number
+    if kind is dict:
+        return {int(key): _keyed(item) for key, item in value.items()}
+    if kind is list or kind is tuple:
+        return [_keyed(item) for item in value]
+    if kind is int and -1 << 64 <= value < 1 << 64:  # no big number
         return value
     raise TypeError
 
@@ -140,14 +143,14 @@ class _Scanner:
         if depth == 0 or self._items > MAX_ITEMS:
             raise MalformedError
         major, argument = self._head()
-        if major == 0:
-            return argument
-        if major == 1:
-            return -1 - argument
         if major == 2:  # noqa: PLR2004 -- RFC 8949 section 3.1 numbers them so
             return self._take(argument)
+        if major == 0:
+            return argument
         if major == 3:  # noqa: PLR2004
             return self._text(argument)
+        if major == 1:
+            return -1 - argument
         if major == 4:  # noqa: PLR2004
             self._fits(argument)
             return [self.value(depth - 1) for _ in range(argument)]
