@@ -3,7 +3,7 @@
 ::
 
     state = await founded(store, first_leaf, clock)
-    parts = wired(store, state, keys.identity, signing, Ports(clock, entropy))
+    parts = wired(store, state, keys.identity, rules, Ports(clock, entropy))
 
 Starting is recovering: there is no other path.  The heads are read, the trees are
 rebuilt from their tiles and compared with the stored roots, the directory is adopted
@@ -23,8 +23,9 @@ from crypto.sign import SigningKey
 from protocol.requests import LogName
 from protocol.root import RootDocument
 from server.clock import Clock, WitnessedClock
-from server.config import ConfigError
+from server.config import ConfigError, Quotas, Retention
 from server.keys import RelayKeys
+from server.rate_limit import Buckets, Rate
 from server.services.checkpoints import Checkpoints, Signing, witnessed_at
 from server.services.commit import Committer
 from server.services.day_key import DayKeys
@@ -34,6 +35,7 @@ from server.services.logs import Logs, Published
 from server.services.mailbox import MailboxService
 from server.services.prekeys import PrekeyService
 from server.services.presence import Presence
+from server.services.quotas import Ledger, Limits, Rates
 from server.services.relay import Relay
 from server.services.staging import Staging, Trees
 from server.storage.interfaces import Head, Store, StoreBrokenError, Tables
@@ -47,6 +49,15 @@ class Ports:
 
     clock: Clock
     entropy: Entropy
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the relay's configuration decides."""
+
+    signing: Signing
+    quotas: Quotas
+    retention: Retention
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +158,7 @@ def wired(
     store: Store,
     state: tuple[Trees, dict[LogName, Published]],
     identity: SigningKey,
-    signing: Signing,
+    rules: Rules,
     ports: Ports,
 ) -> Parts:
     """Return all services over an open store."""
@@ -156,6 +167,8 @@ def wired(
     for log, last in published.items():
         clock.saw(witnessed_at(trees.directory.root, log, last))
     presence = Presence()
+    ledger = Ledger(Limits.of(rules.quotas))
+    hand_outs = Buckets(Rate.per_hour(rules.quotas.one_time_per_hour))
 
     def committed(staging: Staging) -> None:
         """Tell whom it concerns; everything told here is durable."""
@@ -171,15 +184,15 @@ def wired(
                 if not staging.directory.admits(terminal, now)
             )
 
-    committer = Committer(store, trees, clock, committed)
+    committer = Committer(store, trees, clock, ledger, committed)
     logs = Logs(store, committer, published)
-    checkpoints = Checkpoints(committer, logs, presence, clock, signing)
+    checkpoints = Checkpoints(committer, logs, presence, clock, rules.signing)
     relay = Relay(
         clock=clock,
         entropy=entropy,
         committer=committer,
-        mailbox=MailboxService(store, committer, clock),
-        prekeys=PrekeyService(committer, logs),
+        mailbox=MailboxService(store, committer, clock, Rates(rules.quotas)),
+        prekeys=PrekeyService(committer, logs, clock, hand_outs),
         logs=logs,
         presence=presence,
         day_keys=DayKeys(identity, clock, entropy),

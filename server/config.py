@@ -24,6 +24,33 @@ class ConfigError(Exception):
     """The home is not one of ours, or its file is wrong; the text says where."""
 
 
+Count = Annotated[int, Meta(ge=1)]
+
+
+class Quotas(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[quotas]`` of ``relay.toml``: what one post may cost the others.
+
+    What is over is BUSY and not kept.  Outstanding is what was deposited and not yet
+    acknowledged; a pair is a post that deposits and a mailbox that it is for.
+    """
+
+    post_messages: Count = 50_000  # outstanding
+    post_mib: Count = 4_096
+    pair_messages: Count = 5_000
+    pair_mib: Count = 1_024
+    post_per_minute: Count = 1_200  # deposits, all at once if need be
+    pair_per_minute: Count = 300
+    one_time_per_hour: Count = 60  # one-time keys of a pair; then epoch keys
+
+
+class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[retention]`` of ``relay.toml``: how long what is here for nothing stays."""
+
+    acknowledged_hours: Annotated[int, Meta(ge=0)] = 24
+    undelivered_days: Count = 45  # then its depositor is told
+    told_hours: Count = 24  # between being told and being dropped
+
+
 class RelayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``relay.toml``."""
 
@@ -33,6 +60,8 @@ class RelayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     database: str = "data/relay.sqlite"
     checkpoint_seconds: float = 1.0  # when something was logged
     witnesses: dict[str, Url] = {}  # name in the root document -> address instead
+    quotas: Quotas = Quotas()
+    retention: Retention = Retention()
 
 
 class WitnessConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,7 +96,11 @@ def dump(config: RelayConfig | WitnessConfig) -> bytes:
     lines = []
     tables = []
     for name, value in msgspec.structs.asdict(config).items():
-        if isinstance(value, dict):
+        if isinstance(value, msgspec.Struct):
+            fields = msgspec.structs.asdict(value).items()
+            pairs = [f"{key} = {_toml(item)}" for key, item in fields]
+            tables += ["", f"[{name}]", *pairs]
+        elif isinstance(value, dict):
             pairs = [f'"{key}" = {_toml(item)}' for key, item in value.items()]
             tables += ["", f"[{name}]", *pairs]
         else:

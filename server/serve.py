@@ -16,7 +16,7 @@ from aiohttp import web
 
 from crypto.entropy import Entropy
 from protocol.requests import LogName
-from server.app import Parts, Ports, check_keys, founded, note_key, wired
+from server.app import Parts, Ports, Rules, check_keys, founded, note_key, wired
 from server.clock import SystemClock
 from server.config import Home, RelayConfig
 from server.founding import read_root
@@ -77,7 +77,8 @@ async def serve(
             pause=config.checkpoint_seconds,
         )
         ports = Ports(clock, entropy)
-        parts = wired(store, state, keys.identity, signing, ports)
+        rules = Rules(signing, config.quotas, config.retention)
+        parts = wired(store, state, keys.identity, rules, ports)
         await _listening(stack, Plan(home, config, options, keys), parts)
         await _work(parts)
 

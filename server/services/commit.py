@@ -24,6 +24,7 @@ from protocol.errors import BusyError, ProtocolError
 from protocol.requests import Stored
 from server.clock import Clock
 from server.services.intake import Submission, store_batch
+from server.services.quotas import Ledger
 from server.services.staging import Staging, Trees
 from server.storage.interfaces import Store, StoreFullError, Tables
 
@@ -64,11 +65,13 @@ class Committer:
         store: Store,
         trees: Trees,
         clock: Clock,
+        ledger: Ledger,
         committed: Callable[[Staging], None],
     ) -> None:
         self.trees = trees  # as of the last commit; frozen
         self._store = store
         self._clock = clock
+        self._ledger = ledger
         self._committed = committed
         self._submissions: deque[Waiting[Submission, Stored]] = deque()
         self._jobs: deque[Waiting[Job[Any], Any]] = deque()
@@ -137,7 +140,7 @@ class Committer:
         submissions: Sequence[Waiting[Submission, Stored]],
         jobs: Sequence[Waiting[Job[Any], Any]],
     ) -> None:
-        staging = Staging(self.trees, self._clock.wall())
+        staging = Staging(self.trees, self._clock.wall(), self._ledger.draft())
         batch = [one.work for one in submissions]
 
         async def work(tables: Tables) -> Outcomes:
@@ -158,6 +161,7 @@ class Committer:
         # The commit point has passed: from here on a crash loses nothing but the
         # answers, and these are asked again.
         self.trees = staging.trees
+        staging.quota.adopt()
         self._committed(staging)
         for waiting, answer in zip(submissions, stored, strict=True):
             waiting.settle(answer)

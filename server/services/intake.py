@@ -67,24 +67,24 @@ async def store_batch(
     envelopes: list[StoredEnvelope] = []
     deliveries: list[StoredDelivery] = []
     results: list[Stored | ProtocolError] = []
+    current: set[KeyId] = set()  # senders that were looked up: the batch sees one state
     for one in batch:
         try:
-            _allowed(staging, one)
+            _allowed(staging, one, current)
+            if one.name not in answers:
+                envelope, owed = await _place(tables, staging, one)
+                envelopes.append(envelope)
+                deliveries += owed
+                answers[one.name] = Stored(
+                    index=envelope.index,
+                    leaf=leaf_hash(message_leaf(one.commitment, envelope.body_hash)),
+                )
         except ProtocolError as error:
             results.append(error)
             continue
-        if one.name not in answers:
-            envelope, owed = await _place(tables, staging, one)
-            envelopes.append(envelope)
-            deliveries += owed
-            answers[one.name] = Stored(
-                index=envelope.index,
-                leaf=leaf_hash(message_leaf(one.commitment, envelope.body_hash)),
-            )
         results.append(answers[one.name])
     if envelopes:
         await tables.envelopes.add(envelopes, deliveries)
-        staging.woken.update(one.mailbox for one in deliveries)
     return results
 
 
@@ -93,7 +93,7 @@ async def _leaf_hash(tables: Tables, index: int) -> Digest:
     return leaf_hash(leaf)
 
 
-def _allowed(staging: Staging, one: Submission) -> None:
+def _allowed(staging: Staging, one: Submission, current: set[KeyId]) -> None:
     """Return if the sender may deposit this now.
 
     Raises:
@@ -102,7 +102,9 @@ def _allowed(staging: Staging, one: Submission) -> None:
         PolicyError: a mailbox that does not exist, or exists no more.
     """
     directory = staging.directory
-    directory.terminal(one.sender, staging.now)
+    if one.sender not in current:
+        directory.terminal(one.sender, staging.now)
+        current.add(one.sender)
     if one.envelope.suite is not directory.root.suite:
         raise BindingError("B16")
     if any(wrap.mailbox not in directory.mailboxes for wrap in one.envelope.wraps):
@@ -112,29 +114,36 @@ def _allowed(staging: Staging, one: Submission) -> None:
 async def _place(
     tables: Tables, staging: Staging, one: Submission
 ) -> tuple[StoredEnvelope, list[StoredDelivery]]:
-    body_hash = H(one.envelope.body)
-    leaf = message_leaf(one.commitment, body_hash)
-    index = staging.append(LogName.MESSAGE, leaf)
+    """Return the rows of a new envelope; its leaf and cursors are taken.
+
+    Raises:
+        BusyError: its post has too much outstanding; nothing was taken.
+    """
+    body = one.envelope.body
+    leaf_index = staging.next_index(LogName.MESSAGE)
+    owed = [
+        StoredDelivery(
+            mailbox=wrap.mailbox,
+            cursor=await staging.last_cursor(tables, wrap.mailbox) + 1,
+            index=leaf_index,
+            lane=one.lane,
+            wrap=wrap,
+            post=one.post,
+            size=len(body) + len(wrap.wrap),
+        )
+        for wrap in one.envelope.wraps
+    ]
+    await staging.quota.admit(tables.envelopes, owed)
+    body_hash = H(body)
     envelope = StoredEnvelope(
-        index=index,
+        index=staging.append(LogName.MESSAGE, message_leaf(one.commitment, body_hash)),
         name=one.name,
         message_id=one.envelope.id,
         body_hash=body_hash,
         sender=one.sender,
         suite=one.envelope.suite,
         received=staging.now,
-        body=one.envelope.body,
+        body=body,
     )
-    owed = [
-        StoredDelivery(
-            mailbox=wrap.mailbox,
-            cursor=await staging.next_cursor(tables, wrap.mailbox),
-            index=index,
-            lane=one.lane,
-            wrap=wrap,
-            post=one.post,
-            size=len(one.envelope.body) + len(wrap.wrap),
-        )
-        for wrap in one.envelope.wraps
-    ]
+    staging.placed(owed)
     return envelope, owed

@@ -20,6 +20,7 @@ from protocol.signed import SignatureLine, verify_one
 from server.clock import Clock
 from server.services.commit import Committer
 from server.services.intake import read_submission
+from server.services.quotas import Rates
 from server.services.staging import Staging
 from server.storage.interfaces import Owed, Store, Tables
 
@@ -30,10 +31,13 @@ LAST_LANE: Final = 3  # of a submission: lane 4 is for attachments
 class MailboxService:
     """What a terminal does with mailboxes, its own and others'."""
 
-    def __init__(self, store: Store, committer: Committer, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, committer: Committer, clock: Clock, rates: Rates
+    ) -> None:
         self._store = store
         self._committer = committer
         self._clock = clock
+        self._rates = rates
 
     async def submit(self, caller: Terminal, lane: int, submit: Submit) -> Stored:
         """Store an envelope and log its leaf; return when both are durable.
@@ -42,9 +46,11 @@ class MailboxService:
             MalformedError: not an envelope of v1.
             PolicyError: a mailbox that does not exist.
             UnauthenticatedError: the caller is no longer current.
-            BusyError: later.
+            BusyError: too much of late or outstanding, or too much waits: later.
         """
         submission = read_submission(submit, caller, min(lane, LAST_LANE))
+        mailboxes = (wrap.mailbox for wrap in submission.envelope.wraps)
+        self._rates.deposit(caller.post, mailboxes, self._clock.monotonic())
         return await self._committer.submit(submission)
 
     async def owed(
@@ -69,7 +75,9 @@ class MailboxService:
         done = frozenset(cursors)
 
         async def job(tables: Tables, staging: Staging) -> None:
-            await tables.envelopes.acknowledge(caller.mailbox, done, staging.now)
+            staging.quota.release(
+                await tables.envelopes.acknowledge(caller.mailbox, done, staging.now)
+            )
 
         await self._committer.perform(job)
 
@@ -92,7 +100,7 @@ class MailboxService:
 
         async def job(tables: Tables, staging: Staging) -> None:
             for depositor in await tables.envelopes.depositors(
-                document.id, document.body, document.mailbox
+                document.id, document.body, document.mailbox, document.kid
             ):
                 await tables.envelopes.add_nack(
                     depositor, H(nack.nack), encode(nack), staging.now

@@ -5,7 +5,8 @@ the key log in the same transaction.  It is handed out once that entry stands un
 published checkpoint, because only then can a sender see that it is the one that the
 log names; until then its predecessor is.
 
-A one-time key goes out once, marked in the transaction before its answer leaves.
+A one-time key goes out once, marked in the transaction before its answer leaves, and
+so many an hour to one post for one terminal.
 Without one the epoch key of the day is given: the relay can make senders use it, and
 can do no more (docs/threat-model.md).
 """
@@ -31,6 +32,8 @@ from protocol.manifest import (
 )
 from protocol.requests import Appended, Offer, Offers, Publish
 from protocol.signed import SignatureLine, verify_one
+from server.clock import Clock
+from server.rate_limit import Buckets
 from server.services.commit import Committer
 from server.services.logs import Logs
 from server.services.staging import Staging
@@ -42,9 +45,13 @@ ANY: Final = 1 << 62  # above every index of the key log
 class PrekeyService:
     """Takes manifests and hands out keys."""
 
-    def __init__(self, committer: Committer, logs: Logs) -> None:
+    def __init__(
+        self, committer: Committer, logs: Logs, clock: Clock, hand_outs: Buckets
+    ) -> None:
         self._committer = committer
         self._logs = logs
+        self._clock = clock
+        self._hand_outs = hand_outs  # one-time keys, by who asks and for whom
 
     async def publish(self, caller: Terminal, publish: Publish) -> Appended:
         """Store a manifest and name it in the key log; return when both are durable.
@@ -100,11 +107,16 @@ class PrekeyService:
         return Appended(index=await self._committer.perform(job))
 
     async def hand_out(
-        self, terminals: Sequence[KeyId], *, epoch: bool = False
+        self, caller: Terminal, terminals: Sequence[KeyId], *, epoch: bool = False
     ) -> Offers:
         """Return one key for each of ``terminals``, in order, or its id as missing.
 
+        A post that asks too often for the same terminal's one-time keys gets its epoch
+        key instead: it could use them up for everybody, and "cannot send" would be
+        worse than a key that serves a day.
+
         Args:
+            caller: who asks.
             terminals: whose keys.
             epoch: today's epoch keys, to be kept: no one-time key is spent.
         """
@@ -113,7 +125,10 @@ class PrekeyService:
             offers: list[Offer] = []
             missing: list[KeyId] = []
             for terminal in terminals:
-                offer = await self._offer(tables, staging, terminal, epoch=epoch)
+                once = not epoch and self._hand_outs.take(
+                    (caller.post, terminal), self._clock.monotonic()
+                )
+                offer = await self._offer(tables, staging, terminal, once=once)
                 if offer is None:
                     missing.append(terminal)
                 else:
@@ -123,7 +138,7 @@ class PrekeyService:
         return await self._committer.perform(job)
 
     async def _offer(
-        self, tables: Tables, staging: Staging, terminal: KeyId, *, epoch: bool
+        self, tables: Tables, staging: Staging, terminal: KeyId, *, once: bool
     ) -> Offer | None:
         try:
             staging.directory.terminal(terminal, staging.now)
@@ -134,7 +149,7 @@ class PrekeyService:
         if manifest is None:
             return None
         key = None
-        if not epoch:
+        if once:
             key = await tables.prekeys.take_one_time(manifest.name, staging.now)
         if key is None:
             key = await tables.prekeys.epoch_key(manifest.name, staging.now)

@@ -5,14 +5,15 @@ is frozen.  :class:`Staging` is one batch's draft of the next one.  If the commi
 fails the draft is dropped, and memory and disk still agree.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from crypto.types import KeyId, Mailbox
 from protocol.requests import LogName
 from server.services.directory import Directory
 from server.services.log_tree import LogTree
-from server.storage.interfaces import Tables
+from server.services.quotas import Draft
+from server.storage.interfaces import StoredDelivery, Tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class Trees:
 class Staging:
     """The draft of one batch."""
 
-    def __init__(self, before: Trees, now: int) -> None:
+    def __init__(self, before: Trees, now: int, quota: Draft) -> None:
+        self.quota = quota
         self.now = now  # POSIX seconds, of the whole batch
         self.before = before
         self.directory = before.directory
@@ -53,16 +55,28 @@ class Staging:
         self.directory = self.directory.logged([leaf], self.now)
         return self.append(LogName.KEY, leaf)
 
-    async def next_cursor(self, tables: Tables, mailbox: Mailbox) -> int:
-        """Return the cursor of the next delivery to ``mailbox``."""
-        last = self._cursors.get(mailbox, self.before.cursors.get(mailbox))
+    def next_index(self, log: LogName) -> int:
+        """Return the index that the next leaf will have."""
+        return self.before.logs[log].size + len(self._new[log])
+
+    async def last_cursor(self, tables: Tables, mailbox: Mailbox) -> int:
+        """Return the cursor of the last delivery to ``mailbox``."""
+        last = self._cursors.get(mailbox)
+        if last is None:
+            last = self.before.cursors.get(mailbox)
         if last is None:
             last = await tables.envelopes.last_cursor(mailbox)
-        self._cursors[mailbox] = last + 1
-        return last + 1
+        return last
+
+    def placed(self, deliveries: Iterable[StoredDelivery]) -> None:
+        """Take the cursors of new deliveries, and wake their mailboxes."""
+        for one in deliveries:
+            self._cursors[one.mailbox] = one.cursor
+            self.woken.add(one.mailbox)
 
     async def write(self, tables: Tables) -> None:
-        """Write the leaves, tiles and heads; the last thing in the transaction."""
+        """Write counts, leaves, tiles, heads; the last thing in the transaction."""
+        await tables.envelopes.count(self.quota.changes)
         logs = dict(self.before.logs)
         for log, new in self._new.items():
             if not new:

@@ -10,8 +10,9 @@ transaction; it runs beside a working relay and after every crash test:
    is without its envelope; only what nobody is owed any more has an erased body
 5. every delivery has its envelope; the cursors of a mailbox are 1, 2, 3, ... with
    as many missing as were erased
-6. every manifest's entry in the key log names it
-7. the schema is this program's
+6. what is outstanding for each pair of post and mailbox is what quotas count
+7. every manifest's entry in the key log names it
+8. the schema is this program's
 
 A fault is one line that names what is hurt, by number; nothing of the content.
 """
@@ -40,6 +41,7 @@ from server.storage.tables import (
     leaves,
     mailboxes,
     manifests,
+    outstanding,
     tiles,
 )
 
@@ -56,6 +58,7 @@ def faults_of(connection: Connection) -> list[str]:
         faults += _log(connection, log)
     faults += _envelopes(connection)
     faults += _deliveries(connection)
+    faults += _outstanding(connection)
     return faults + _manifests(connection)
 
 
@@ -182,6 +185,26 @@ def _deliveries(connection: Connection) -> list[str]:
         if row.erased != row.cursor
     ]
     return faults
+
+
+def _outstanding(connection: Connection) -> list[str]:
+    rows = connection.execute(
+        select(
+            deliveries.c.post,
+            deliveries.c.mailbox,
+            func.count().label("messages"),
+            func.sum(deliveries.c.size).label("bytes"),
+        )
+        .where(deliveries.c.acknowledged.is_(None))
+        .group_by(deliveries.c.post, deliveries.c.mailbox)
+    )
+    found = {(row.post, row.mailbox): (row.messages, int(row.bytes)) for row in rows}
+    counted = {
+        (row.post, row.mailbox): (row.messages, row.bytes)
+        for row in connection.execute(select(outstanding))
+        if (row.messages, row.bytes) != (0, 0)
+    }
+    return ["what is outstanding is not what was counted"] * (found != counted)
 
 
 def _manifests(connection: Connection) -> list[str]:

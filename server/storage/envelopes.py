@@ -5,13 +5,23 @@ from typing import Final
 
 from sqlalchemy import Row, func, insert, select, update
 
-from crypto.types import Digest, KeyId, Mailbox, MessageId
+from crypto.types import Digest, KeyId, Mailbox, MessageId, PrekeyId
 from protocol.envelope import Wrap
 from server.storage.executor import Executor
-from server.storage.interfaces import Owed, StoredDelivery, StoredEnvelope
-from server.storage.tables import deliveries, envelopes, nacks
+from server.storage.interfaces import (
+    Amount,
+    Owed,
+    Pair,
+    StoredDelivery,
+    StoredEnvelope,
+)
+from server.storage.tables import deliveries, envelopes, nacks, outstanding
 
 MAX_NACKS: Final = 256  # told to one terminal at once
+ADDED: Final = """
+    ON CONFLICT (post, mailbox) DO UPDATE
+    SET messages = outstanding.messages + excluded.messages,
+        bytes = outstanding.bytes + excluded.bytes"""
 
 
 class EnvelopeTables:
@@ -33,37 +43,37 @@ class EnvelopeTables:
         self, new: Sequence[StoredEnvelope], owed: Sequence[StoredDelivery]
     ) -> None:
         """Store all; every name, index and (mailbox, cursor) must be new."""
-        await self._connection.execute(
-            insert(envelopes),
+        await self._connection.insert(
+            envelopes,
             [
-                {
-                    "leaf": one.index,
-                    "name": one.name,
-                    "message_id": one.message_id,
-                    "body_hash": one.body_hash,
-                    "sender": one.sender,
-                    "suite": one.suite,
-                    "received": one.received,
-                    "body": one.body,
-                }
+                (
+                    one.index,
+                    one.name,
+                    one.body_hash,
+                    one.suite,
+                    one.received,
+                    one.message_id,
+                    one.sender,
+                    one.body,
+                )
                 for one in new
             ],
         )
-        await self._connection.execute(
-            insert(deliveries),
+        await self._connection.insert(
+            deliveries,
             [
-                {
-                    "mailbox": one.mailbox,
-                    "cursor": one.cursor,
-                    "leaf": one.index,
-                    "lane": one.lane,
-                    "kid": one.wrap.kid,
-                    "wrap": one.wrap.wrap,
-                    "post": one.post,
-                    "size": one.size,
-                    "acknowledged": None,
-                    "told": None,
-                }
+                (
+                    one.mailbox,
+                    one.cursor,
+                    one.index,
+                    one.lane,
+                    one.wrap.kid,
+                    one.wrap.wrap,
+                    one.post,
+                    one.size,
+                    None,
+                    None,
+                )
                 for one in owed
             ],
         )
@@ -100,9 +110,9 @@ class EnvelopeTables:
 
     async def acknowledge(
         self, mailbox: Mailbox, cursors: Iterable[int], now: int
-    ) -> None:
-        """Mark them; unknown and already marked ones change nothing."""
-        await self._connection.execute(
+    ) -> Sequence[tuple[Pair, int]]:
+        """Mark them; return the pair and size of each that was not marked before."""
+        done = await self._connection.execute(
             update(deliveries)
             .where(
                 deliveries.c.mailbox == mailbox,
@@ -110,19 +120,45 @@ class EnvelopeTables:
                 deliveries.c.acknowledged.is_(None),
             )
             .values(acknowledged=now)
+            .returning(deliveries.c.post, deliveries.c.size)
+        )
+        return [((row.post, mailbox), row.size) for row in done]
+
+    async def outstanding(self, post: str) -> Mapping[Mailbox, Amount]:
+        """Return what of ``post`` is outstanding, for each mailbox."""
+        rows = await self._connection.execute(
+            select(outstanding).where(outstanding.c.post == post)
+        )
+        return {row.mailbox: Amount(row.messages, row.bytes) for row in rows}
+
+    async def count(self, changes: Mapping[Pair, Amount]) -> None:
+        """Change the counts of what is outstanding."""
+        await self._connection.insert(
+            outstanding,
+            [(*pair, change.messages, change.size) for pair, change in changes.items()],
+            ADDED,
         )
 
     async def depositors(
-        self, message_id: MessageId, body_hash: Digest, mailbox: Mailbox
+        self,
+        message_id: MessageId,
+        body_hash: Digest,
+        mailbox: Mailbox,
+        kid: PrekeyId,
     ) -> Sequence[KeyId]:
-        """Return who deposited this body under this id for ``mailbox``."""
+        """Return who deposited this body, under this id, for a key of ``mailbox``.
+
+        It goes through the mailbox's own rows: an index of message ids would cost
+        each deposit a page, and a nack is rare.
+        """
         rows = await self._connection.execute(
             select(envelopes.c.sender)
             .join(deliveries, envelopes.c.leaf == deliveries.c.leaf)
             .where(
+                deliveries.c.mailbox == mailbox,
+                deliveries.c.kid == kid,
                 envelopes.c.message_id == message_id,
                 envelopes.c.body_hash == body_hash,
-                deliveries.c.mailbox == mailbox,
             )
             .distinct()
         )

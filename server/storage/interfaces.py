@@ -30,7 +30,7 @@ from collections.abc import (
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from crypto.types import Digest, KeyId, Mailbox, MessageId, PublicKey
+from crypto.types import Digest, KeyId, Mailbox, MessageId, PrekeyId, PublicKey
 from protocol.envelope import Wrap
 from protocol.requests import LogName
 
@@ -72,6 +72,24 @@ class StoredDelivery:
     wrap: Wrap
     post: str  # that deposited it
     size: int  # bytes that count for its quota
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """So many deliveries, of so many bytes together; a change may be negative."""
+
+    messages: int
+    size: int
+
+    def __add__(self, other: "Amount") -> "Amount":
+        return Amount(self.messages + other.messages, self.size + other.size)
+
+    def __le__(self, limit: "Amount") -> bool:
+        """Say whether both are within ``limit``."""
+        return self.messages <= limit.messages and self.size <= limit.size
+
+
+Pair = tuple[str, Mailbox]  # a post that deposits, and whom for
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +165,23 @@ class Envelopes(Protocol):
 
     async def acknowledge(
         self, mailbox: Mailbox, cursors: Iterable[int], now: int
-    ) -> None:
-        """Mark them; unknown and already marked ones change nothing."""
+    ) -> Sequence[tuple[Pair, int]]:
+        """Mark them; return the pair and size of each that was not marked before."""
+
+    async def outstanding(self, post: str) -> Mapping[Mailbox, Amount]:
+        """Return what of ``post`` is outstanding, for each mailbox."""
+
+    async def count(self, changes: Mapping[Pair, Amount]) -> None:
+        """Change the counts of what is outstanding."""
 
     async def depositors(
-        self, message_id: MessageId, body_hash: Digest, mailbox: Mailbox
+        self,
+        message_id: MessageId,
+        body_hash: Digest,
+        mailbox: Mailbox,
+        kid: PrekeyId,
     ) -> Sequence[KeyId]:
-        """Return who deposited this body under this id for ``mailbox``."""
+        """Return who deposited this body, under this id, for a key of ``mailbox``."""
 
     async def add_nack(
         self, depositor: KeyId, name: Digest, nack: bytes, now: int

@@ -75,12 +75,8 @@ class LogTables:
 
     async def add_leaves(self, log: LogName, start: int, data: Sequence[bytes]) -> None:
         """Store consecutive leaves; every index must be new."""
-        await self._connection.execute(
-            insert(leaves),
-            [
-                {"log": log, "place": place, "data": one}
-                for place, one in enumerate(data, start)
-            ],
+        await self._connection.insert(
+            leaves, [(log, place, one) for place, one in enumerate(data, start)]
         )
 
     async def tiles(
@@ -107,10 +103,6 @@ class LogTables:
                 tuple_(tiles.c.level, tiles.c.number).in_(tuple(new)),
             )
         )
-        await self._connection.execute(
-            insert(tiles),
-            [
-                {"log": log, "level": level, "number": number, "hashes": hashes}
-                for (level, number), hashes in new.items()
-            ],
+        await self._connection.insert(
+            tiles, [(log, *place, hashes) for place, hashes in new.items()]
         )

@@ -21,6 +21,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from server.storage.executor import Awaiting
 from server.storage.faults import translated
 from server.storage.interfaces import StoreBrokenError, Work
 from server.storage.schema import upgraded
@@ -75,7 +76,7 @@ class PostgresStore:
         async with self._reading:
             with translated():
                 async with self._reader.begin() as connection:
-                    yield tables_of(connection)
+                    yield tables_of(Awaiting(connection))
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[SqlTables]:
@@ -86,7 +87,7 @@ class PostgresStore:
         async with self._writing:
             with translated():
                 async with self._held.begin():
-                    yield tables_of(self._held)
+                    yield tables_of(Awaiting(self._held))
 
     async def scrub(self) -> None:
         """Give the space of what was deleted free for other rows."""

@@ -53,19 +53,19 @@ class PrekeyTables:
                 entry=manifest.index,
             )
         )
-        await self._connection.execute(
-            insert(prekeys),
+        await self._connection.insert(
+            prekeys,
             [
-                {
-                    "manifest": manifest.name,
-                    "place": key.index,
-                    "one_time": int(key.one_time),
-                    "valid_from": key.valid_from,
-                    "valid_until": key.valid_until,
-                    "key": key.key,
-                    "path": b"".join(key.path),
-                    "spent": None,
-                }
+                (
+                    manifest.name,
+                    key.index,
+                    int(key.one_time),
+                    key.valid_from,
+                    key.valid_until,
+                    key.key,
+                    b"".join(key.path),
+                    None,
+                )
                 for key in keys
             ],
         )

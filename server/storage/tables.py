@@ -4,6 +4,7 @@
 envelopes   a sealed body, its sender and the leaf that speaks of it
 deliveries  one wrap per mailbox: what a terminal fetches, by cursor
 mailboxes   how far the cursors of a mailbox had come, and how many are erased
+outstanding how much of each post each mailbox is owed: what quotas count
 nacks       "seal it again", for the terminals that deposited
 leaves      data of every leaf of both logs, in order
 tiles       hashes of both trees, 256 to a row (C2SP tlog-tiles)
@@ -51,7 +52,7 @@ envelopes: Final = Table(
     Column("body_hash", LargeBinary(32), nullable=False),
     Column("suite", SmallInteger, nullable=False),
     Column("received", BigInteger, nullable=False),  # POSIX seconds, relay's clock
-    Column("message_id", LargeBinary(16), index=True),  # null with the body
+    Column("message_id", LargeBinary(16)),  # null with the body
     Column("sender", LargeBinary(32)),  # the terminal's key id; null with the body
     Column("body", LargeBinary),  # null: erased
 )
@@ -80,14 +81,6 @@ Index(
     postgresql_where=deliveries.c.acknowledged.is_(None),
 )
 Index(
-    "deliveries_outstanding",
-    deliveries.c.post,
-    deliveries.c.mailbox,
-    deliveries.c.size,
-    sqlite_where=deliveries.c.acknowledged.is_(None),
-    postgresql_where=deliveries.c.acknowledged.is_(None),
-)
-Index(
     "deliveries_done",
     deliveries.c.acknowledged,
     sqlite_where=deliveries.c.acknowledged.is_not(None),
@@ -100,6 +93,15 @@ mailboxes: Final = Table(
     Column("mailbox", LargeBinary(16), primary_key=True),
     Column("cursor", BigInteger, nullable=False),  # the highest that was erased
     Column("erased", BigInteger, nullable=False),  # how many were
+)
+
+outstanding: Final = Table(
+    "outstanding",
+    metadata,
+    Column("post", Text, primary_key=True),  # that deposited
+    Column("mailbox", LargeBinary(16), primary_key=True),  # whom for
+    Column("messages", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
 )
 
 nacks: Final = Table(

@@ -57,7 +57,7 @@ async def _publish(call: Call) -> Message:
 
 async def _prekeys(call: Call) -> Message:
     return await call.relay.prekeys.hand_out(
-        call.body.terminals, epoch=call.body.epoch is not None
+        call.caller, call.body.terminals, epoch=call.body.epoch is not None
     )
 
 

@@ -9,12 +9,13 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from sqlalchemy import Connection, Engine, event, inspect, text
 from sqlalchemy.engine import URL
 
 from server.storage.engine import sqlite_reader
+from server.storage.interfaces import StoreError
 from server.storage.opening import located, open_store
 from server.storage.postgres import postgres_reader
 from server.storage.schema import version
@@ -37,6 +38,15 @@ def die_at(number: int) -> None:
 async def start(database: str) -> None:
     store = await open_store(database, Path("/"))
     await store.close()
+
+
+def lives(database: str) -> NoReturn:
+    """Start, and end this process: 0 done, 1 could not."""
+    try:
+        asyncio.run(start(database))
+    except StoreError:
+        os._exit(1)
+    os._exit(0)
 
 
 def look(connection: Connection) -> str:
@@ -73,9 +83,11 @@ def main(database: str) -> None:
         child = os.fork()
         if not child:
             die_at(number)
-            asyncio.run(start(database))
-            os._exit(0)
-        lived = not os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            lives(database)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if status not in {0, KILLED}:
+            sys.exit("a start after a kill failed")
+        lived = not status
         print(0 if lived else number, asyncio.run(state(database)), flush=True)  # noqa: T201
         if lived:
             return

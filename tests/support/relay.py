@@ -38,8 +38,9 @@ from protocol.line.effects import (
 from protocol.line.frames import Kind
 from protocol.line.machine import Line
 from protocol.requests import Answer, Ask, Delivery, LogName, Notice, Request, Submit
-from server.app import Parts, Ports, founded, wired
+from server.app import Parts, Ports, Rules, founded, wired
 from server.clock import Clock, SystemClock
+from server.config import Quotas, Retention
 from server.services.checkpoints import Signing
 from server.storage.opening import open_store
 from server.web.listener import listen, runner
@@ -54,6 +55,8 @@ from tests.support.witnesses import WITNESS_POLICY, note_key
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens
 PAUSE = 0.02  # seconds between checkpoints: tests do not wait
 PATIENCE = 60.0  # seconds for anything; only a broken test needs them
+QUOTAS = Quotas()  # a test or a bench may set others
+RETENTION = Retention()
 DATABASE: Located = in_file  # the fixture `either_database` changes it
 
 
@@ -306,9 +309,9 @@ async def working(
             LogName.KEY: note_key("key", NoteAlgorithm.ED25519),
             LogName.MESSAGE: note_key("message", NoteAlgorithm.ED25519),
         }
-        signing = Signing(keys, addresses or {}, PAUSE)
+        rules = Rules(Signing(keys, addresses or {}, PAUSE), QUOTAS, RETENTION)
         ports = Ports(clock, drawn("relay"))
-        parts = wired(store, state, ministry.relay, signing, ports)
+        parts = wired(store, state, ministry.relay, rules, ports)
         group = await stack.enter_async_context(asyncio.TaskGroup())
         task = group.create_task(parts.relay.committer.run())
         for leaf in leaves[parts.relay.logs.size(LogName.KEY) :]:

@@ -126,6 +126,8 @@ EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         ("UPDATE envelopes SET body = NULL WHERE leaf = 1", "2 deliveries without"),
         (ONE_ERASED, "a mailbox with a gap"),
         ("INSERT INTO mailboxes VALUES (x'00', 2, 1)", "an empty mailbox with a gap"),
+        ("UPDATE outstanding SET messages = 9", "what is outstanding"),
+        ("DELETE FROM outstanding", "what is outstanding"),
         ("UPDATE alembic_version SET version_num = '0'", "the schema is not"),
         (MANIFEST.format(name=EMPTY, manifest="", entry=2), "manifest at entry 2"),
         (MANIFEST.format(name=EMPTY, manifest="", entry=99), "manifest at entry 99"),

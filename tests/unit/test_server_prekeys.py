@@ -97,7 +97,7 @@ async def test_one_time_keys_go_out_once_then_todays_epoch_key(tmp_path: Path) -
         own = people.posts["tfc"].terminal
         await parts.relay.prekeys.publish(tfc, publication(own))
         show(parts)
-        asked = [parts.relay.prekeys.hand_out([tfc.key_id]) for _ in range(4)]
+        asked = [parts.relay.prekeys.hand_out(tfc, [tfc.key_id]) for _ in range(4)]
         offers = [found.offers[0] for found in await asyncio.gather(*asked)]
         once = [offer.index for offer in offers if proven(offer)]
         daily = [offer.index for offer in offers if not proven(offer)]
@@ -113,11 +113,11 @@ async def test_an_epoch_key_is_handed_out_without_spending_a_one_time_key(
         await parts.relay.prekeys.publish(tfc, publication(own))
         show(parts)
         kept = [
-            await parts.relay.prekeys.hand_out([tfc.key_id], epoch=True)
+            await parts.relay.prekeys.hand_out(tfc, [tfc.key_id], epoch=True)
             for _ in range(3)
         ]
         assert not any(proven(found.offers[0]) for found in kept)
-        once = await parts.relay.prekeys.hand_out([tfc.key_id])
+        once = await parts.relay.prekeys.hand_out(tfc, [tfc.key_id])
         assert once.offers[0].index == 3
 
 
@@ -127,11 +127,11 @@ async def test_a_key_is_not_handed_out_again_after_a_restart(tmp_path: Path) -> 
         own = people.posts["tfc"].terminal
         await parts.relay.prekeys.publish(tfc, publication(own))
         show(parts)
-        found = await parts.relay.prekeys.hand_out([tfc.key_id])
+        found = await parts.relay.prekeys.hand_out(tfc, [tfc.key_id])
         indexes.append(found.offers[0].index)
     async with ready(tmp_path) as (parts, _, tfc):
         show(parts)
-        found = await parts.relay.prekeys.hand_out([tfc.key_id])
+        found = await parts.relay.prekeys.hand_out(tfc, [tfc.key_id])
         indexes.append(found.offers[0].index)
     assert indexes == [3, 4]
 
@@ -142,18 +142,18 @@ async def test_a_manifest_is_offered_once_senders_can_see_its_entry(
     async with ready(tmp_path) as (parts, people, tfc):
         own = people.posts["tfc"].terminal
         await parts.relay.prekeys.publish(tfc, publication(own))
-        assert (await parts.relay.prekeys.hand_out([tfc.key_id])).missing == (
+        assert (await parts.relay.prekeys.hand_out(tfc, [tfc.key_id])).missing == (
             tfc.key_id,
         )
         show(parts)
         old = own.manifest
         people.publish(own, number=2)
         await parts.relay.prekeys.publish(tfc, publication(own))
-        found = await parts.relay.prekeys.hand_out([tfc.key_id])
+        found = await parts.relay.prekeys.hand_out(tfc, [tfc.key_id])
         assert old is not None
         assert found.offers[0].manifest == old.manifest
         show(parts)
-        found = await parts.relay.prekeys.hand_out([tfc.key_id])
+        found = await parts.relay.prekeys.hand_out(tfc, [tfc.key_id])
         assert found.offers[0].manifest != old.manifest
 
 
@@ -167,7 +167,7 @@ async def test_terminals_without_keys_are_missing_and_the_others_come_in_order(
         show(parts)
         stranger = KeyId(b"?" * 32)
         bern = people.posts["bern"].terminal.key.id
-        found = await parts.relay.prekeys.hand_out([stranger, tfc.key_id, bern])
+        found = await parts.relay.prekeys.hand_out(tfc, [stranger, tfc.key_id, bern])
         assert found.missing == (stranger, bern)
         assert len(found.offers) == 1
 
@@ -179,7 +179,7 @@ async def test_a_manifest_of_other_days_has_no_key_for_now(tmp_path: Path) -> No
         people.publish(own, number=2)
         await parts.relay.prekeys.publish(tfc, publication(own))
         show(parts)
-        found = await parts.relay.prekeys.hand_out([tfc.key_id])
+        found = await parts.relay.prekeys.hand_out(tfc, [tfc.key_id])
         assert found.missing == (tfc.key_id,)
 
 

@@ -11,6 +11,7 @@ from crypto.types import KeyId, Mailbox, MessageId, PrekeyId, PublicKey
 from protocol.envelope import Wrap
 from protocol.requests import LogName
 from server.storage.interfaces import (
+    Amount,
     Head,
     Owed,
     Store,
@@ -152,7 +153,9 @@ async def test_what_is_owed_comes_by_cursor_and_ends_with_its_acknowledgement(
             [envelope(n) for n in range(4)],
             [*(delivery(n, n + 1) for n in range(4)), delivery(0, 1, OTHER)],
         )
-        await tables.envelopes.acknowledge(BOX, [2, 2, 99], 500)
+        acknowledge = tables.envelopes.acknowledge
+        assert await acknowledge(BOX, [2, 2, 99], 500) == [(("bern", BOX), 8)]
+        assert await acknowledge(BOX, [2], 500) == []
         assert await tables.envelopes.last_cursor(BOX) == 4
         owed = await owed_of(tables, BOX)
         assert [one.delivery.cursor for one in owed] == [1, 3, 4]
@@ -183,17 +186,32 @@ async def test_a_nack_is_kept_once_for_its_depositor(store: Store) -> None:
         assert not await tables.envelopes.nacks(KeyId(bytes(32)), 0)
 
 
-async def test_a_depositor_is_found_by_id_body_and_mailbox_together(
+async def test_a_depositor_is_found_by_id_body_mailbox_and_key_together(
     store: Store,
 ) -> None:
-    one = envelope(0)
+    one, kid = envelope(0), PrekeyId(b"k" * 16)
     async with writing(store) as tables:
         await tables.envelopes.add([one], [delivery(0, 1)])
         found = tables.envelopes.depositors
-        assert await found(one.message_id, one.body_hash, BOX) == [SENDER]
-        assert not await found(one.message_id, one.body_hash, OTHER)
-        assert not await found(one.message_id, H(b"other"), BOX)
-        assert not await found(MessageId(bytes(16)), one.body_hash, BOX)
+        assert await found(one.message_id, one.body_hash, BOX, kid) == [SENDER]
+        assert not await found(one.message_id, one.body_hash, OTHER, kid)
+        assert not await found(one.message_id, H(b"other"), BOX, kid)
+        assert not await found(MessageId(bytes(16)), one.body_hash, BOX, kid)
+        assert not await found(one.message_id, one.body_hash, BOX, PrekeyId(b"o" * 16))
+
+
+async def test_what_is_outstanding_is_counted_up_and_down(store: Store) -> None:
+    async with writing(store) as tables:
+        count = tables.envelopes.count
+        await count({("bern", BOX): Amount(2, 50), ("bern", OTHER): Amount(1, 7)})
+        await count({("bern", BOX): Amount(-1, -20), ("oslo", BOX): Amount(1, 1)})
+        await count({})
+    async with reading(store) as tables:
+        assert await tables.envelopes.outstanding("bern") == {
+            BOX: Amount(1, 30),
+            OTHER: Amount(1, 7),
+        }
+        assert not await tables.envelopes.outstanding("lima")
 
 
 async def test_leaves_tiles_and_heads_of_the_two_logs_are_apart(

@@ -45,7 +45,6 @@ def _envelopes() -> None:
         sa.Column("body", sa.LargeBinary()),
         sa.UniqueConstraint("name"),
     )
-    op.create_index("ix_envelopes_message_id", "envelopes", ["message_id"])
     op.create_table(
         "nacks",
         sa.Column("name", sa.LargeBinary(32), primary_key=True),
@@ -73,7 +72,6 @@ def _deliveries() -> None:
     op.create_index("ix_deliveries_leaf", "deliveries", ["leaf"])
     partial = {
         "deliveries_owed": (["mailbox", "lane", "cursor"], OWED),
-        "deliveries_outstanding": (["post", "mailbox", "size"], OWED),
         "deliveries_done": (["acknowledged"], DONE),
     }
     for name, (columns, where) in partial.items():
@@ -85,6 +83,13 @@ def _deliveries() -> None:
         sa.Column("mailbox", sa.LargeBinary(16), primary_key=True),
         _column("cursor", sa.BigInteger()),
         _column("erased", sa.BigInteger()),
+    )
+    op.create_table(
+        "outstanding",
+        sa.Column("post", sa.Text(), primary_key=True),
+        sa.Column("mailbox", sa.LargeBinary(16), primary_key=True),
+        _column("messages", sa.BigInteger()),
+        _column("bytes", sa.BigInteger()),
     )
 
 
