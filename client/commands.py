@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from client.bundles import BundleCommands
 from client.cli.exits import Exit
 from client.clock import Clock
 from client.core.compose import Wish, action
+from client.core.courier import view_of
 from client.core.machine import Machine
 from client.core.ports import Vault
 from client.core.questions import Effect
@@ -63,6 +65,7 @@ class Commands:
                 "acknowledge": self._acknowledge,
                 "outbox": self._outbox,
                 "receipts": self._receipts,
+                **BundleCommands(machine, clock, self._found).methods,
             }
         )
 
@@ -200,6 +203,7 @@ class Commands:
             "subject": self._subject(record),
             "received": iso(row.at),
             "logged": row.proof is not None,
+            "courier": row.log_index is None,
         }
 
     def _read(self, arguments: Arguments) -> Any:  # noqa: ANN401
@@ -207,7 +211,13 @@ class Commands:
         record = decode(row.document, Record, limit=MAX_RECORD)
         self._require_shown(record)
         self._machine.read(row, self._now())
-        return {**self._line(row), "parts": parts_of(record)}
+        line = {**self._line(row), "parts": parts_of(record)}
+        return {**line, "directory": self._directory_of(row)}
+
+    def _directory_of(self, row: RecordRow) -> str | None:
+        """Return of when the sender's directory was, of a record by courier."""
+        seen = int.from_bytes(self._vault.get(view_of(row.name)) or b"", "big")
+        return iso(seen) if seen else None
 
     def _acknowledge(self, arguments: Arguments) -> Any:  # noqa: ANN401
         row = self._found(arguments["id"], IN)

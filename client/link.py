@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from client.home import Home
 
-MAX_LINE: Final = 8 * 1024 * 1024  # bytes: a message with its longest prose
+MAX_LINE: Final = 12 * 1024 * 1024  # bytes: the largest courier bundle in base64
 
 
 class NoAgentError(Exception):

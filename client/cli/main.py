@@ -24,6 +24,8 @@ COMMANDS: Final = {
     "ack": "client.cli.messages",
     "outbox": "client.cli.messages",
     "receipts": "client.cli.messages",
+    "export": "client.cli.courier",
+    "import": "client.cli.courier",
     "terminal": "client.cli.terminal",
     "operator": "client.cli.operator",
     "root": "client.cli.root",

@@ -85,11 +85,20 @@ def read_message(shell: Shell, message: str, *, as_json: bool) -> None:
     shell.say("message.banner", level=opened["level"])
     shell.say("message.from", post=opened["post"], precedence=opened["precedence"])
     shell.say("message.received", clock=clock(received), dtg=dtg(received))
+    if opened["courier"]:
+        _by_courier(shell, opened["directory"])
     if not opened["logged"]:
         shell.say("message.not-logged")
     for code, text in opened["parts"]:
         shell.say("message.part", name=shell.words.say(f"part.{code}"), text=text)
     shell.say("message.banner", level=opened["level"])
+
+
+def _by_courier(shell: Shell, directory: str | None) -> None:
+    if directory is None:
+        shell.say("message.by-courier-undated")
+    else:
+        shell.say("message.by-courier", clock=clock(directory))
 
 
 @command()
