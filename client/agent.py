@@ -14,7 +14,8 @@ from typing import Final
 from client.clock import Clock, SystemClock
 from client.files import write_atomic
 from client.home import Home
-from client.net.link import Link, LinkError
+from client.net.link import Link
+from client.net.transport import LinkError
 from client.session import Session
 from client.sockets import serve
 from client.terminal import OpenTerminal

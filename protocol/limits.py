@@ -14,6 +14,10 @@ MAX_RECORD: Final = 4 * 1024 * KIB  # bytes: prose is small, files are attachmen
 MAX_ENVELOPE: Final = 8 * 1024 * KIB  # bytes: record plus 1,000 wraps
 MAX_DOCUMENT: Final = 256 * KIB  # bytes: one signed document of the key log
 MAX_ADDRESSEES: Final = 1_000  # posts or terminals in one message
+# Bytes of the key log that a client keeps in memory while no checkpoint covers them:
+# the largest ministry (1,000 posts, a manifest a day each) fills it in seven years.
+MAX_UNCOVERED: Final = 256 * KIB * KIB
+ENTRY_COST: Final = 64  # bytes more for each of them: what an object takes in memory
 MAX_SIGNATURES: Final = 16  # on one document: checked before any is verified
 MAX_ATTACHMENTS: Final = 64  # per record
 MAX_RECEIPTS: Final = 64  # receipt statements per record

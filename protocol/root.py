@@ -138,3 +138,9 @@ def suite_until(root: RootDocument, suite: SuiteId) -> int | None:
     if suite is root.suite:
         return None
     return next((old.until for old in root.opens if old.suite is suite), 0)
+
+
+def suites_opened(root: RootDocument, witnessed: int) -> frozenset[SuiteId]:
+    """Return the suites of envelopes that are opened at a witnessed time (B16)."""
+    untils = ((suite, suite_until(root, suite)) for suite in SuiteId)
+    return frozenset(s for s, until in untils if until is None or witnessed < until)

@@ -27,6 +27,7 @@ from protocol.receiver import Receiver
 from protocol.record import Record
 from protocol.record_type import rule_of
 from protocol.requests import Delivery
+from protocol.root import suites_opened
 from protocol.stream_store import dump, load
 
 _EVENTS = {
@@ -111,15 +112,13 @@ class Inbox:
         own = view.terminal(self._identity.terminal.id)
         if own is None:
             raise BusyError
-        root = view.root
-        still_opened = (old.suite for old in root.opens if view.witnessed < old.until)
         return Receiver(
             own=own,
             view=view,
             logs=self._beliefs,
             standing=lambda _: None,
-            suites=frozenset({root.suite, *still_opened}),
-            archive=bool(root.archive),
+            suites=suites_opened(view.root, view.witnessed),
+            archive=bool(view.root.archive),
             now=view.witnessed,
         )
 

@@ -19,6 +19,8 @@ from crypto.merkle import Frontier
 from crypto.sign import Realm
 from crypto.types import Digest
 from protocol.checkpoint import parse_checkpoint
+from protocol.errors import BusyError
+from protocol.limits import ENTRY_COST, MAX_UNCOVERED
 from protocol.note import parse_note
 from protocol.requests import (
     Ask,
@@ -54,18 +56,22 @@ class Sync:
         self._pin = pin
         self._realm = realm
         self._pending: list[bytes] = []  # entries that no checkpoint covers yet
+        self._room = MAX_UNCOVERED  # bytes that may still be added to them
 
     # --- questions
 
     def start(self) -> list[Effect]:
         """Return the questions of a new session."""
         self._pending.clear()
+        self._room = MAX_UNCOVERED
         return [self._more(), self._checkpoint(LogName.MESSAGE)]
 
     def noticed(self, key_size: int, message_size: int) -> list[Effect]:
         """Return what to ask after the relay said how large its logs are."""
         effects: list[Effect] = []
-        if key_size > self._beliefs.key_log.size + len(self._pending):
+        if self._room < 0:
+            pass  # more than we take on its word in one session
+        elif key_size > self._beliefs.key_log.size + len(self._pending):
             effects.append(self._more())
         elif key_size > self._beliefs.key_log.size:
             effects.append(self._checkpoint(LogName.KEY))
@@ -109,10 +115,19 @@ class Sync:
     # --- answers
 
     def entries(self, answer: Entries) -> list[Effect]:
-        """Take entries that came; ask on, or for the checkpoint over them."""
+        """Take entries that came; ask on, or for the checkpoint over them.
+
+        Raises:
+            BusyError: more than a client keeps on the relay's word; it was let go, and
+                no more is asked for in this session.
+        """
         expected = self._beliefs.key_log.size + len(self._pending)
         if answer.start == expected:
             self._pending.extend(answer.entries)
+            self._room -= _cost(answer.entries)
+        if self._room < 0:
+            self._pending.clear()
+            raise BusyError
         have = self._beliefs.key_log.size + len(self._pending)
         if answer.entries and answer.size > have:
             return [self._more()]
@@ -158,6 +173,7 @@ class Sync:
             self._vault.add_entries(start, leaves, adopted.witnessed)
         # A crash before the commit: the old view, and the same entries come again.
         del self._pending[: len(leaves)]
+        self._room += _cost(leaves)
         beliefs.key_log, beliefs.directory = adopted, directory
         beliefs.message_log = message_log
         beliefs.key_roots[adopted.size] = adopted.root
@@ -184,6 +200,11 @@ class Sync:
         if log is LogName.KEY:
             return self._beliefs.key_log
         return self._beliefs.message_log
+
+
+def _cost(entries: Sequence[bytes]) -> int:
+    """Return the bytes of memory that entries take."""
+    return sum(map(len, entries)) + ENTRY_COST * len(entries)
 
 
 def restore(vault: Vault, beliefs: Beliefs, pin: Digest, realm: Realm) -> None:

@@ -3,18 +3,24 @@
 All I/O and no decisions.  Believing the relay is :mod:`protocol.client_session`'s
 business, what to send when is :mod:`protocol.line`'s, and what it means is the
 handler's (the agent).  One connection at a time carries one line, which outlives it.
+
+A WebSocket goes first.  Where something on the way refuses it or swallows it, the same
+messages go in HTTPS requests; that this worked is remembered for a while, and then a
+WebSocket is tried again.
 """
 
 import asyncio
-import ssl
+from contextlib import suppress
 from typing import Final, Protocol
 
 import aiohttp
 
 from client.clock import Clock
-from crypto.certificate import pin_of
+from client.net.connecting import http
+from client.net.poll import Poll
+from client.net.transport import QUIET, LinkError, NotCarriedError, Transport
+from client.net.websocket import websocket
 from crypto.entropy import Entropy
-from crypto.errors import KeyFormatError
 from crypto.session import FrameOpener, FrameSealer
 from crypto.sign import SigningKey
 from crypto.types import Digest
@@ -25,20 +31,9 @@ from protocol.handshake import RootRelay
 from protocol.line.effects import Effect, Stalled
 from protocol.line.machine import Line
 
-MAX_CELL: Final = 17 * 1024  # bytes of one WebSocket message: the largest sealed cell
-QUIET: Final = 10.0  # seconds for each step before the session is open
-
-
-class LinkError(Exception):
-    """The connection could not be made or has ended; ``alarm`` says if that is odd.
-
-    A relay that is not the one of the root document is an alarm: the wrong pin, or a
-    challenge that its key did not sign.  A cut is none.
-    """
-
-    def __init__(self, *, alarm: bool) -> None:
-        super().__init__("not the relay of the root document" if alarm else "cut")
-        self.alarm = alarm
+REMEMBERED: Final = 600.0  # seconds that a path without WebSockets is remembered
+TICK: Final = 1.0  # seconds between looks at the clock
+SHORTEST: Final = 0.01  # seconds: nothing waits for less
 
 
 class Handler(Protocol):
@@ -62,6 +57,7 @@ class Link:
         self._clock = clock
         self._entropy = entropy
         self._something = asyncio.Event()
+        self._polling_until = 0.0  # monotonic seconds: no WebSocket before that
 
     def nudge(self) -> None:
         """Look at the line again: something was offered."""
@@ -88,33 +84,36 @@ class Link:
         Raises:
             LinkError: always, in the end.
         """
+        origin = "https" + address.removeprefix("wss")
+
+        async def carry(transport: Transport) -> None:
+            frames = await self._handshake(transport, relay, identity, witnessed)
+            if isinstance(transport, Poll):
+                self._polling_until = self._clock.monotonic() + REMEMBERED
+            await self._carry(transport, *frames)
+
         try:
-            async with (
-                aiohttp.ClientSession() as http,
-                http.ws_connect(
-                    f"{address}/session",
-                    ssl=_context(),
-                    compress=0,
-                    max_msg_size=MAX_CELL,
-                    timeout=aiohttp.ClientWSTimeout(ws_close=QUIET),
-                ) as socket,
-            ):
-                _check_pin(socket, pin)
-                frames = await self._handshake(socket, relay, identity, witnessed)
-                await self._carry(socket, *frames)
-        except (aiohttp.ClientError, OSError, TimeoutError):
+            async with http(pin) as client:
+                if self._clock.monotonic() >= self._polling_until:
+                    with suppress(NotCarriedError):
+                        async with websocket(client, origin) as socket:
+                            await carry(socket)
+                await carry(Poll(client, origin))
+        except aiohttp.ClientConnectorCertificateError:
+            raise LinkError(alarm=True) from None
+        except (aiohttp.ClientError, OSError):  # a TimeoutError is one too
             raise LinkError(alarm=False) from None
 
     async def _handshake(
         self,
-        socket: aiohttp.ClientWebSocketResponse,
+        transport: Transport,
         relay: RootRelay,
         identity: SigningKey,
         witnessed: int,
     ) -> tuple[FrameSealer, FrameOpener]:
         now = self._clock.monotonic()
         session = client_session.start(identity, relay, self._entropy, now)
-        data = await _message(socket)
+        data = await transport.receive(QUIET)
         session, effects = client_session.step(
             session, ChallengeReceived(data, witnessed)
         )
@@ -122,31 +121,27 @@ class Link:
             for effect in effects:
                 match effect:
                     case client_session.Send(data):
-                        await socket.send_bytes(data)
+                        await transport.send((data,))
                     case client_session.Established(sealer, opener):
                         return sealer, opener
                     case client_session.Close(code):
                         odd = code in {ErrorCode.NOT_VERIFIED, ErrorCode.MALFORMED}
                         raise LinkError(alarm=odd)
-            data = await _message(socket)
+            data = await transport.receive(QUIET)
             session, effects = client_session.step(session, FrameReceived(data))
 
     async def _carry(
-        self,
-        socket: aiohttp.ClientWebSocketResponse,
-        sealer: FrameSealer,
-        opener: FrameOpener,
+        self, transport: Transport, sealer: FrameSealer, opener: FrameOpener
     ) -> None:
         self._line.connect(sealer, opener, self._clock.monotonic())
         try:
             self._handler.connected()
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._write(socket))
-                group.create_task(self._read(socket))
+                group.create_task(self._write(transport))
+                group.create_task(self._read(transport))
+                group.create_task(self._watch())
         except ExceptionGroup as group:
-            _, bugs = group.split(
-                (LinkError, ProtocolError, OSError, aiohttp.ClientError)
-            )
+            _, bugs = group.split((LinkError, ProtocolError))
             if bugs is not None:
                 raise bugs from None
             raise LinkError(alarm=False) from None
@@ -154,59 +149,30 @@ class Link:
             for effect in self._line.cut(self._clock.monotonic()):
                 self._handler.effect(effect)
 
-    async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+    async def _read(self, transport: Transport) -> None:
         while True:
-            cell = await _message(socket, limit=None)
+            cell = await transport.receive(None)
             for effect in self._line.receive(cell, self._clock.monotonic()):
                 self._handler.effect(effect)
             self._something.set()
 
-    async def _write(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+    async def _write(self, transport: Transport) -> None:
         while True:
             self._something.clear()
+            while cells := self._line.cells(self._clock.monotonic(), transport.at_once):
+                await transport.send(cells)
+            wake = self._line.wake()
+            now = self._clock.monotonic()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(
+                    None if wake is None else max(SHORTEST, wake - now)
+                ):
+                    await self._something.wait()
+
+    async def _watch(self) -> None:
+        # Beside _write, which waits for a relay that takes nothing.
+        while True:
+            await asyncio.sleep(TICK)
             for effect in self._line.tick(self._clock.monotonic()):
                 if isinstance(effect, Stalled):
                     raise LinkError(alarm=False)
-            # One cell a write: what is written can no longer be overtaken.
-            while cells := self._line.cells(self._clock.monotonic()):
-                await socket.send_bytes(cells[0])
-            await self._until_something()
-
-    async def _until_something(self) -> None:
-        wake = self._line.wake()
-        limit = None if wake is None else max(0.0, wake - self._clock.monotonic())
-        try:
-            async with asyncio.timeout(limit):
-                await self._something.wait()
-        except TimeoutError:
-            return
-
-
-def _context() -> ssl.SSLContext:
-    """Return TLS 1.3 that believes a pin instead of names and dates."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # _check_pin looks at the key itself
-    return context
-
-
-def _check_pin(socket: aiohttp.ClientWebSocketResponse, pin: Digest) -> None:
-    tls: ssl.SSLObject | None = socket.get_extra_info("ssl_object")
-    der = None if tls is None else tls.getpeercert(binary_form=True)
-    try:
-        genuine = der is not None and pin_of(der) == pin
-    except KeyFormatError:
-        genuine = False
-    if not genuine:
-        raise LinkError(alarm=True)
-
-
-async def _message(
-    socket: aiohttp.ClientWebSocketResponse, limit: float | None = QUIET
-) -> bytes:
-    message = await socket.receive(timeout=limit)
-    if message.type is not aiohttp.WSMsgType.BINARY:
-        raise LinkError(alarm=False)
-    data: bytes = message.data
-    return data

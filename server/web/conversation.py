@@ -8,9 +8,10 @@ services'.
 
 import asyncio
 from collections.abc import Coroutine, Iterator
+from contextlib import suppress
 from typing import Any, Final
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode
 
 from crypto.types import KeyId, Mailbox
 from protocol.codec import decode, encode
@@ -19,7 +20,6 @@ from protocol.errors import (
     BusyError,
     ErrorCode,
     ProtocolError,
-    UnexpectedMessageError,
 )
 from protocol.line.effects import (
     Effect,
@@ -36,6 +36,7 @@ from protocol.requests import Answer, LogName, Notice, Request, Submit
 from server.services.mailbox import delivery
 from server.services.relay import Relay
 from server.web.dispatch import MAX_REQUEST, answer, read_request
+from server.web.transport import Transport
 
 WINDOW: Final = 256  # deliveries under way; then only urgent ones
 URGENT: Final = 1  # lanes up to this one go beyond the window
@@ -44,6 +45,7 @@ MAX_ASKED: Final = 64  # submissions and requests in work; then BUSY
 NOTICE_LANE: Final = 1
 NEWS_PAUSE: Final = 1.0  # seconds between looks when nothing was waited for
 TICK: Final = 5.0  # seconds between looks at the clock, at most
+SHORTEST: Final = 0.01  # seconds: nothing waits for less
 ANY_LANE: Final = 4
 
 
@@ -63,11 +65,11 @@ class Conversation:
         relay: Relay,
         terminal: Terminal,
         established: Established,
-        socket: web.WebSocketResponse,
+        transport: Transport,
     ) -> None:
         self._relay = relay
         self._terminal = terminal
-        self._socket = socket
+        self._transport = transport
         self._line = Line(Side.RELAY)
         self._line.connect(established.sealer, established.opener, self._now())
         self._tasks = asyncio.TaskGroup()
@@ -139,30 +141,32 @@ class Conversation:
         raise EndedError(await self._over)
 
     async def _read(self) -> None:
-        async for message in self._socket:
-            if message.type is not WSMsgType.BINARY:
-                raise UnexpectedMessageError
-            for effect in self._line.receive(message.data, self._now()):
+        while (cell := await self._transport.receive()) is not None:
+            for effect in self._line.receive(cell, self._now()):
                 self._take(effect)
             self._sendable.set()
         raise EndedError(WSCloseCode.OK)  # the peer is gone
 
     async def _write(self) -> None:
         while True:
-            await self._sendable.wait()
             self._sendable.clear()
             while cells := self._line.cells(self._now()):
                 for cell in cells:
-                    await self._socket.send_bytes(cell)
+                    await self._transport.send(cell)
+            wake = self._line.wake()
+            rest = None if wake is None else max(SHORTEST, wake - self._now())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(rest):
+                    await self._sendable.wait()
 
     async def _watch(self) -> None:
+        # Beside _write, which waits for a peer that takes nothing.
         while True:
             wake = self._line.wake()
-            rest = TICK if wake is None else min(TICK, wake - self._now())
-            await asyncio.sleep(max(rest, 0.01))
+            rest = TICK if wake is None else max(1.0, wake - self._now())
+            await asyncio.sleep(min(TICK, rest))
             if any(isinstance(e, Stalled) for e in self._line.tick(self._now())):
                 raise EndedError(WSCloseCode.POLICY_VIOLATION)
-            self._sendable.set()
 
     # --- what the peer's cells bring
 

@@ -15,6 +15,7 @@ from aiohttp import hdrs, http_parser, web
 
 from server.config import ConfigError, split_address
 from server.files import write_atomic
+from server.web.tcp import prepare
 
 KEEPALIVE: Final = 10.0  # seconds that an idle HTTP connection may stand open
 HANDSHAKE: Final = 10.0  # seconds of a TLS handshake
@@ -23,7 +24,6 @@ MAX_LINE: Final = 2_048  # bytes of a request line
 MAX_FIELD: Final = 2_048  # bytes of one header
 MAX_HEADERS: Final = 32
 BACKLOG: Final = 512
-USER_TIMEOUT: Final = 30_000  # ms that sent bytes may stay unacknowledged by TCP
 SHUTDOWN: Final = 5.0  # seconds that open connections have to end
 
 
@@ -103,9 +103,8 @@ async def listen(
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):  # inherited by accepted connections
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT)
     try:
+        prepare(listener)
         listener.bind((host, port))
         await _Site(started, listener, context).start()
     except BaseException:

@@ -6,9 +6,10 @@ from aiohttp.typedefs import Handler, Middleware
 from server.services.relay import Relay
 from server.storage.interfaces import StoreBrokenError
 from server.web.monitor import MonitorRoutes
+from server.web.poll import PollRoutes
 from server.web.session import SessionRoute
 
-MAX_BODY = 1_024  # bytes: nothing here takes a body
+MAX_BODY = 1_024  # bytes: what takes a body counts it itself
 
 
 def guard(relay: Relay) -> Middleware:
@@ -29,6 +30,7 @@ def public_app(relay: Relay) -> web.Application:
     """Return the application of the public listener."""
     app = web.Application(client_max_size=MAX_BODY, middlewares=[guard(relay)])
     app.router.add_get("/session", SessionRoute(relay).handle, allow_head=False)
+    PollRoutes(relay).add(app)
     monitor = MonitorRoutes(relay)
     origin = "/log/{origin:[a-z0-9./-]+}"
     app.router.add_get(f"{origin}/checkpoint", monitor.checkpoint)

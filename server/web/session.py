@@ -17,6 +17,7 @@ How a terminal connects
 
    The terminal sends nothing after ``hello`` before it opened ``Ready``.
 4. Then each WebSocket message is exactly one cell (:mod:`protocol.line.cells`).
+   Where a WebSocket does not pass: :mod:`server.web.poll`, the same bytes.
 5. Objects on the line have a kind (:class:`protocol.line.frames.Kind`)::
 
        SUBMISSION  terminal -> relay  encode(Submit); answered by ACCEPT (index,
@@ -37,38 +38,24 @@ How a terminal connects
 """
 
 import asyncio
-import socket
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from protocol.directory_view import Terminal
 from protocol.errors import ProtocolError, UnauthenticatedError
-from protocol.handshake import HANDSHAKE_SECONDS
 from protocol.line.cells import CELL, MAX_K
-from protocol.relay_session import (
-    Close,
-    Established,
-    Event,
-    HelloReceived,
-    RelaySession,
-    Resolve,
-    Send,
-    TerminalResolved,
-    start,
-    step,
-)
-from server.logbook import logbook
 from server.services.relay import Relay
 from server.storage.interfaces import StoreBrokenError
 from server.web.conversation import Conversation
+from server.web.handshake import Proven, begin, prove
+from server.web.strangers import Strangers
+from server.web.tcp import UNSENT
+from server.web.transport import Transport, WebSocketTransport
 
 MAX_MESSAGE: Final = MAX_K * CELL  # bytes: one cell; a hello is less
-MAX_STRANGERS: Final = 256  # handshakes at a time; the next gets 503 (fails closed)
 HEARTBEAT: Final = 30.0  # seconds between pings; no pong in half of it: closed
 CLOSING: Final = 5.0  # seconds that a peer has to answer a close
-UNSENT: Final = 2 * MAX_MESSAGE  # bytes in the kernel that can still be overtaken
 
 
 class SessionRoute:
@@ -76,110 +63,81 @@ class SessionRoute:
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
-        self._strangers = 0
+        self._strangers = Strangers()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Carry one connection from its first byte to its last."""
-        if self._strangers >= MAX_STRANGERS:
-            return web.Response(status=503)
-        socket_ = web.WebSocketResponse(
+        socket = web.WebSocketResponse(
             compress=False,
             max_msg_size=MAX_MESSAGE + 1,  # aiohttp refuses what reaches its limit
             heartbeat=HEARTBEAT,
             timeout=CLOSING,
             writer_limit=1,  # every write waits for the transport: lanes stay real
         )
-        self._strangers += 1
         try:
-            async with asyncio.timeout(HANDSHAKE_SECONDS):
-                await socket_.prepare(request)
+            async with self._strangers.handshake():
+                await socket.prepare(request)
                 _shallow(request)
-                terminal, established = await self._handshake(socket_)
+                proven = await self._handshake(socket)
         except (ProtocolError, TimeoutError, ConnectionError):
-            await _close(socket_, WSCloseCode.POLICY_VIOLATION)
-            return socket_
-        finally:
-            self._strangers -= 1
-        conversation = Conversation(self._relay, terminal, established, socket_)
-        self._relay.presence.join(conversation)
-        # Between the proof and here its key may have been revoked.
-        if not self._relay.directory.admits(terminal.key_id, self._relay.clock.wall()):
-            conversation.end()
-        try:
-            code = await conversation.run()
-        except StoreBrokenError as error:
-            self._relay.fail(error)
-            code = WSCloseCode.INTERNAL_ERROR
-        finally:
-            self._relay.presence.leave(conversation)
-        await _close(socket_, code)
-        return socket_
+            await _close(request, socket, WSCloseCode.POLICY_VIOLATION)
+            return socket
+        code = await talk(self._relay, proven, WebSocketTransport(socket))
+        await _close(request, socket, code)
+        return socket
 
-    async def _handshake(
-        self, socket_: web.WebSocketResponse
-    ) -> tuple[Terminal, Established]:
+    async def _handshake(self, socket: web.WebSocketResponse) -> Proven:
         """Return who is there, proven, after its Ready was sent.
 
         Raises:
             ProtocolError: it is nobody, or did not prove it; one answer for all.
         """
-        relay = self._relay
-        directory = relay.directory
-        offered = relay.day_keys.current(directory.root.suite, directory.realm)
-        session, effects = start(
-            offered.signed,
-            offered.key,
-            directory.realm,
-            relay.entropy,
-            relay.clock.monotonic(),
-        )
-        await _send(socket_, effects)
-        message = await socket_.receive()
+        session, challenge = begin(self._relay)
+        await socket.send_bytes(challenge)
+        message = await socket.receive()
         if message.type is not WSMsgType.BINARY:
             raise UnauthenticatedError
-        return await self._prove(socket_, session, HelloReceived(message.data))
-
-    async def _prove(
-        self, socket_: web.WebSocketResponse, session: RelaySession, event: Event
-    ) -> tuple[Terminal, Established]:
-        session, effects = step(session, event)
-        terminal: Terminal | None = None
-        for effect in effects:
-            if isinstance(effect, Resolve):
-                with suppress(UnauthenticatedError):
-                    now = self._relay.clock.wall()
-                    terminal = self._relay.directory.terminal(effect.terminal, now)
-        key = None if terminal is None else terminal.key
-        session, effects = step(session, TerminalResolved(key))
-        await _send(socket_, effects)
-        for effect in effects:
-            if isinstance(effect, Established) and terminal is not None:
-                return terminal, effect
-        raise UnauthenticatedError
+        proven = prove(self._relay, session, message.data)
+        await socket.send_bytes(proven.ready)
+        return proven
 
 
-async def _send(socket_: web.WebSocketResponse, effects: tuple[Any, ...]) -> None:
-    for effect in effects:
-        if isinstance(effect, Send):
-            await socket_.send_bytes(effect.data)
-        elif isinstance(effect, Close):
-            raise UnauthenticatedError
+async def talk(relay: Relay, proven: Proven, transport: Transport) -> WSCloseCode:
+    """Carry an open session to its end; return what the peer is told."""
+    conversation = Conversation(relay, proven.terminal, proven.established, transport)
+    relay.presence.join(conversation)
+    # Between the proof and here its key may have been revoked.
+    if not relay.directory.admits(conversation.terminal, relay.clock.wall()):
+        conversation.end()
+    try:
+        return await conversation.run()
+    except StoreBrokenError as error:
+        relay.fail(error)
+        return WSCloseCode.INTERNAL_ERROR
+    finally:
+        relay.presence.leave(conversation)
 
 
-async def _close(socket_: web.WebSocketResponse, code: int) -> None:
-    with suppress(ConnectionError, RuntimeError):
-        await socket_.close(code=code)
+async def _close(
+    request: web.Request, socket: web.WebSocketResponse, code: WSCloseCode
+) -> None:
+    """Say why, and hang up; a peer that does not read is told nothing.
+
+    aiohttp would wait for ever until such a peer took the close frame.
+    """
+    transport = request.transport
+    if transport is None:
+        return
+    if not transport.get_write_buffer_size():
+        with suppress(ConnectionError, RuntimeError, TimeoutError):
+            async with asyncio.timeout(CLOSING):
+                await socket.close(code=code)
+    transport.abort()
 
 
 def _shallow(request: web.Request) -> None:
-    """Keep little in buffers: what lies there can no longer be overtaken."""
+    """Keep little in our own buffer: what lies there can no longer be overtaken."""
     transport = request.transport
     if transport is None:
         raise ConnectionResetError
     transport.set_write_buffer_limits(high=UNSENT, low=0)
-    found = transport.get_extra_info("socket")
-    if found is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
-        found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
-
-
-_log = logbook()

@@ -1,7 +1,7 @@
 """What a mutation patch is: a safeguard taken out, and the tests that must notice.
 
 Line 1 says what it breaks, line 2 names the tests (`tests: FILE FILE`), line 3 is
-empty, and a unified diff of package files follows.
+empty, and a unified diff of package files, or of the bootstrap script, follows.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support.unified_diff import StaleDiffError, result
 
-PACKAGES = ("client", "crypto", "protocol", "server")
+MUTATED = ("client", "crypto", "protocol", "server", "koerier")
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,13 @@ class Mutation:
         """Return what it makes of the files it changes.
 
         Raises:
-            StaleDiffError: it does not fit, leaves the packages, or makes no Python.
+            StaleDiffError: it does not fit, leaves what is mutated, or makes no Python.
         """
         files = result(self.diff, tree)
         for file, source in files.items():
             path = file.relative_to(tree)
-            if path.parts[0] not in PACKAGES:
-                raise StaleDiffError(f"{path}: only the packages are mutated")
+            if path.parts[0] not in MUTATED:
+                raise StaleDiffError(f"{path}: only packages and bootstrap are mutated")
             try:
                 compile(source, str(path), "exec")
             except SyntaxError as error:

@@ -98,3 +98,15 @@ def test_what_would_point_python_elsewhere_is_not_handed_on(
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", "elsewhere")
     assert "PYTHONPATH" not in script.environment()
+
+
+def test_pip_installs_the_lock_as_it_is(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An old pip that resolves anew wants a newer release as soon as one is out."""
+    calls: list[tuple[str, ...]] = []
+    monkeypatch.setattr(script, "pip", lambda *arguments: calls.append(arguments))
+    script.ensure("dev")
+    locked, project = calls
+    assert {"--no-deps", "--require-hashes", "requirements-dev.lock"} <= set(locked)
+    assert {"--no-deps", "--no-build-isolation", "--editable"} <= set(project)

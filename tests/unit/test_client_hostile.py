@@ -8,12 +8,12 @@ from msgspec import structs
 from client.core.questions import Deposited, Question
 from client.core.rows import IN, OUT
 from crypto.types import ZERO_DIGEST, KeyId, MessageId
-from protocol.codec import encode
+from protocol.codec import Message, encode
 from protocol.delivery import State
 from protocol.label import Clearance, Level
 from protocol.receipt import Kind, Statement
 from protocol.record_type import RecordType
-from protocol.requests import LogName, Offers
+from protocol.requests import Ask, Entries, KeyLog, LogName, Offers
 from tests.support.desk import Desk, box_of, exchange, pair
 from tests.support.fake_relay import FakeRelay
 from tests.support.keys import flipped
@@ -240,3 +240,59 @@ def test_receipts_for_a_post_without_terminals_wait_and_use_no_number(
         tfc.machine.pump(tfc.now)
     assert tfc.store.owed_posts(tfc.machine.identity.signer) == ["bern"]
     assert [tfc.store.get(f"serial.{y}") for y in (2026, 2027)] == year
+
+
+# --- a key log without an end
+
+
+class Endless(FakeRelay):
+    """Says that its key log is longer than any, and has an entry for every ask."""
+
+    asked = 0
+
+    def answer(self, ask: Ask, body: Message) -> bytes:
+        """Return tiny entries: each takes more memory than it has bytes."""
+        if not isinstance(body, KeyLog):
+            return super().answer(ask, body)
+        self.asked += 1
+        assert self.asked <= 50, "it asks without end"
+        entries = (b"x",) * 100
+        return encode(Entries(start=body.start, size=1 << 40, entries=entries))
+
+
+def memory_of(relay: FakeRelay) -> int:
+    return sum(len(leaf) + 64 for leaf in relay.logs[LogName.KEY].leaves)
+
+
+def test_a_key_log_without_an_end_is_let_go(
+    hague: Ministry, relay: FakeRelay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = memory_of(relay) + 100
+    monkeypatch.setattr("client.core.sync.MAX_UNCOVERED", room)
+    endless = Endless(hague)
+    desk = Desk(hague, hague.posts["bern"], endless)
+    desk.connect()
+    assert endless.asked == room // (100 * 65) + 1
+    assert "relay-odd" in desk.happened()
+    asked = endless.asked
+    desk.effects.extend(desk.machine.noticed(1 << 40, 0))
+    desk.run()
+    assert endless.asked == asked
+    desk.relay = relay  # an honest one, in the next session
+    size, _ = relay.sizes
+    desk.connect()
+    assert desk.machine.beliefs.key_log.size == size
+
+
+def test_entries_under_a_checkpoint_make_room_again(
+    hague: Ministry, relay: FakeRelay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the session: what is covered does not count any more."""
+    room = memory_of(relay) + 100
+    monkeypatch.setattr("client.core.sync.MAX_UNCOVERED", room)
+    desk = Desk(hague, hague.posts["bern"], relay)
+    desk.connect()
+    for number in range(5):
+        relay.logs[LogName.KEY].append(f"nothing {number}".encode())
+        desk.notice()
+    assert desk.machine.beliefs.key_log.size == relay.sizes[0] > 5

@@ -1,19 +1,27 @@
 """The terminal's end of the connection: whom it believes, and how it ends."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 
-from client.net import link as link_module
-from client.net.link import Link, LinkError
+from client.net.connecting import UNSENT, http
+from client.net.link import Link
+from client.net.transport import LinkError
+from client.net.websocket import WebSocket, websocket
+from crypto.certificate import make_certificate
 from crypto.types import Digest
 from protocol.handshake import RootRelay
 from protocol.line.effects import Effect, Side
 from protocol.line.machine import Line
-from tests.support.keys import drawn
+from server.web.listener import listen, runner
+from server.web.tls import server_context
+from tests.support.front import CERTIFICATE, PIN
+from tests.support.keys import drawn, secret
 from tests.support.session import NOON, REALM, Meeting, identity, public
 
 Talk = Callable[[web.WebSocketResponse], Awaitable[None]]
@@ -40,7 +48,7 @@ class Handler:
 
 
 @asynccontextmanager
-async def relay(talk: Talk) -> AsyncIterator[str]:
+async def relay(talk: Talk, folder: Path) -> AsyncIterator[str]:
     async def session(request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
@@ -49,52 +57,53 @@ async def relay(talk: Talk) -> AsyncIterator[str]:
 
     app = web.Application()
     app.router.add_get("/session", session)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    host, port = runner.addresses[0][:2]
+    started = runner(app)
+    await started.setup()
+    context = server_context(CERTIFICATE, folder / "tls.pem")
     try:
-        yield f"ws://{host}:{port}"
+        yield "wss://" + await listen(started, "127.0.0.1:0", context)
     finally:
-        await runner.cleanup()
+        await started.cleanup()
 
 
-async def connect(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> tuple[bool, Handler]:
-    """Connect once without TLS; return whether it ended in an alarm."""
-    monkeypatch.setattr(link_module, "_check_pin", lambda *_: None)
+async def connect(talk: Talk, folder: Path, pin: Digest = PIN) -> tuple[bool, Handler]:
+    """Connect once; return whether it ended in an alarm."""
     handler = Handler()
-    link = Link(Line(Side.TERMINAL), handler, Clock(), drawn("link"))
-    known = Meeting()
-    async with relay(talk) as address:
-        with pytest.raises(LinkError) as ended:
-            await link.run(
-                address,
-                Digest(bytes(32)),
-                RootRelay(public("relay"), known.client.relay.suite, REALM),
-                identity("terminal"),
-                NOON,
-            )
-    return ended.value.alarm, handler
+    async with relay(talk, folder) as address:
+        alarm = await end_of(
+            Link(Line(Side.TERMINAL), handler, Clock(), drawn("link")), address, pin
+        )
+    return alarm, handler
+
+
+async def end_of(link: Link, address: str, pin: Digest = PIN) -> bool:
+    """Run a link to its end; return whether that was an alarm."""
+    with pytest.raises(LinkError) as ended:
+        await link.run(
+            address,
+            pin,
+            RootRelay(public("relay"), Meeting().client.relay.suite, REALM),
+            identity("terminal"),
+            NOON,
+        )
+    return ended.value.alarm
 
 
 async def test_a_challenge_that_is_not_the_relays_is_an_alarm(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     async def talk(socket: web.WebSocketResponse) -> None:
         await socket.send_bytes(b"not a challenge")
         await socket.receive()
 
-    alarm, handler = await connect(talk, monkeypatch)
+    alarm, handler = await connect(talk, tmp_path)
     assert alarm is True
     assert handler.opened == 0
 
 
 async def test_a_relay_that_says_nothing_or_text_is_a_cut_and_no_alarm(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(link_module, "QUIET", 0.2)
-
     async def closes(socket: web.WebSocketResponse) -> None:
         await socket.close()
 
@@ -103,12 +112,12 @@ async def test_a_relay_that_says_nothing_or_text_is_a_cut_and_no_alarm(
         await socket.receive()
 
     for talk in (closes, texts):
-        alarm, handler = await connect(talk, monkeypatch)
+        alarm, handler = await connect(talk, tmp_path)
         assert (alarm, handler.opened) == (False, 0)
 
 
 async def test_a_frame_that_does_not_open_is_an_alarm(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     async def talk(socket: web.WebSocketResponse) -> None:
         await socket.send_bytes(Meeting().challenge)
@@ -116,42 +125,61 @@ async def test_a_frame_that_does_not_open_is_an_alarm(
         await socket.send_bytes(b"x" * 64)
         await socket.receive()
 
-    alarm, handler = await connect(talk, monkeypatch)
+    alarm, handler = await connect(talk, tmp_path)
     assert (alarm, handler.opened) == (True, 0)
 
 
 async def test_nobody_at_the_address_is_a_cut() -> None:
     link = Link(Line(Side.TERMINAL), Handler(), Clock(), drawn("link"))
-    with pytest.raises(LinkError) as ended:
-        await link.run(
-            "wss://127.0.0.1:1",
-            Digest(bytes(32)),
-            RootRelay(public("relay"), Meeting().client.relay.suite, REALM),
-            identity("terminal"),
-            NOON,
-        )
-    assert ended.value.alarm is False
+    assert await end_of(link, "wss://127.0.0.1:1") is False
 
 
-class Socket:
-    """What aiohttp says about the transport."""
+async def test_another_certificate_than_the_pinned_one_is_an_alarm(
+    tmp_path: Path,
+) -> None:
+    async def talk(_: web.WebSocketResponse) -> None:
+        pytest.fail("a byte of ours reached another relay")
 
-    def __init__(self, der: bytes | None, *, tls: bool = True) -> None:
-        self._der = der
-        self._tls = tls
-
-    def get_extra_info(self, _: str) -> "Socket | None":
-        return self if self._tls else None
-
-    def getpeercert(self, *, binary_form: bool) -> bytes | None:
-        assert binary_form
-        return self._der
+    other = make_certificate(secret("other"), serial=b"1")
+    alarm, handler = await connect(talk, tmp_path, other.pin)
+    assert (alarm, handler.opened) == (True, 0)
 
 
-@pytest.mark.parametrize(
-    "socket", [Socket(None), Socket(b"no certificate"), Socket(b"", tls=False)]
-)
-def test_another_certificate_than_the_pinned_one_is_an_alarm(socket: Socket) -> None:
-    with pytest.raises(LinkError) as refused:
-        link_module._check_pin(socket, Digest(bytes(32)))  # type: ignore[arg-type] # noqa: SLF001
-    assert refused.value.alarm is True
+@pytest.mark.parametrize("der", [None, b"no certificate"])
+async def test_what_shows_no_readable_certificate_is_an_alarm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, der: bytes | None
+) -> None:
+    async def talk(_: web.WebSocketResponse) -> None:
+        pytest.fail("a byte of ours reached another relay")
+
+    def certificate(_: ssl.SSLObject, *, binary_form: bool = False) -> bytes | None:
+        return der if binary_form else None
+
+    monkeypatch.setattr(ssl.SSLObject, "getpeercert", certificate)
+    alarm, _ = await connect(talk, tmp_path)
+    assert alarm is True
+
+
+async def test_a_write_waits_for_the_connection_so_that_lanes_stay_real(
+    tmp_path: Path,
+) -> None:
+    silence = asyncio.Event()
+
+    async def talk(_: web.WebSocketResponse) -> None:
+        await silence.wait()  # reads nothing
+
+    async def write_on(socket: WebSocket) -> None:
+        async with asyncio.timeout(1.0):
+            while True:
+                await socket.send((bytes(16_384),))
+
+    async with (
+        relay(talk, tmp_path) as address,
+        http(PIN) as client,
+        websocket(client, address.replace("wss", "https")) as socket,
+    ):
+        with pytest.raises(TimeoutError):  # and not MemoryError
+            await write_on(socket)
+        waiting = socket._socket._writer.transport.get_write_buffer_size()  # noqa: SLF001
+        silence.set()
+    assert waiting <= UNSENT + 2 * 16_384

@@ -4,10 +4,13 @@ import pytest
 from msgspec import structs
 
 from crypto.digest import H
+from crypto.suite import SUITES, SuiteId
+from crypto.types import Mailbox, MessageId, PrekeyId
 from protocol.codec import encode
+from protocol.envelope import Envelope, Wrap
 from protocol.key_log_entry import LeafKind, read_leaf, read_signed, signed_leaf
-from protocol.requests import LogName
-from protocol.root import RootDocument
+from protocol.requests import Delivery, LogName
+from protocol.root import OpenSuite, RootDocument
 from protocol.witness_policy import WitnessPolicy
 from tests.support.desk import Desk
 from tests.support.fake_relay import FakeRelay
@@ -37,8 +40,11 @@ def successor(hague: Ministry) -> RootDocument:
     )
 
 
-def publish(hague: Ministry, relay: FakeRelay, holders: int = 2) -> None:
-    signed = sign_root(encode(successor(hague)), hague.holders[:holders], hague.realm)
+def publish(
+    hague: Ministry, relay: FakeRelay, holders: int = 2, **changes: object
+) -> None:
+    document = structs.replace(successor(hague), **changes)
+    signed = sign_root(encode(document), hague.holders[:holders], hague.realm)
     relay.logs[LogName.KEY].append(signed_leaf(LeafKind.ROOT, signed))
     relay.witnesses = ("w1",)
 
@@ -84,3 +90,31 @@ def test_a_root_that_its_holders_did_not_make_changes_no_witness(
     desk.connect()
     assert quorum(desk) == {2}
     assert desk.machine.beliefs.key_log.size == size
+
+
+def of_suite(suite: SuiteId, mailbox: Mailbox) -> Delivery:
+    """Return an envelope to a prekey that nobody has: it is opened or it is not."""
+    row = SUITES[suite]
+    wrap = Wrap(mailbox, PrekeyId(bytes(row.prekey_id)), bytes(row.wrap))
+    envelope = Envelope(1, suite, MessageId(bytes(16)), (wrap,), bytes(4_200))
+    return Delivery(cursor=1, index=0, envelope=encode(envelope))
+
+
+def test_a_retired_suite_is_opened_until_its_date(
+    hague: Ministry, relay: FakeRelay
+) -> None:
+    """B16, by witnessed time: what is of it after that day is not even tried."""
+    desk = Desk(hague, hague.posts["bern"], relay)
+    until = hague.now + 1000
+    publish(hague, relay, opens=(OpenSuite(SuiteId.S2, until),))
+    told: list[list[str]] = []
+    for now in (until - 1, until):
+        relay.now = now
+        desk.connect()
+        for suite in SuiteId:
+            before = len(desk.happened())
+            came = of_suite(suite, desk.post.terminal.mailbox)
+            assert desk.machine.delivered(came, now)
+            told.append(desk.happened()[before:])
+    gone, unread = ["prekey-gone"], ["unreadable"]
+    assert told == [gone, gone, gone, unread]

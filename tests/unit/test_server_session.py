@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import aiohttp
@@ -21,7 +22,7 @@ from protocol.requests import (
 )
 from server.services.directory import Directory
 from server.storage.interfaces import StoreBrokenError
-from server.web import conversation, session
+from server.web import conversation, session, strangers
 from tests.support.keys import signing_key
 from tests.support.ministry import ministry
 from tests.support.relay import (
@@ -130,21 +131,29 @@ async def test_each_connection_gets_a_nonce_of_its_own_under_one_day_key(
 async def test_a_silent_stranger_is_put_out(
     relay: RunningRelay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "HANDSHAKE_SECONDS", 0.05)
+    monkeypatch.setattr(strangers, "HANDSHAKE_SECONDS", 0.05)
     assert await refused_with(relay) == POLICY
 
 
-async def test_strangers_beyond_the_bound_are_turned_away(
+async def test_the_oldest_stranger_makes_room_for_the_newest(
     relay: RunningRelay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "MAX_STRANGERS", 1)
-    async with aiohttp.ClientSession() as http:
-        async with http.ws_connect(f"{relay.url}/session") as first:
-            await first.receive_bytes(timeout=PATIENCE)
-            async with http.get(f"{relay.url}/session") as second:
-                assert second.status == 503
-        async with http.ws_connect(f"{relay.url}/session") as again:
-            await again.receive_bytes(timeout=PATIENCE)
+    monkeypatch.setattr(strangers, "MAX_STRANGERS", 2)
+    monkeypatch.setattr(strangers, "HANDSHAKE_SECONDS", 3600.0)
+    async with aiohttp.ClientSession() as http, AsyncExitStack() as stack:
+        came = []
+        for _ in range(3):
+            socket = await stack.enter_async_context(
+                http.ws_connect(f"{relay.url}/session")
+            )
+            await socket.receive_bytes(timeout=PATIENCE)
+            came.append(socket)
+        said = await came[0].receive(timeout=PATIENCE)
+        assert (said.type, came[0].close_code) == (aiohttp.WSMsgType.CLOSE, POLICY)
+        # Whoever is in does not count, and the two that came last still can be.
+        async with relay.terminal(own(relay, "tfc")) as tfc:
+            await tfc.ask(Ask.KEY_LOG, KeyLog(start=0))
+        assert not came[2].closed
 
 
 async def test_a_request_that_is_no_websocket_is_refused(relay: RunningRelay) -> None:

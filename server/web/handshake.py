@@ -1,0 +1,72 @@
+"""The relay's side of a handshake, whichever way its three messages travel.
+
+The decisions are :mod:`protocol.relay_session`'s; here its effects meet the directory
+and the day key.  Nothing here waits: one call per message.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from protocol.directory_view import Terminal
+from protocol.errors import UnauthenticatedError
+from protocol.relay_session import (
+    Established,
+    HelloReceived,
+    RelaySession,
+    Resolve,
+    Send,
+    TerminalResolved,
+    start,
+    step,
+)
+from server.services.relay import Relay
+
+MAX_HELLO: Final = 8 * 1024  # bytes: a hello of the larger suite is 6,486
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """Who is there, and what to answer."""
+
+    terminal: Terminal
+    established: Established
+    ready: bytes
+
+
+def begin(relay: Relay) -> tuple[RelaySession, bytes]:
+    """Return a new session and the challenge to send."""
+    directory = relay.directory
+    offered = relay.day_keys.current(directory.root.suite, directory.realm)
+    session, effects = start(
+        offered.signed,
+        offered.key,
+        directory.realm,
+        relay.entropy,
+        relay.clock.monotonic(),
+    )
+    (challenge,) = (effect.data for effect in effects if isinstance(effect, Send))
+    return session, challenge
+
+
+def prove(relay: Relay, session: RelaySession, hello: bytes) -> Proven:
+    """Return who sent ``hello``; the session's nonce is spent by it.
+
+    Raises:
+        UnauthenticatedError: it is nobody, or did not prove it; one answer for all.
+    """
+    session, effects = step(session, HelloReceived(hello))
+    asked = [effect for effect in effects if isinstance(effect, Resolve)]
+    if not asked:
+        raise UnauthenticatedError
+    terminal: Terminal | None = None
+    with suppress(UnauthenticatedError):
+        now = relay.clock.wall()
+        terminal = relay.directory.terminal(asked[0].terminal, now)
+    # An unknown terminal costs the same work: a decoy's key is checked.
+    key = None if terminal is None else terminal.key
+    session, effects = step(session, TerminalResolved(key))
+    match effects:
+        case (Send(ready), Established() as established) if terminal is not None:
+            return Proven(terminal, established, ready)
+    raise UnauthenticatedError

@@ -1,0 +1,91 @@
+"""A front before the relay that passes HTTPS requests and no WebSocket.
+
+It holds the relay's certificate, as a reverse proxy of a ministry would, reads each
+request whole, and does what such proxies do on bad days: lose an answer, send a
+request twice, let an upgrade pass and nothing after it.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+
+from crypto.certificate import make_certificate
+from crypto.types import Digest
+from server.web.listener import listen, runner
+from server.web.tls import server_context
+from tests.support.keys import secret
+
+CERTIFICATE = make_certificate(secret("front"), serial=b"1")
+PIN: Digest = CERTIFICATE.pin
+
+
+@dataclass
+class Front:
+    """What it saw, and what goes wrong next."""
+
+    target: str
+    seen: list[tuple[str, int]] = field(default_factory=list)  # path, status
+    upgrades: int = 0
+    swallow: bool = False  # an upgrade passes, and nothing after it
+    lose: Counter[str] = field(default_factory=Counter)  # answers to lose, by path
+    double: Counter[str] = field(default_factory=Counter)  # requests to send twice
+    change: Callable[[str, bytes], bytes] = lambda _, body: body
+    address: str = ""
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            self.upgrades += 1
+            if not self.swallow:
+                return web.Response(status=403, text="no upgrade here")
+            socket = web.WebSocketResponse()
+            await socket.prepare(request)
+            await socket.receive()
+            return socket
+        status, body = await self._pass(request)
+        if self.double[request.path]:
+            self.double[request.path] -= 1
+            status, body = await self._pass(request)
+        if self.lose[request.path]:
+            self.lose[request.path] -= 1
+            assert request.transport is not None
+            request.transport.abort()
+        return web.Response(status=status, body=body)
+
+    async def _pass(self, request: web.Request) -> tuple[int, bytes]:
+        kept = {k: v for k, v in request.headers.items() if k.startswith("Koerier-")}
+        body = self.change(request.path, await request.read())
+        async with (
+            aiohttp.ClientSession() as client,
+            client.request(
+                request.method,
+                self.target + request.path,
+                data=body,
+                headers=kept,
+                ssl=False,
+            ) as answer,
+        ):
+            self.seen.append((request.path, answer.status))
+            return answer.status, await answer.read()
+
+
+@asynccontextmanager
+async def front(target: str, folder: Path) -> AsyncIterator[Front]:
+    """Stand before the relay at ``target``, ``http://`` or ``https://``."""
+    made = Front(target)
+    app = web.Application(client_max_size=1 << 20)
+    app.router.add_route("*", "/{path:.*}", made.handle)
+    started = runner(app)
+    await started.setup()
+    context = server_context(CERTIFICATE, folder / "front.pem")
+    try:
+        made.address = await listen(started, "127.0.0.1:0", context)
+        yield made
+    finally:
+        async with asyncio.timeout(30):
+            await started.cleanup()
