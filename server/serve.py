@@ -26,7 +26,13 @@ from server.services.checkpoints import Signing
 from server.storage.opening import open_store
 from server.web.admin import admin_app
 from server.web.health import health_app
-from server.web.listener import listen, listen_unix, publish, require_parser, runner
+from server.web.listener import (
+    listen,
+    listen_unix,
+    publish,
+    require_parser,
+    runner,
+)
 from server.web.public import public_app
 from server.web.tls import refuse_key_log, server_context
 

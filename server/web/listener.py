@@ -2,16 +2,19 @@
 
 Small header and body limits, no Server header, a silent peer is gone in seconds, a
 peer that stops reading is dropped by the kernel, nothing is compressed and nothing
-is logged per request.
+is logged per request, or for what a stranger sends.
 """
 
 import asyncio
+import logging
+import resource
 import socket
 import ssl
 from pathlib import Path
 from typing import Any, Final, cast
 
-from aiohttp import hdrs, http_parser, web
+from aiohttp import hdrs, http_exceptions, http_parser, web
+from aiohttp.log import server_logger
 
 from server.config import ConfigError, split_address
 from server.files import write_atomic
@@ -37,6 +40,12 @@ def require_parser() -> None:
         raise ConfigError("aiohttp without its C parser")
 
 
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Say whether a fault is ours: what strangers send wrong fills no disk."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, http_exceptions.HttpProcessingError)
+
+
 async def _no_server_header(_: web.Request, response: web.StreamResponse) -> None:
     response.headers.pop(hdrs.SERVER, None)  # aiohttp's name and version
 
@@ -44,6 +53,7 @@ async def _no_server_header(_: web.Request, response: web.StreamResponse) -> Non
 def runner(app: web.Application) -> web.AppRunner:
     """Return a runner for ``app`` with the bounds above."""
     app.on_response_prepare.append(_no_server_header)
+    server_logger.addFilter(_is_ours)
     options: dict[str, Any] = {
         "keepalive_timeout": KEEPALIVE,
         "max_line_size": MAX_LINE,
@@ -128,3 +138,12 @@ async def listen_unix(started: web.AppRunner, path: Path) -> None:
 def publish(path: Path, address: str) -> None:
     """Write where we listen; a crash leaves the old address or the new one."""
     write_atomic(path, (address + "\n").encode())
+
+
+def many_files() -> None:
+    """Let this process hold as many connections as the system lets it.
+
+    With the usual 1,024 a crowd of strangers would leave no file for anybody else.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -84,7 +84,7 @@ class PollRoutes:
         session, challenge = begin(self._relay)
         name = self._relay.entropy(NAME)
         loop = asyncio.get_running_loop()
-        timer = loop.call_later(HANDSHAKE_SECONDS, self._forget, name.hex())
+        timer = loop.call_later(2 * HANDSHAKE_SECONDS, self._forget, name.hex())
         self._begun[name.hex()] = session, timer
         return _bytes(name + challenge)
 

@@ -32,12 +32,14 @@ How a terminal connects
    sent again in each session, and once within a session: by lane, then by cursor,
    at most WINDOW under way (lane 0 and 1 beyond it).
 6. The relay closes: 1001 when it drains, 1008 on any refusal (one code for all).
-   10 s for the handshake; then 30 s in which nothing that is under way was counted
-   (the line's ``Stalled``), or in which not even a WebSocket ping was answered.
+   10 s for the handshake, 20 s when the hello is under way; then 30 s in which
+   nothing that is under way was counted (the line's ``Stalled``), or in which not
+   even a WebSocket ping was answered.
    A lost answer is asked again in the next session with the same body.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -45,17 +47,19 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from protocol.errors import ProtocolError, UnauthenticatedError
 from protocol.line.cells import CELL, MAX_K
+from protocol.relay_session import RelaySession
 from server.services.relay import Relay
 from server.storage.interfaces import StoreBrokenError
 from server.web.conversation import Conversation
 from server.web.handshake import Proven, begin, prove
 from server.web.strangers import Strangers
-from server.web.tcp import UNSENT
+from server.web.tcp import UNSENT, received
 from server.web.transport import Transport, WebSocketTransport
 
 MAX_MESSAGE: Final = MAX_K * CELL  # bytes: one cell; a hello is less
 HEARTBEAT: Final = 30.0  # seconds between pings; no pong in half of it: closed
 CLOSING: Final = 5.0  # seconds that a peer has to answer a close
+REFUSING: Final = 0.5  # seconds that a stranger has
 
 
 class SessionRoute:
@@ -75,25 +79,28 @@ class SessionRoute:
             writer_limit=1,  # every write waits for the transport: lanes stay real
         )
         try:
-            async with self._strangers.handshake():
+            async with self._strangers.handshake() as place:
                 await socket.prepare(request)
                 _shallow(request)
-                proven = await self._handshake(socket)
+                session, challenge = begin(self._relay)
+                await socket.send_bytes(challenge)
+                place.came = _since_now(request)
+                proven = await self._proof(socket, session)
         except (ProtocolError, TimeoutError, ConnectionError):
-            await _close(request, socket, WSCloseCode.POLICY_VIOLATION)
+            await _close(request, socket, WSCloseCode.POLICY_VIOLATION, REFUSING)
             return socket
         code = await talk(self._relay, proven, WebSocketTransport(socket))
-        await _close(request, socket, code)
+        await _close(request, socket, code, CLOSING)
         return socket
 
-    async def _handshake(self, socket: web.WebSocketResponse) -> Proven:
+    async def _proof(
+        self, socket: web.WebSocketResponse, session: RelaySession
+    ) -> Proven:
         """Return who is there, proven, after its Ready was sent.
 
         Raises:
             ProtocolError: it is nobody, or did not prove it; one answer for all.
         """
-        session, challenge = begin(self._relay)
-        await socket.send_bytes(challenge)
         message = await socket.receive()
         if message.type is not WSMsgType.BINARY:
             raise UnauthenticatedError
@@ -119,7 +126,10 @@ async def talk(relay: Relay, proven: Proven, transport: Transport) -> WSCloseCod
 
 
 async def _close(
-    request: web.Request, socket: web.WebSocketResponse, code: WSCloseCode
+    request: web.Request,
+    socket: web.WebSocketResponse,
+    code: WSCloseCode,
+    seconds: float,
 ) -> None:
     """Say why, and hang up; a peer that does not read is told nothing.
 
@@ -130,7 +140,7 @@ async def _close(
         return
     if not transport.get_write_buffer_size():
         with suppress(ConnectionError, RuntimeError, TimeoutError):
-            async with asyncio.timeout(CLOSING):
+            async with asyncio.timeout(seconds):
                 await socket.close(code=code)
     transport.abort()
 
@@ -141,3 +151,11 @@ def _shallow(request: web.Request) -> None:
     if transport is None:
         raise ConnectionResetError
     transport.set_write_buffer_limits(high=UNSENT, low=0)
+
+
+def _since_now(request: web.Request) -> Callable[[], int]:
+    """Return what counts the bytes that come after this moment."""
+    transport = request.transport
+    connection = None if transport is None else transport.get_extra_info("socket")
+    before = received(connection)
+    return lambda: received(connection) - before

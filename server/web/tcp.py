@@ -6,6 +6,7 @@ system without an option only loses what the option gives.
 """
 
 import socket
+import struct
 from typing import Final
 
 from protocol.line.cells import CELL, MAX_K
@@ -17,6 +18,7 @@ USER_TIMEOUT: Final = 30_000  # ms that sent bytes may stay unacknowledged by TC
 CONGESTION: Final = b"bbr"  # by rate: a lossy line is not taken for a full one
 
 _TCP: Final = socket.IPPROTO_TCP
+_RECEIVED: Final = struct.Struct("@128xQ")  # tcpi_bytes_received of Linux's tcp_info
 
 
 def prepare(listener: socket.socket) -> None:
@@ -35,3 +37,18 @@ def _set(listener: socket.socket, name: str, value: int | bytes) -> None:
         listener.setsockopt(_TCP, option, value)
     except OSError:  # a kernel without bbr, for one
         return
+
+
+def received(connection: socket.socket | None) -> int:
+    """Return the bytes that a connection has received; 0 where nothing tells."""
+    option = getattr(socket, "TCP_INFO", None)
+    if option is None or connection is None:
+        return 0
+    try:
+        info = connection.getsockopt(_TCP, option, _RECEIVED.size)
+    except OSError:  # a connection that has just ended
+        return 0
+    if len(info) < _RECEIVED.size:
+        return 0
+    (count,) = _RECEIVED.unpack(info)
+    return int(count)

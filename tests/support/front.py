@@ -6,6 +6,7 @@ request twice, let an upgrade pass and nothing after it.
 """
 
 import asyncio
+import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -74,15 +75,27 @@ class Front:
             return answer.status, await answer.read()
 
 
+def certified(folder: Path) -> ssl.SSLContext:
+    """Return the context of the certificate that tests pin."""
+    return server_context(CERTIFICATE, folder / "front.pem")
+
+
+def holding(pem: Path) -> ssl.SSLContext:
+    """Return the context of a certificate that the relay gave its front."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_cert_chain(pem)
+    return context
+
+
 @asynccontextmanager
-async def front(target: str, folder: Path) -> AsyncIterator[Front]:
+async def front(target: str, context: ssl.SSLContext) -> AsyncIterator[Front]:
     """Stand before the relay at ``target``, ``http://`` or ``https://``."""
     made = Front(target)
     app = web.Application(client_max_size=1 << 20)
     app.router.add_route("*", "/{path:.*}", made.handle)
     started = runner(app)
     await started.setup()
-    context = server_context(CERTIFICATE, folder / "front.pem")
     try:
         made.address = await listen(started, "127.0.0.1:0", context)
         yield made

@@ -324,7 +324,11 @@ async def working(
 
 @asynccontextmanager
 async def running(
-    folder: Path, ministry: Ministry, *, witnesses: Sequence[str] = ("w1", "w2", "w3")
+    folder: Path,
+    ministry: Ministry,
+    *,
+    witnesses: Sequence[str] = ("w1", "w2", "w3"),
+    clock: Clock | None = None,
 ) -> AsyncIterator[RunningRelay]:
     """Run a relay for ``ministry`` with listeners and witnesses."""
     async with AsyncExitStack() as stack:
@@ -338,7 +342,7 @@ async def running(
             addresses[f"{name}.example/witness"] = url
             made.append(witness)
         parts = await stack.enter_async_context(
-            working(folder, ministry, addresses=addresses)
+            working(folder, ministry, clock=clock, addresses=addresses)
         )
         group = await stack.enter_async_context(asyncio.TaskGroup())
         task = group.create_task(parts.checkpoints.run())

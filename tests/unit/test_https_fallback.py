@@ -27,7 +27,7 @@ from protocol.line.effects import (
 from protocol.line.frames import Kind
 from protocol.line.machine import Line
 from protocol.requests import Answer, Ask, Delivery, Entries, KeyLog, Request
-from tests.support.front import PIN, Front, front
+from tests.support.front import PIN, Front, certified, front
 from tests.support.keys import drawn
 from tests.support.ministry import ministry
 from tests.support.relay import PATIENCE, RunningRelay, own, running, submit_to
@@ -79,7 +79,7 @@ async def relay(tmp_path: Path) -> AsyncIterator[RunningRelay]:
 
 @pytest.fixture
 async def before(relay: RunningRelay, tmp_path: Path) -> AsyncIterator[Front]:
-    async with front(relay.url, tmp_path) as made:
+    async with front(relay.url, certified(tmp_path)) as made:
         yield made
 
 

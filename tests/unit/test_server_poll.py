@@ -155,10 +155,10 @@ async def test_begun_handshakes_are_forgotten_in_time_and_number(
 async def test_a_terminal_that_asks_no_more_is_gone(
     relay: RunningRelay, polling: Polling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exchange_module, "QUIET", 0.05)
     monkeypatch.setattr(exchange_module, "HOLD", 0.2)
     monkeypatch.setattr(Line, "tick", lambda *_: ())  # nor does it stall
     name = await shaken(polling, relay.ministry, own(relay, "tfc").key)
+    monkeypatch.setattr(exchange_module, "QUIET", 0.05)
     status, _ = await polling.post("/down", name, b"", 0)  # longer than QUIET
     assert status in {200, 204}
     await gone(relay)

@@ -1,0 +1,65 @@
+"""A post behind a proxy that refuses every WebSocket, with real processes.
+
+Its agent goes to the relay through a front that holds the relay's certificate and
+passes HTTPS requests only; the Taskforce Cyber is connected as usual.
+"""
+
+import asyncio
+import json
+from pathlib import Path
+
+from client.demo.ministry import POST, TFC, Ministry
+from client.demo.processes import Services, command, run_json
+from client.demo.story import Story
+from client.files import private_folder
+from client.home import CONFIG
+from tests.support.front import front, holding
+
+PASSPHRASE = "correct horse battery"  # noqa: S105 -- of a test
+SAMPLE = Path(__file__).parents[2] / "docs/samples/alert-kasat-2022.json"
+
+
+def reroute(home: Path, address: str) -> None:
+    """Let a terminal's relay be at ``address``, as its member would."""
+    config = home / CONFIG
+    lines = [
+        f'relay = "{address}"' if line.startswith("relay ") else line
+        for line in config.read_text().splitlines()
+    ]
+    config.write_text("\n".join([*lines, ""]))
+    assert address in config.read_text()
+
+
+def exchange(ministry: Ministry) -> str:
+    """Send a report from the post to TFC and follow it to its end."""
+    ministry.unlock()
+    story = Story(ministry, lambda _: None)
+    story.wait_until_reachable()
+    message = story.send(SAMPLE)
+    story.follow(message, "delivered", "accepted")
+    story.read_and_acknowledge()
+    found = story.follow(message, "read", "acknowledged")
+    assert found["proof"]["verified"] is True
+    return message
+
+
+async def test_a_report_and_its_receipts_pass_in_plain_requests(tmp_path: Path) -> None:
+    with Services(private_folder(tmp_path / "log")) as services:
+        ministry = Ministry(tmp_path, services, lambda: PASSPHRASE, (TFC, POST))
+        await asyncio.to_thread(ministry.found)
+        relay = (ministry.relay / "run" / "address").read_text().strip()
+        pem = ministry.relay / "keys" / "tls.pem"
+        async with front(f"https://{relay}", holding(pem)) as before:
+            reroute(ministry.terminal(POST), before.address)
+            message = await asyncio.to_thread(exchange, ministry)
+            outbox = await asyncio.to_thread(
+                run_json,
+                command(
+                    *("koerier", "--home", ministry.terminal(POST), "outbox"), "--json"
+                ),
+            )
+            assert message in json.dumps(outbox)
+            await asyncio.to_thread(services.stop)
+    paths = {path for path, status in before.seen if status < 300}
+    assert paths == {f"/session{end}" for end in ("", "/hello", "/up", "/down")}
+    assert before.upgrades >= 1
