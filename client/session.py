@@ -109,6 +109,8 @@ class Session:
                     self.carry_out(self._machine.pump(self._clock.wall()))
                 case Kind.NOTICE:
                     notice = decode(effect.content, Notice)
+                    now = self._clock.wall()
+                    self.carry_out(self._machine.told_life(notice.incarnation, now))
                     asked = self._machine.noticed(notice.key_log, notice.message_log)
                     self.carry_out(asked)
                 case _:

@@ -11,7 +11,7 @@ be silent, and then the others speak::
     board = board.without(logged)               # under a cosigned checkpoint
 
 Strangers can post nothing, and one key only so much that it cannot crowd out the
-others.
+others, nor can all of them together an operator.
 
 Source: docs/spec/log.md section 5; docs/spec/root-and-directory.md section 6.
 """
@@ -19,19 +19,35 @@ Source: docs/spec/log.md section 5; docs/spec/root-and-directory.md section 6.
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
+
+from msgspec import Meta
 
 from crypto.digest import H
 from crypto.sign import Realm, Usage, VerifyKey
 from crypto.types import Digest, KeyId
-from protocol.codec import decode
+from protocol.codec import Message, decode
 from protocol.errors import BusyError, VerificationError
+from protocol.fields import V1
 from protocol.limits import KIB
 from protocol.restriction import Restriction
 from protocol.signed import Signed, signers
 
 MAX_BULLETIN: Final = 16 * KIB  # bytes: a reason and two signatures of S2
 MAX_OF_ONE_KEY: Final = 16  # bulletins: policy lets an operator have 3 unconfirmed
+MAX_OF_OTHERS: Final = 256  # of all who are no operators, together
+MAX_SERVED: Final = (MAX_OF_OTHERS + 16 * MAX_OF_ONE_KEY) * (MAX_BULLETIN + 8)  # bytes
+# What a root document's operators may have comes on top.  (16 of them at most.)
+
+
+class Bulletins(Message):
+    """What a witness answers: every bulletin as it arrived, oldest first."""
+
+    v: V1
+    bulletins: Annotated[
+        tuple[Annotated[bytes, Meta(max_length=MAX_BULLETIN)], ...],
+        Meta(max_length=MAX_OF_OTHERS + 16 * MAX_OF_ONE_KEY),
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +71,12 @@ class Board:
         return tuple(bulletin.data for bulletin in self.kept)
 
     def post(
-        self, data: bytes, keys: Mapping[KeyId, VerifyKey], realm: Realm
+        self,
+        data: bytes,
+        keys: Mapping[KeyId, VerifyKey],
+        realm: Realm,
+        *,
+        operators: AbstractSet[KeyId] = frozenset(),
     ) -> "Board":
         """Return the board with one more bulletin; the same if it has it.
 
@@ -63,11 +84,13 @@ class Board:
             data: the encoded carrier.
             keys: that the witness knows.
             realm: of the root document.
+            operators: those of the keys whose place nobody else can take.
 
         Raises:
             MalformedError: not a signed restriction.
             VerificationError: no known key signed it, or a signature does not hold.
-            BusyError: its signer has as many as one key may have.
+            BusyError: its signer has as many as one key may have, or all who are no
+                operators have as many as they may have together.
         """
         signed = decode(data, Signed, limit=MAX_BULLETIN)
         by = signers(signed, keys, usage=Usage.SUSPEND, realm=realm)
@@ -80,6 +103,9 @@ class Board:
         for key in by:
             if sum(key in bulletin.by for bulletin in self.kept) >= MAX_OF_ONE_KEY:
                 raise BusyError
+        others = sum(not kept.by & operators for kept in self.kept)
+        if not by & operators and others >= MAX_OF_OTHERS:
+            raise BusyError
         return Board((*self.kept, Bulletin(data, name, by)))
 
     def without(self, logged: AbstractSet[Digest]) -> "Board":

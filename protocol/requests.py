@@ -18,6 +18,7 @@ from msgspec import Meta
 from protocol.codec import Message
 from protocol.fields import (
     V1,
+    Bytes16,
     Bytes32,
     DigestField,
     KeyIdField,
@@ -214,8 +215,13 @@ class Nack(Message):
 
 
 class Notice(Message):
-    """The logs have grown to these sizes, or a nack came for a deposit of yours."""
+    """The logs have grown to these sizes, or a nack came for a deposit of yours.
+
+    The first thing that a session tells.  ``incarnation`` is of the relay's store:
+    another one than in the session before means that it lost what it had stored.
+    """
 
     key_log: UInt48
     message_log: UInt48
+    incarnation: Bytes16
     nack: Annotated[bytes, Meta(max_length=MAX_DOCUMENT)] | None = None

@@ -2,8 +2,8 @@
 
 ::
 
-    state = await founded(store, first_leaf, clock)
-    parts = wired(store, state, keys.identity, rules, Ports(clock, entropy))
+    state = await founded(store, first_leaf, ports)
+    parts = wired(store, state, keys.identity, rules, ports)
 
 Starting is recovering: there is no other path.  The heads are read, the trees are
 rebuilt from their tiles and compared with the stored roots, the directory is adopted
@@ -40,6 +40,7 @@ from server.services.relay import Relay
 from server.services.staging import Staging, Trees
 from server.storage.interfaces import Head, Store, StoreBrokenError, Tables
 
+INCARNATION: Final = 16  # bytes
 PAGE: Final = 1_024  # leaves read at a time when starting
 
 
@@ -69,9 +70,16 @@ class Parts:
     checkpoints: Checkpoints
 
 
-async def founded(
-    store: Store, first: bytes, clock: Clock
-) -> tuple[Trees, dict[LogName, Published]]:
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a store holds when a relay starts."""
+
+    trees: Trees
+    published: dict[LogName, Published]
+    incarnation: bytes
+
+
+async def founded(store: Store, first: bytes, ports: Ports) -> Stored:
     """Return what the store holds; an empty one is founded on the leaf ``first``.
 
     Raises:
@@ -85,10 +93,25 @@ async def founded(
     logs, published, entries = await store.read(_recovered)
     if entries[0] != first:
         raise ConfigError("the key log begins with another root document")
-    directory = Directory.founded(entries, clock.wall())
+    directory = Directory.founded(entries, ports.clock.wall())
     if directory.trusted.tree != logs[LogName.KEY].frontier:
         raise StoreBrokenError("the key log's leaves do not give its root")
-    return Trees(directory, logs), published
+    incarnation = await _living(store, ports.entropy)
+    return Stored(Trees(directory, logs), published, incarnation)
+
+
+async def _living(store: Store, entropy: Entropy) -> bytes:
+    """Return the incarnation of the store; a new one has none yet, and gets one."""
+    fresh = entropy(INCARNATION)
+
+    async def work(tables: Tables) -> bytes:
+        found = await tables.meta.incarnation()
+        if found is None:
+            # A crash before the commit: nobody heard of it, another one is drawn.
+            await tables.meta.begin(fresh)
+        return found or fresh
+
+    return await store.write(work)
 
 
 async def _recovered(
@@ -156,13 +179,13 @@ def note_key(keys: RelayKeys, log: LogName) -> NoteSigningKey:
 
 def wired(
     store: Store,
-    state: tuple[Trees, dict[LogName, Published]],
+    state: Stored,
     identity: SigningKey,
     rules: Rules,
     ports: Ports,
 ) -> Parts:
     """Return all services over an open store."""
-    trees, published = state
+    trees, published = state.trees, state.published
     clock, entropy = WitnessedClock(ports.clock), ports.entropy
     for log, last in published.items():
         clock.saw(witnessed_at(trees.directory.root, log, last))
@@ -190,6 +213,7 @@ def wired(
     relay = Relay(
         clock=clock,
         entropy=entropy,
+        incarnation=state.incarnation,
         committer=committer,
         mailbox=MailboxService(store, committer, clock, Rates(rules.quotas)),
         prekeys=PrekeyService(committer, logs, clock, hand_outs),

@@ -8,6 +8,7 @@
     koerier-relay append --home relay ENTRY...
     koerier-relay status --home relay
     koerier-relay check --home relay
+    koerier-relay refill --home relay
 
 Exit status: 0 done, 1 failed, 2 bad input or usage, 3 refused, 4 not reachable, 6 what
 is stored does not agree.
@@ -22,12 +23,32 @@ from typing import Any, Final
 
 import click
 
+from crypto.suite import SuiteId
 from server.command import Exit, Program
 from server.config import Home, RelayConfig, load
 
 CONFIG: Final = "relay.toml"
 
 _program = Program("koerier-relay")
+
+
+_witness_option = click.option(
+    "--witness",
+    "witnesses",
+    multiple=True,
+    metavar="NAME=URL",
+    help="Where a witness is, instead of the root document's address.",
+)
+
+
+def _addresses(witnesses: tuple[str, ...]) -> dict[str, str]:
+    addresses = dict(pair.partition("=")[::2] for pair in witnesses)
+    if not all(url.startswith(("http://", "https://")) for url in addresses.values()):
+        _program.fail(
+            Exit.BAD_INPUT,
+            "--witness NAME=URL: the URL begins with http:// or https://",
+        )
+    return addresses
 
 
 @click.group(help="The relay: it stores, logs and forwards what it cannot read.")
@@ -47,17 +68,35 @@ def main() -> None:
     metavar="PATH|URL",
     help="A file below the home, or postgresql://USER@HOST:PORT/NAME.",
 )
+@click.option(
+    "--seeds",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The keys/relay.seeds of a relay that lost its disk, instead of new ones.",
+)
 def init(
-    home: Home, *, name: str, listen: str, health: str, suite: str, database: str
+    home: Home,
+    *,
+    name: str,
+    listen: str,
+    health: str,
+    suite: str,
+    database: str,
+    seeds: Path | None,
 ) -> None:
     """Make a relay."""
     from crypto import entropy
     from server.init import init_relay
+    from server.keys import RelaySeeds, load_seeds, make_relay_seeds
     from server.storage.opening import located
 
     located(database, home.path)
     config = RelayConfig(listen=listen, health=health, database=database)
-    public = init_relay(home, config, entropy.system, name=name, suite=int(suite))
+    kept = (
+        make_relay_seeds(SuiteId(int(suite)), entropy.system)
+        if seeds is None
+        else load_seeds(seeds, RelaySeeds)
+    )
+    public = init_relay(home, config, entropy.system, name=name, seeds=kept)
     click.echo(json.dumps(public, indent=2))
 
 
@@ -65,13 +104,7 @@ def init(
 @_program.home_option
 @click.option("--listen", help="HOST:PORT instead of the configuration's.")
 @click.option("--health", help="HOST:PORT instead of the configuration's.")
-@click.option(
-    "--witness",
-    "witnesses",
-    multiple=True,
-    metavar="NAME=URL",
-    help="Where a witness is, instead of the root document's address.",
-)
+@_witness_option
 def serve(
     home: Home, listen: str | None, health: str | None, witnesses: tuple[str, ...]
 ) -> None:
@@ -81,12 +114,7 @@ def serve(
     from server.serve import Options, serve
     from server.storage.interfaces import StoreError
 
-    addresses = dict(pair.partition("=")[::2] for pair in witnesses)
-    if not all(url.startswith(("http://", "https://")) for url in addresses.values()):
-        _program.fail(
-            Exit.BAD_INPUT,
-            "--witness NAME=URL: the URL begins with http:// or https://",
-        )
+    addresses = _addresses(witnesses)
     config = load(home.path / CONFIG, RelayConfig)
     configure()
     try:
@@ -99,6 +127,38 @@ def serve(
         )
     except OSError as error:
         _program.fail(Exit.FAILED, f"cannot listen: {error.strerror}")
+
+
+@main.command(help="Fill the logs again from a mirror: after a lost or older disk.")
+@_program.home_option
+@_witness_option
+@click.option(
+    "--without",
+    multiple=True,
+    metavar="NAME",
+    help="A witness that is gone for good: go on without what it knows.",
+)
+def refill(home: Home, witnesses: tuple[str, ...], without: tuple[str, ...]) -> None:
+    """Bring both logs to their last witnessed checkpoint; the relay must be down.
+
+    Nothing is written unless every witness answered and one history fits them all.
+    """
+    from crypto import entropy
+    from server.refill import ForkedError, RefillError, Sources
+    from server.refilling import refill
+    from server.storage.interfaces import StoreError
+
+    config = load(home.path / CONFIG, RelayConfig)
+    sources = Sources({**config.witnesses, **_addresses(witnesses)}, without)
+    try:
+        filled = asyncio.run(refill(home, config, sources, entropy.system))
+    except ForkedError as error:
+        _program.fail(Exit.ALARM, str(error))
+    except RefillError as error:
+        _program.fail(Exit.FAILED, str(error))
+    except StoreError as error:
+        _program.fail(Exit.ALARM, f"the store: {error}")
+    click.echo(json.dumps(filled, indent=2))
 
 
 @main.command(help="Log signed key log entries, through the admin socket.")

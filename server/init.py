@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from crypto.entropy import Entropy
-from crypto.suite import SuiteId
 from protocol.requests import LogName
 from server.app import note_key
 from server.config import ConfigError, Home, RelayConfig, WitnessConfig, dump
 from server.files import write_atomic
-from server.keys import make_relay_seeds, make_witness_seeds, relay_keys, save
+from server.keys import RelaySeeds, make_witness_seeds, relay_keys, save
 from server.witness.serve import note_keys
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,79}")
@@ -34,9 +33,9 @@ def check_name(name: str) -> None:
 
 
 def init_relay(
-    home: Home, config: RelayConfig, entropy: Entropy, *, name: str, suite: int
+    home: Home, config: RelayConfig, entropy: Entropy, *, name: str, seeds: RelaySeeds
 ) -> Mapping[str, object]:
-    """Make a relay's home and return its public part.
+    """Make a relay's home with these keys and return its public part.
 
     A crash in between leaves a home without its public part: the folder is removed
     and made again, nobody has seen its keys.
@@ -46,12 +45,11 @@ def init_relay(
     """
     check_name(name)
     home.create()
-    seeds = make_relay_seeds(SuiteId(suite), entropy)
     save(home, seeds)
     keys = relay_keys(seeds, entropy)
     public = {
         "format": "koerier-relay-public/1",
-        "suite": suite,
+        "suite": int(seeds.suite),
         "identity": keys.identity.public.hex(),
         "key_log": {
             "origin": f"{name}/keys",

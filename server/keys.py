@@ -105,7 +105,7 @@ def load_relay(home: Home) -> RelaySeeds:
     Raises:
         ConfigError: not there, readable by others, or not a seeds file.
     """
-    return _load(home, RelaySeeds)
+    return load_seeds(_path(home, RelaySeeds), RelaySeeds)
 
 
 def load_witness(home: Home) -> WitnessSeeds:
@@ -114,15 +114,19 @@ def load_witness(home: Home) -> WitnessSeeds:
     Raises:
         ConfigError: not there, readable by others, or not a seeds file.
     """
-    return _load(home, WitnessSeeds)
+    return load_seeds(_path(home, WitnessSeeds), WitnessSeeds)
 
 
 def _path(home: Home, of: type) -> Path:
     return home.keys / (RELAY_SEEDS if of is RelaySeeds else WITNESS_SEEDS)
 
 
-def _load(home: Home, of: type[S]) -> S:
-    path = _path(home, of)
+def load_seeds(path: Path, of: type[S]) -> S:
+    """Return the seeds in a file.
+
+    Raises:
+        ConfigError: not there, readable by others, or not a seeds file.
+    """
     try:
         if path.stat().st_mode & 0o077:
             raise ConfigError(f"{path}: others may read it; make it 0600")

@@ -1,11 +1,14 @@
-"""What a relay pushes to a mirror: the entries that a checkpoint will cover.
+"""What a relay pushes to a mirror, and gets back from it when its disk is lost.
 
 ``POST /mirror`` with one :class:`Push`; the answer is the number of entries of that
 log which the mirror holds durably, in decimal.  It takes only what continues what it
 holds, so a relay that does not know asks with an empty push.
 
-A mirror believes nothing of a push: it cosigns a checkpoint only when the entries it
-holds give the checkpoint's root.
+A mirror believes nothing of a push, and stores nothing that the log did not sign: a
+push carries the checkpoint that it leads to and the proof that the tree with these
+entries is on its way.  So no stranger fills a mirror's disk or brings it off the way.
+
+``GET /entries/{origin}/{start}`` answers with one :class:`Page`.
 """
 
 from collections.abc import Sequence
@@ -14,25 +17,44 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from protocol.codec import Message
-from protocol.fields import UInt48
+from protocol.fields import DigestField, UInt48
 from protocol.key_log_entry import MAX_LEAF
-from protocol.limits import KIB
+from protocol.limits import KIB, MAX_NOTE
 from protocol.root import Origin
 
 MAX_PUSH: Final = 4_096  # entries
 MAX_PUSH_BYTES: Final = 2 * 1024 * KIB  # of entries, unless one alone is more
-MAX_BODY: Final = MAX_PUSH_BYTES + MAX_LEAF + MAX_PUSH * 8 + KIB  # bytes
+MAX_PATH: Final = 64  # hashes of a consistency proof
+# bytes of either message
+MAX_BODY: Final = MAX_PUSH_BYTES + MAX_LEAF + MAX_PUSH * 8 + MAX_NOTE + 4 * KIB
+
+Leaves = Annotated[
+    tuple[Annotated[bytes, Meta(max_length=MAX_LEAF)], ...],
+    Meta(max_length=MAX_PUSH),
+]
 
 
 class Push(Message):
-    """Consecutive entries of one log."""
+    """Consecutive entries of one log, and why they are the log's.
+
+    ``note`` is a checkpoint that the log signed, of a size not below the entries' end;
+    ``consistency`` is the proof from their end to it.  Without entries both are empty:
+    a question.
+    """
 
     origin: Origin
     start: UInt48
-    entries: Annotated[
-        tuple[Annotated[bytes, Meta(max_length=MAX_LEAF)], ...],
-        Meta(max_length=MAX_PUSH),
-    ] = ()
+    entries: Leaves = ()
+    note: Annotated[bytes, Meta(max_length=MAX_NOTE)] = b""
+    consistency: Annotated[tuple[DigestField, ...], Meta(max_length=MAX_PATH)] = ()
+
+
+class Page(Message):
+    """Consecutive entries of one log, as a mirror holds them."""
+
+    origin: Origin
+    start: UInt48
+    entries: Leaves = ()
 
 
 def bounded(leaves: Sequence[bytes]) -> tuple[bytes, ...]:

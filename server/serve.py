@@ -74,15 +74,14 @@ async def serve(
     store = await open_store(config.database, home.path)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(store.close)
-        clock = SystemClock()
-        state = await founded(store, first, clock)
-        check_keys(keys, state[0].directory.root)
+        ports = Ports(SystemClock(), entropy)
+        state = await founded(store, first, ports)
+        check_keys(keys, state.trees.directory.root)
         signing = Signing(
             keys={log: note_key(keys, log) for log in LogName},
             addresses={**config.witnesses, **(options.witnesses or {})},
             pause=config.checkpoint_seconds,
         )
-        ports = Ports(clock, entropy)
         rules = Rules(signing, config.quotas, config.retention)
         parts = wired(store, state, keys.identity, rules, ports)
         await _listening(stack, Plan(home, config, options, keys), parts)

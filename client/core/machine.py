@@ -18,8 +18,9 @@ from typing import TypeVar, assert_never
 
 from client.core.compose import Composed, Wish, compose
 from client.core.courier import Courier
+from client.core.forgotten import Forgotten
 from client.core.inbox import Inbox
-from client.core.outbox import Outbox
+from client.core.outbox import Outbox, deposited
 from client.core.prekeys import Prekeys
 from client.core.questions import (
     CheckpointWanted,
@@ -76,6 +77,7 @@ class Machine:
         self._outbox = Outbox(station)
         self._prekeys = Prekeys(station)
         self.courier = Courier(station, self._outbox, self._inbox)
+        self._forgotten = Forgotten(station)
         self._online = False
         self._inbox.erase_used()  # a crash may have come between use and erasure
 
@@ -86,6 +88,7 @@ class Machine:
         self._online = True
         self._prekeys.connected(now)
         self.courier.connected()
+        self._forgotten.connected()
         return [*self._sync.start(), *self._outbox.redeposit(), *self.pump(now)]
 
     def disconnected(self) -> None:
@@ -100,6 +103,14 @@ class Machine:
     def noticed(self, key_size: int, message_size: int) -> list[Effect]:
         """Take the relay's word on how large its logs are."""
         return self._sync.noticed(key_size, message_size)
+
+    def told_life(self, incarnation: bytes, now: int) -> list[Effect]:
+        """Take the relay's word on the life of its store; another one lost all."""
+        lost = self._forgotten.told(incarnation, now)
+        if lost is None:
+            return []
+        self._prekeys.forgotten()
+        return [*map(deposited, lost), *self.pump(now)]
 
     def delivered(self, delivery: Delivery, now: int) -> bool:
         """Take an envelope of our mailbox; True: durable, the relay may forget it."""
@@ -153,24 +164,29 @@ class Machine:
                 self.courier.offered(_read(body, Offers))
                 return []
             case ProofWanted():
-                self._proven(tag, _read(body, Proof), now)
-                return []
+                return self._proven(tag, _read(body, Proof), now)
             case _:
                 assert_never(tag)
 
-    def _proven(self, tag: ProofWanted, answer: Proof, now: int) -> None:
+    def _proven(self, tag: ProofWanted, answer: Proof, now: int) -> list[Effect]:
         """Verify inclusion under the checkpoint that the question named."""
         log = self.beliefs.message_log
         if log.size != tag.size:
-            return  # the log moved on: the next round asks again
+            return []  # the log moved on: the next round asks again
         leaf = self._leaf(tag)
-        log.check_inclusion(leaf, tag.index, answer.path)
+        try:
+            log.check_inclusion(leaf, tag.index, answer.path)
+        except VerificationError:
+            if not tag.own:
+                raise
+            return [*map(deposited, self._forgotten.unproven(tag.name, now))]
         proof = write_proof(tag.index, answer.path, log.note)
         if tag.own:
             self._outbox.proven(tag.name, proof, log.witnessed, now)
         else:
             with self._vault.transaction():
                 self._vault.set_proof(tag.name, proof)
+        return []
 
     def _leaf(self, tag: ProofWanted) -> bytes:
         if tag.own:

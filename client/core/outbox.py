@@ -146,7 +146,7 @@ class Outbox:
     def redeposit(self) -> list[Effect]:
         """Return every envelope that the relay has not confirmed: after a cut."""
         self._asked.clear()
-        return [_deposited(deposit) for deposit in self._vault.unstored()]
+        return [deposited(deposit) for deposit in self._vault.unstored()]
 
     def synced(self) -> None:
         """Take note of a newer directory: what still waits may be asked for again."""
@@ -231,7 +231,7 @@ class Outbox:
                 self._vault.set_target(replace(target, delivery=after))
             # A crash after this commit: the envelope is here, `redeposit` sends it.
             self._vault.add_event(now, "sealed", name, "")
-        return [_deposited(deposit)]
+        return [deposited(deposit)]
 
     def seal_apart(
         self,
@@ -339,6 +339,8 @@ class Outbox:
         with self._vault.transaction():
             self._vault.set_deposit(replace(deposit, log_index=index))
             self._step(deposit, delivery.Stored(envelope))
+            if deposit.proof is not None:  # proven once, before the relay lost it
+                self._step(deposit, delivery.Proven(envelope))
             # A crash before this commit: it is deposited again, and answered again.
             self._vault.add_event(now, "stored", deposit.name, "")
 
@@ -387,7 +389,8 @@ def _recipient(target: Target, prekey: Prekey) -> Recipient:
     )
 
 
-def _deposited(deposit: Deposit) -> Deposited:
+def deposited(deposit: Deposit) -> Deposited:
+    """Return the wish to hand a sealed envelope to the relay."""
     if deposit.sealed is None:
         raise RuntimeError("an envelope that is gone is not deposited")
     body = Submit(envelope=deposit.sealed, commitment=deposit.commitment)

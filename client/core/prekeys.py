@@ -27,6 +27,7 @@ ONE_TIME = 64  # one-time keys in one manifest
 NUMBER = "manifest.number"
 NAMED = "manifest.named"  # .number: W when the log first named it
 PUBLISHED = "manifest.published"  # H(manifest) of our last one
+FORGOTTEN = "manifest.forgotten"  # H(manifest) that the relay had and has no more
 BULK = 3  # lane of a publication
 
 
@@ -90,6 +91,14 @@ class Prekeys:
         """Take note that the directory is the one of this session."""
         self._synced = True
 
+    def forgotten(self) -> None:
+        """Take note that the relay lost our prekeys, as FORGOTTEN says.
+
+        Nobody can write to us, though the log still names the manifest: only a new
+        one is handed out.
+        """
+        self._asked = False
+
     def pump(self) -> list[Effect]:
         """Return a publication if the log names no manifest of ours that lasts."""
         if not self._synced or not self._needed() or self._asked:
@@ -105,6 +114,8 @@ class Prekeys:
         notice = view.notice(own.key_id)
         published = self._vault.get(PUBLISHED)
         if notice is None or notice.notice.manifest != published:
+            return True
+        if published == self._vault.get(FORGOTTEN):
             return True
         self._asked = False
         # Half of the published days have gone: a healthy terminal replaces the rest.

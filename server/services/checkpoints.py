@@ -10,7 +10,9 @@ and the last note in force: nothing that was signed has to be remembered, becaus
 leaves it speaks of are there already.
 
 A witness that has seen more than we have means that our disk went back in time.  Then
-nothing is signed any more, until the log is filled again from a mirror.
+nothing is signed any more, nor is an envelope taken, until the log was filled again
+from a mirror (``koerier-relay refill``): what is behind would say *stored* of leaves
+that the log has no place for.
 """
 
 import asyncio
@@ -95,7 +97,6 @@ class Checkpoints:
         clock: WitnessedClock,
         signing: Signing,
     ) -> None:
-        self.behind = False  # a witness has seen more than we have
         self.missing: tuple[str, ...] = ()  # logs whose last try had no quorum
         self._committer = committer
         self._logs = logs
@@ -105,6 +106,11 @@ class Checkpoints:
         self._clients: dict[str, WitnessClient] = {}
         self._refreshed: dict[LogName, float] = {}
         self._grown = asyncio.Event()
+
+    @property
+    def behind(self) -> bool:
+        """Whether a witness showed that it has seen more than we have."""
+        return self._committer.behind
 
     def grown(self) -> None:
         """Say that a log has new leaves."""
@@ -135,7 +141,6 @@ class Checkpoints:
             try:
                 await self._publish(log, await self._cosigned(http, log))
             except BehindError:
-                self.behind = True
                 return
             except ProtocolError as error:  # no quorum, lines that do not hold, no room
                 missing.append(log.name)
@@ -177,24 +182,43 @@ class Checkpoints:
         text = Checkpoint(origin=origin, size=tree.size, root=tree.root()).text()
         note = sign_note(text, origin, self._signing.keys[log])
         question = Question(
-            origin=origin,
+            key=log_key(root, log),
             size=tree.size,
             note=note,
             consistency=partial(self._logs.consistency, log, new=tree.size),
             leaves=partial(self._logs.leaves, log),
         )
-        async with asyncio.TaskGroup() as group:
-            asked = [
-                group.create_task(self._ask(http, client, question))
-                for client in self._witnesses(root)
-            ]
-        if self.behind:
-            raise BehindError
-        whole = add_lines(note, (line for one in asked for line in one.result()))
+        lines: list[bytes] = []
+        for mirror in (1, 0):  # a mirror first: what others saw can be refilled then
+            asked = [one for one in self._witnesses(root) if one.key.mirror == mirror]
+            lines += await self._asked(http, asked, question)
+            if not lines:
+                break
+        whole = add_lines(note, lines)
         trusted = trusted_log(root, log, self._logs.last(log))
         proof = await self._logs.consistency(log, trusted.size, tree.size)
         adopted = trusted.adopt(whole, proof)
         return Published(tree.size, whole, adopted.witnessed)
+
+    async def _asked(
+        self,
+        http: aiohttp.ClientSession,
+        clients: Sequence[WitnessClient],
+        question: Question,
+    ) -> Sequence[bytes]:
+        """Return the lines of all of them, asked at once.
+
+        Raises:
+            BehindError: one of them has seen more.
+        """
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self._ask(http, client, question))
+                for client in clients
+            ]
+        if self.behind:
+            raise BehindError
+        return [line for task in tasks for line in task.result()]
 
     async def _ask(
         self, http: aiohttp.ClientSession, client: WitnessClient, question: Question
@@ -202,7 +226,7 @@ class Checkpoints:
         try:
             return await client.cosign(http, question)
         except BehindError:
-            self.behind = True
+            self._committer.behind = True
         except WitnessError as error:
             _log.warning("witness", reason=str(error))
         return ()

@@ -69,6 +69,7 @@ class Committer:
         committed: Callable[[Staging], None],
     ) -> None:
         self.trees = trees  # as of the last commit; frozen
+        self.behind = False  # the disk is an older one: nothing is stored on it
         self._store = store
         self._clock = clock
         self._ledger = ledger
@@ -83,9 +84,12 @@ class Committer:
         """Store and log ``submission``; return when that is durable.
 
         Raises:
-            BusyError: too much waits, or the disk is full: nothing was kept.
+            BusyError: too much waits, the disk is full or an older one: nothing was
+                kept.
             ProtocolError: as :func:`server.services.intake.store_batch`.
         """
+        if self.behind:
+            raise BusyError
         return await self._enqueue(self._submissions, submission)
 
     async def perform(self, job: Job[R]) -> R:

@@ -21,6 +21,7 @@ class Relay:
 
     clock: Clock
     entropy: Entropy
+    incarnation: bytes  # of the store: told in every session
     committer: Committer
     mailbox: MailboxService
     prekeys: PrekeyService

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, delete, func, insert, select, update
 
 from crypto.types import Digest, KeyId, Mailbox, MessageId, PrekeyId
 from protocol.envelope import Wrap
@@ -189,6 +189,31 @@ class EnvelopeTables:
             .limit(MAX_NACKS)
         )
         return [row.nack for row in rows]
+
+    async def cut(self, index: int) -> None:
+        """Drop every envelope from leaf ``index`` on, and what is owed of it."""
+        owed = await self._connection.execute(
+            select(
+                deliveries.c.post,
+                deliveries.c.mailbox,
+                func.count().label("messages"),
+                func.sum(deliveries.c.size).label("bytes"),
+            )
+            .where(deliveries.c.leaf >= index, deliveries.c.acknowledged.is_(None))
+            .group_by(deliveries.c.post, deliveries.c.mailbox)
+        )
+        less = {
+            (row.post, row.mailbox): Amount(-row.messages, -int(row.bytes))
+            for row in owed
+        }
+        if less:
+            await self.count(less)
+        await self._connection.execute(
+            delete(deliveries).where(deliveries.c.leaf >= index)
+        )
+        await self._connection.execute(
+            delete(envelopes).where(envelopes.c.leaf >= index)
+        )
 
 
 def _owed(row: Row[*tuple[object, ...]]) -> Owed:

@@ -137,6 +137,9 @@ class Head:
     note: bytes = b""  # empty: none yet
 
 
+Span = tuple[int, int]  # first leaf of the message log, and the one after the last
+
+
 class Envelopes(Protocol):
     """Envelopes and what is owed of them."""
 
@@ -191,6 +194,9 @@ class Envelopes(Protocol):
     async def nacks(self, depositor: KeyId, since: int) -> Sequence[bytes]:
         """Return the depositor's newest nacks received at or after ``since``."""
 
+    async def cut(self, index: int) -> None:
+        """Drop every envelope from leaf ``index`` on, and what is owed of it."""
+
 
 class Logs(Protocol):
     """Leaves, tiles and heads of both logs."""
@@ -233,6 +239,9 @@ class Logs(Protocol):
     ) -> None:
         """Add tiles, or replace partial ones by fuller ones."""
 
+    async def cut(self, log: LogName, size: int) -> None:
+        """Drop the leaves from ``size`` on, a note that covers them, and all tiles."""
+
 
 class PrekeyStore(Protocol):
     """Manifests and their keys."""
@@ -251,6 +260,25 @@ class PrekeyStore(Protocol):
     async def epoch_key(self, manifest: Digest, now: int) -> StoredPrekey | None:
         """Return the epoch key that is valid at ``now``."""
 
+    async def cut(self, entry: int) -> None:
+        """Drop the manifests named by the key log from ``entry`` on, and their keys."""
+
+
+class Meta(Protocol):
+    """What the store says of itself (:mod:`server.storage.meta`)."""
+
+    async def incarnation(self) -> bytes | None:
+        """Return the life that this store is in; None: not begun."""
+
+    async def begin(self, incarnation: bytes) -> None:
+        """Begin another life."""
+
+    async def refilled(self) -> tuple[Span, ...]:
+        """Return the spans of the message log without envelopes, in order."""
+
+    async def set_refilled(self, spans: tuple[Span, ...]) -> None:
+        """Replace the spans."""
+
 
 class Tables(Protocol):
     """What one transaction can reach."""
@@ -266,6 +294,10 @@ class Tables(Protocol):
     @property
     def prekeys(self) -> PrekeyStore:
         """Manifests and prekeys."""
+
+    @property
+    def meta(self) -> Meta:
+        """What the store says of itself."""
 
 
 R = TypeVar("R")

@@ -106,3 +106,15 @@ class LogTables:
         await self._connection.insert(
             tiles, [(log, *place, hashes) for place, hashes in new.items()]
         )
+
+    async def cut(self, log: LogName, size: int) -> None:
+        """Drop the leaves from ``size`` on, a note that covers them, and all tiles."""
+        await self._connection.execute(
+            delete(leaves).where(leaves.c.log == log, leaves.c.place >= size)
+        )
+        await self._connection.execute(delete(tiles).where(tiles.c.log == log))
+        await self._connection.execute(
+            update(heads)
+            .where(heads.c.log == log, heads.c.note_size > size)
+            .values(note_size=0, note=b"")
+        )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 
 from crypto.types import Digest, KeyId
 from server.storage.executor import Executor
@@ -106,6 +106,16 @@ class PrekeyTables:
             .limit(1)
         )
         return found.one_or_none()
+
+    async def cut(self, entry: int) -> None:
+        """Drop the manifests named by the key log from ``entry`` on, and their keys."""
+        gone = select(manifests.c.name).where(manifests.c.entry >= entry)
+        await self._connection.execute(
+            delete(prekeys).where(prekeys.c.manifest.in_(gone))
+        )
+        await self._connection.execute(
+            delete(manifests).where(manifests.c.entry >= entry)
+        )
 
 
 def _prekey(row: Row[*tuple[Any, ...]]) -> StoredPrekey:

@@ -19,6 +19,7 @@ from server.storage.executor import Blocking, Executor, driven
 from server.storage.faults import translated
 from server.storage.interfaces import Work
 from server.storage.logs import LogTables
+from server.storage.meta import MetaTable
 from server.storage.prekeys import PrekeyTables
 from server.storage.schema import upgraded
 
@@ -32,12 +33,16 @@ class SqlTables:
     envelopes: EnvelopeTables
     logs: LogTables
     prekeys: PrekeyTables
+    meta: MetaTable
 
 
 def tables_of(executor: Executor) -> SqlTables:
     """Return the tables over one connection."""
     return SqlTables(
-        EnvelopeTables(executor), LogTables(executor), PrekeyTables(executor)
+        EnvelopeTables(executor),
+        LogTables(executor),
+        PrekeyTables(executor),
+        MetaTable(executor),
     )
 
 

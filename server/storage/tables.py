@@ -11,6 +11,7 @@ tiles       hashes of both trees, 256 to a row (C2SP tlog-tiles)
 heads       size and root of both trees, and the last published note
 manifests   published prekey manifests
 prekeys     their public keys with path; one-time keys are marked spent
+meta        what the store says of itself (:mod:`server.storage.meta`)
 ==========  ===========================================================
 
 An envelope's number is the index of its leaf in the message log: the leaf and the
@@ -171,4 +172,11 @@ Index(
     prekeys.c.place,
     sqlite_where=(prekeys.c.spent.is_(None)) & (prekeys.c.one_time == 1),
     postgresql_where=(prekeys.c.spent.is_(None)) & (prekeys.c.one_time == 1),
+)
+
+meta: Final = Table(
+    "meta",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
 )

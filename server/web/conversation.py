@@ -299,6 +299,7 @@ class Conversation:
         return Notice(
             key_log=logs.published(LogName.KEY),
             message_log=logs.published(LogName.MESSAGE),
+            incarnation=self._relay.incarnation,
             nack=nack,
         )
 

@@ -4,12 +4,14 @@
 
     koerier-witness init --home witness-1 --name witness-1
     koerier-witness serve --home witness-1
+    koerier-witness check --home witness-1
 
 Exit status: 0 done, 1 failed, 2 bad input or usage, 6 what is stored does not agree.
 """
 
 import asyncio
 import json
+import sys
 from typing import Final
 
 import click
@@ -40,6 +42,25 @@ def init(home: Home, name: str, listen: str, mirror: bool) -> None:  # noqa: FBT
     config = WitnessConfig(listen=listen, mirror=mirror)
     public = init_witness(home, config, entropy.system, name=name)
     click.echo(json.dumps(public, indent=2))
+
+
+@main.command(help="Compare everything that is kept; witness up or down.")
+@_program.home_option
+def check(home: Home) -> None:
+    """Check the files; status 6 and one line for each fault."""
+    from server.founding import read_root
+    from server.keys import load_witness
+    from server.witness.check import check_witness
+    from server.witness.serve import note_keys
+
+    seeds = load_witness(home)
+    root = read_root(home.roots)[1].document
+    faults = check_witness(home.data, root, seeds.name, note_keys(seeds))
+    for fault in faults:
+        click.echo(fault, err=True)
+    if faults:
+        sys.exit(Exit.ALARM)
+    click.echo("ok")
 
 
 @main.command(help="Run until SIGTERM.")

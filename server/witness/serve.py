@@ -14,6 +14,7 @@ from server.keys import WitnessSeeds, load_witness
 from server.logbook import logbook
 from server.web.listener import listen, publish, require_parser, runner
 from server.web.tls import refuse_key_log
+from server.witness.noticeboard import FILE, Noticeboard
 from server.witness.service import Witness, watch
 from server.witness.web import witness_app
 
@@ -54,17 +55,20 @@ async def serve(home: Home, config: WitnessConfig, listen_at: str | None) -> Non
     refuse_key_log()
     require_parser()
     seeds = load_witness(home)
-    root = read_root(home.roots)[1].document
+    trusted = read_root(home.roots)[1]
+    root = trusted.document
     check_keys(seeds, root)
     logs = {
         key.origin: watch(key, home.data, mirror=config.mirror)
         for key in (root.key_log, root.message_log)
     }
-    witness = Witness(seeds.name, note_keys(seeds), logs, SystemClock())
+    clock = SystemClock()
+    witness = Witness(seeds.name, note_keys(seeds), logs, clock)
+    board = Noticeboard(home.data / FILE, trusted, witness, clock)
     stop: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     async with AsyncExitStack() as stack:
         stack.callback(witness.close)
-        app = runner(witness_app(witness, stop))
+        app = runner(witness_app(witness, board, stop))
         await app.setup()
         stack.push_async_callback(app.cleanup)
         publish(home.address, await listen(app, listen_at or config.listen))

@@ -8,25 +8,30 @@ cosigned last, and as a mirror all entries.  The order is the whole point::
 A crash between the last two leaves a checkpoint that nobody has our line for: the
 relay asks again and gets it.  The other way round a witness could cosign two
 histories across a crash, which is the one thing it exists not to do.
+
+Strangers reach it too.  They can make it read and hash what they send, within bounds,
+and write nothing: entries come under the log's own signature, bulletins under that of
+a key that the directory knows (:mod:`server.witness.noticeboard`).
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-from crypto.digest import H
+from crypto.errors import ProofError
+from crypto.merkle import verify_consistency
 from crypto.notekey import NoteSigningKey
-from protocol.codec import Message, decode, encode
+from protocol.checkpoint import Checkpoint
 from protocol.cosignature import cosign
-from protocol.errors import MalformedError
-from protocol.fields import V1, DigestField, UInt48
-from protocol.limits import KIB, MAX_NOTE
+from protocol.errors import ProtocolError
 from protocol.note import add_lines
-from protocol.root import LogKey, Origin
+from protocol.root import LogKey
+from protocol.trusted_log import signed_checkpoint
 from protocol.witness import (
     Conflict,
+    Inconsistent,
+    NotSigned,
     Seen,
     WitnessRefusal,
     decide,
@@ -34,12 +39,9 @@ from protocol.witness import (
     require_mirrored,
 )
 from server.clock import Clock
-from server.files import write_atomic
 from server.mirror import Push
-from server.storage.interfaces import StoreBrokenError
 from server.witness.entries import EntryFile
-
-MAX_STATE: Final = MAX_NOTE + KIB  # bytes
+from server.witness.memory import LogFiles, files_of, recall, remember
 
 
 class UnknownLog(WitnessRefusal):
@@ -48,22 +50,12 @@ class UnknownLog(WitnessRefusal):
     status = 404
 
 
-class Remembered(Message):
-    """``data/<log>.seen``: what was cosigned last for one log."""
-
-    v: V1
-    origin: Origin
-    size: UInt48
-    root: DigestField
-    note: bytes  # with our lines
-
-
 @dataclass(slots=True)
 class Watched:
     """One log."""
 
     key: LogKey
-    path: Path
+    files: LogFiles
     seen: Seen
     note: bytes  # the last one with our lines; empty: none
     entries: EntryFile | None  # None: not a mirror
@@ -90,6 +82,7 @@ class Witness:
 
         Raises:
             WitnessRefusal: nothing changed; its status is the HTTP status.
+            StoreFullError: no room; nothing changed.
             OSError: the disk failed; the process ends.
         """
         request = read_request(body)
@@ -97,37 +90,43 @@ class Witness:
         async with log.lock:
             seen, note = decide(log.seen, request, log.key)
             if log.entries is not None:
-                require_mirrored(log.entries.tree, request.checkpoint)
+                _require_held(log.entries, request.checkpoint)
             now = self._clock.wall()
             lines = [cosign(note, self._name, key, now=now) for key in self._keys]
             signed = add_lines(note.data(), lines)
-            remembered = Remembered(
-                v=1, origin=log.key.origin, size=seen.size, root=seen.root, note=signed
-            )
             # Before this returns we have cosigned nothing; after it we never cosign
             # anything that does not extend it.
-            await asyncio.to_thread(write_atomic, log.path, encode(remembered))
+            await asyncio.to_thread(remember, log.key, log.files, seen, signed)
             log.seen, log.note = seen, signed
+            if log.entries is not None:
+                log.entries.cosign(seen.size)
             return b"".join(lines)
 
     async def mirror(self, push: Push) -> int:
-        """Store entries that continue what we hold; return how many we hold.
+        """Store entries that the log signed; return how many we hold.
 
         Raises:
             UnknownLog: not a log of the root document, or we are no mirror.
-            Conflict: they do not begin where ours end.
+            Conflict: they begin in what was cosigned, or behind where ours end.
+            NotSigned: no checkpoint that the log signed comes with them.
+            Inconsistent: they do not lead to that checkpoint.
+            StoreFullError: no room; nothing changed.
             OSError: the disk failed; the process ends.
         """
         log = self._log(push.origin)
-        if log.entries is None:
+        entries = log.entries
+        if entries is None:
             raise UnknownLog
         async with log.lock:
-            held = log.entries.tree.size
-            if push.start != held:
+            held = entries.tree.size
+            asked = not push.entries and push.start != held
+            if asked or not entries.cosigned <= push.start <= held:
                 raise Conflict(held)
-            if push.entries:
-                await asyncio.to_thread(log.entries.add, push.entries)
-            return log.entries.tree.size
+            if not push.entries:
+                return held
+            await asyncio.to_thread(_require_signed, entries, push, log.key)
+            await asyncio.to_thread(entries.put, push.start, push.entries)
+            return entries.tree.size
 
     def latest(self, origin: str) -> bytes:
         """Return the note that we cosigned last, with our lines.
@@ -141,7 +140,7 @@ class Witness:
         return note
 
     async def entries(self, origin: str, start: int, limit: int) -> list[bytes]:
-        """Return entries of a mirrored log, for a relay that lost its disk.
+        """Return cosigned entries of a mirrored log, for a relay that lost its disk.
 
         Raises:
             UnknownLog: not a log of the root document, or we are no mirror.
@@ -150,7 +149,12 @@ class Witness:
         if log.entries is None:
             raise UnknownLog
         async with log.lock:
-            return await asyncio.to_thread(log.entries.entries, start, limit)
+            most = min(limit, log.seen.size - start)
+            return await asyncio.to_thread(log.entries.entries, start, most)
+
+    def mirrors(self, origin: str) -> bool:
+        """Tell whether we hold the entries of this log."""
+        return self._log(origin).entries is not None
 
     def _log(self, origin: str) -> Watched:
         log = self._logs.get(origin)
@@ -165,23 +169,39 @@ class Witness:
                 log.entries.close()
 
 
+def _require_held(entries: EntryFile, checkpoint: Checkpoint) -> None:
+    if checkpoint.size > entries.tree.size:
+        raise Inconsistent
+    require_mirrored(entries.tree_at(checkpoint.size), checkpoint)
+
+
+def _require_signed(entries: EntryFile, push: Push, key: LogKey) -> None:
+    """Return if the log signed a checkpoint that these entries are on the way to."""
+    try:
+        _, checkpoint = signed_checkpoint(push.note, key)
+    except ProtocolError:
+        raise NotSigned from None
+    tree = entries.tree_at(push.start)
+    for entry in push.entries:
+        tree = tree.append(entry)
+    try:
+        verify_consistency(
+            *(tree.size, checkpoint.size, push.consistency),
+            *(tree.root(), checkpoint.root),
+        )
+    except ProofError:
+        raise Inconsistent from None
+
+
 def watch(key: LogKey, data: Path, *, mirror: bool) -> Watched:
     """Return the log of ``key`` with what is remembered of it in the folder ``data``.
 
     Raises:
-        StoreBrokenError: the memory cannot be read, or the entries do not fit it.
+        StoreBrokenError: the memory cannot be read or is gone, or the entries do not
+            fit it.
         OSError: the disk.
     """
-    stem = H(key.origin.encode()).hex()[:32]
-    path = data / f"{stem}.seen"
-    seen, note = Seen(), b""
-    if path.exists():
-        try:
-            remembered = decode(path.read_bytes(), Remembered, limit=MAX_STATE)
-        except MalformedError:
-            raise StoreBrokenError("what was cosigned cannot be read") from None
-        if remembered.origin != key.origin:
-            raise StoreBrokenError("what was cosigned is of another log")
-        seen, note = Seen(remembered.size, remembered.root), remembered.note
-    entries = EntryFile(data / f"{stem}.entries", seen) if mirror else None
-    return Watched(key, path, seen, note, entries, asyncio.Lock())
+    files = files_of(key, data)
+    seen, note = recall(key, files)
+    entries = EntryFile(files.entries, seen) if mirror else None
+    return Watched(key, files, seen, note, entries, asyncio.Lock())

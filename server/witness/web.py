@@ -1,10 +1,16 @@
-"""A witness over HTTP: C2SP tlog-witness, and the mirror beside it.
+"""A witness over HTTP: C2SP tlog-witness, the mirror beside it, and the bulletins.
 
 ``POST /add-checkpoint``            C2SP; answer: signature lines, or its statuses
 ``POST /mirror``                    one :class:`server.mirror.Push`; answer: how many
                                     entries are held (200, or 409 where it must begin)
 ``GET /checkpoint/{origin}``        the note that was cosigned last
-``GET /entries/{origin}/{start}``   a Push with entries, for a relay without its disk
+``GET /entries/{origin}/{start}``   one :class:`server.mirror.Page`, for a relay without
+                                    its disk
+``POST /bulletins``                 one signed restriction; 204, or 403 by nobody known
+``GET /bulletins``                  all of them, :class:`protocol.bulletins.Bulletins`
+
+Whoever asks is a stranger.  A bounded number is served at a time, each for a bounded
+time; the next gets 503.  507 says that the disk is full and nothing changed.
 """
 
 import asyncio
@@ -15,12 +21,17 @@ from aiohttp.typedefs import Handler, Middleware
 
 from protocol.checkpoint import parse_decimal
 from protocol.codec import decode, encode
-from protocol.errors import MalformedError
+from protocol.errors import BusyError, MalformedError, VerificationError
 from protocol.witness import Conflict, WitnessRefusal
-from server.mirror import MAX_BODY, MAX_PUSH, Push, bounded
+from server.logbook import logbook
+from server.mirror import MAX_BODY, MAX_PUSH, Page, Push, bounded
+from server.storage.interfaces import StoreFullError
+from server.witness.noticeboard import Noticeboard
 from server.witness.service import Witness
 
 SIZE_TYPE: Final = "text/x.tlog.size"  # C2SP's media type of a size in a 409
+AT_ONCE: Final = 32  # requests; each may hold a push in memory, 2.5 MiB
+PATIENCE: Final = 20.0  # seconds for a body to come, and for an answer to go
 
 
 def refusals(failure: asyncio.Future[None]) -> Middleware:
@@ -39,6 +50,13 @@ def refusals(failure: asyncio.Future[None]) -> Middleware:
             return web.Response(status=refusal.status)
         except MalformedError:
             return web.Response(status=400)
+        except VerificationError:
+            return web.Response(status=403)
+        except BusyError:
+            return web.Response(status=429)
+        except StoreFullError:
+            logbook().error("no-room")
+            return web.Response(status=507)
         except OSError as error:  # an fsync that failed is not tried again
             if not failure.done():
                 failure.set_exception(error)
@@ -47,14 +65,56 @@ def refusals(failure: asyncio.Future[None]) -> Middleware:
     return answered
 
 
-def witness_app(witness: Witness, failure: asyncio.Future[None]) -> web.Application:
+def few_at_once() -> Middleware:
+    """Return the middleware that bounds what strangers can have in work."""
+    running = 0
+
+    @web.middleware
+    async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
+        nonlocal running
+        if running >= AT_ONCE:
+            return web.Response(status=503)
+        running += 1
+        try:
+            response = await handler(request)
+            # Sent here, so that whoever does not read counts too.
+            async with asyncio.timeout(PATIENCE):
+                await response.prepare(request)
+                await response.write_eof()
+        except TimeoutError:
+            raise ConnectionResetError from None
+        finally:
+            running -= 1
+        return response
+
+    return counted
+
+
+async def _body(request: web.Request) -> bytes:
+    """Return the body.  Only this is given up when it is slow: work that began ends.
+
+    Raises:
+        MalformedError: it does not come.
+    """
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await request.read()
+    except TimeoutError:
+        raise MalformedError from None
+
+
+def witness_app(
+    witness: Witness, board: Noticeboard, failure: asyncio.Future[None]
+) -> web.Application:
     """Return the application of a witness."""
 
     async def add_checkpoint(request: web.Request) -> web.Response:
-        return web.Response(body=await witness.add_checkpoint(await request.read()))
+        lines = await witness.add_checkpoint(await _body(request))
+        await board.tidy()
+        return web.Response(body=lines)
 
     async def mirror(request: web.Request) -> web.Response:
-        push = decode(await request.read(), Push, limit=MAX_BODY)
+        push = decode(await _body(request), Push, limit=MAX_BODY)
         return web.Response(text=f"{await witness.mirror(push)}\n")
 
     async def latest(request: web.Request) -> web.Response:
@@ -65,12 +125,22 @@ def witness_app(witness: Witness, failure: asyncio.Future[None]) -> web.Applicat
         start = parse_decimal(request.match_info["start"].encode())
         found = bounded(await witness.entries(origin, start, MAX_PUSH))
         return web.Response(
-            body=encode(Push(origin=origin, start=start, entries=found))
+            body=encode(Page(origin=origin, start=start, entries=found))
         )
 
-    app = web.Application(client_max_size=MAX_BODY, middlewares=[refusals(failure)])
+    async def post(request: web.Request) -> web.Response:
+        await board.post(await _body(request))
+        return web.Response(status=204)
+
+    async def bulletins(_: web.Request) -> web.Response:
+        return web.Response(body=board.served())
+
+    middlewares = [few_at_once(), refusals(failure)]
+    app = web.Application(client_max_size=MAX_BODY, middlewares=middlewares)
     app.router.add_post("/add-checkpoint", add_checkpoint)
     app.router.add_post("/mirror", mirror)
     app.router.add_get("/checkpoint/{origin:[a-z0-9./-]+}", latest)
     app.router.add_get("/entries/{origin:[a-z0-9./-]+}/{start:[0-9]+}", entries)
+    app.router.add_post("/bulletins", post)
+    app.router.add_get("/bulletins", bulletins)
     return app

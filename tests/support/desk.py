@@ -92,6 +92,9 @@ class Desk:
         self.run()
 
     def notice(self) -> None:
+        life = self.relay.incarnation
+        self.effects.extend(self.machine.told_life(life, self.now))
+        self.run()
         self.effects.extend(self.machine.noticed(*self.relay.sizes))
         self.run()
 

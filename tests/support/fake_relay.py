@@ -101,8 +101,25 @@ class FakeRelay:
         self.boxes: dict[Mailbox, list[Delivery]] = defaultdict(list)
         self.published: dict[KeyId, Published] = {}
         self.seen: dict[Digest, int] = {}  # H(envelope) -> index
+        self.incarnation = b"first life".ljust(16)
         for leaf in ministry.leaves:
             self.logs[LogName.KEY].append(leaf)
+
+    def lose(self, messages: int, *, told: bool = True) -> None:
+        """Lose the disk; both logs come back, the message log up to ``messages``.
+
+        ``told``: with another incarnation, as an honest relay has then.
+        """
+        for name, size in ((LogName.KEY, None), (LogName.MESSAGE, messages)):
+            log = Log(NAMES[name])
+            for leaf in self.logs[name].leaves[:size]:
+                log.append(leaf)
+            self.logs[name] = log
+        self.boxes.clear()
+        self.published.clear()
+        self.seen.clear()
+        if told:
+            self.incarnation = b"next life".ljust(16)
 
     @property
     def sizes(self) -> tuple[int, int]:

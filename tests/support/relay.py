@@ -18,6 +18,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from crypto.entropy import system
 from crypto.notekey import NoteAlgorithm
 from crypto.sign import SigningKey
 from crypto.suite import SUITES, SuiteId
@@ -27,6 +28,7 @@ from protocol.client_session import ChallengeReceived, FrameReceived
 from protocol.codec import Message, decode, encode
 from protocol.envelope import Envelope, Wrap
 from protocol.handshake import RootRelay
+from protocol.key_log_entry import read_leaf, read_signed
 from protocol.line.effects import (
     Effect,
     ObjectAccepted,
@@ -38,6 +40,7 @@ from protocol.line.effects import (
 from protocol.line.frames import Kind
 from protocol.line.machine import Line
 from protocol.requests import Answer, Ask, Delivery, LogName, Notice, Request, Submit
+from protocol.root_chain import founding_root
 from server.app import Parts, Ports, Rules, founded, wired
 from server.clock import Clock, SystemClock
 from server.config import Quotas, Retention
@@ -45,6 +48,7 @@ from server.services.checkpoints import Signing
 from server.storage.opening import open_store
 from server.web.listener import listen, runner
 from server.web.public import public_app
+from server.witness.noticeboard import FILE, Noticeboard
 from server.witness.service import Witness, watch
 from server.witness.web import witness_app
 from tests.support.keys import drawn, stretched
@@ -276,6 +280,15 @@ def witness_of(ministry: Ministry, name: str, folder: Path) -> Witness:
     return Witness(f"{name}.example/witness", keys, logs, SystemClock())
 
 
+def board_of(ministry: Ministry, witness: Witness, folder: Path) -> Noticeboard:
+    root = founding_root(
+        ministry.leaves[:1],
+        pin=read_signed(read_leaf(ministry.leaves[0]).body).digest,
+        realm=ministry.realm,
+    )
+    return Noticeboard(folder / FILE, root, witness, SystemClock())
+
+
 @asynccontextmanager
 async def served(app: web.Application) -> AsyncIterator[str]:
     started = runner(app)
@@ -304,13 +317,14 @@ async def working(
         store = await open_store(DATABASE(folder), folder)
         stack.push_async_callback(store.close)
         clock = clock or SystemClock()
-        state = await founded(store, ministry.leaves[0], clock)
+        # Entropy of the system: another incarnation for each new store.
+        ports = Ports(clock, system)
+        state = await founded(store, ministry.leaves[0], ports)
         keys = {
             LogName.KEY: note_key("key", NoteAlgorithm.ED25519),
             LogName.MESSAGE: note_key("message", NoteAlgorithm.ED25519),
         }
         rules = Rules(Signing(keys, addresses or {}, PAUSE), QUOTAS, RETENTION)
-        ports = Ports(clock, drawn("relay"))
         parts = wired(store, state, ministry.relay, rules, ports)
         group = await stack.enter_async_context(asyncio.TaskGroup())
         task = group.create_task(parts.relay.committer.run())
@@ -337,7 +351,9 @@ async def running(
         for name in witnesses:
             witness = witness_of(ministry, name, folder / name)
             stack.callback(witness.close)
-            app = witness_app(witness, asyncio.Future())
+            app = witness_app(
+                witness, board_of(ministry, witness, folder / name), asyncio.Future()
+            )
             url = await stack.enter_async_context(served(app))
             addresses[f"{name}.example/witness"] = url
             made.append(witness)

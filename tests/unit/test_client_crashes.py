@@ -94,8 +94,9 @@ def test_a_proof_that_does_not_hold_accepts_nothing(desks: tuple[Desk, Desk]) ->
     assert isinstance(prove, Question)
     assert prove.ask is Ask.PROVE
     wrong = encode(Proof(path=(bytes(32),)))  # type: ignore[arg-type]
-    bern.machine.answered(prove.tag, wrong, bern.now)
-    assert "relay-odd" in bern.happened()
+    bern.effects.extend(bern.machine.answered(prove.tag, wrong, bern.now))
+    bern.run()
+    assert "leaf-lost" in bern.happened()
     assert bern.machine.answered(prove.tag, None, bern.now) == []
     (deposit,) = bern.store.deposits(sent.name)
     assert deposit.proof is None

@@ -49,6 +49,10 @@ class FakeMachine:
     def disconnected(self) -> None:
         self.told.append(("disconnected",))
 
+    def told_life(self, incarnation: bytes, _: int) -> list[Effect]:
+        self.told.append(("life", incarnation))
+        return []
+
     def noticed(self, key: int, message: int) -> list[Effect]:
         self.told.append(("noticed", key, message))
         return []
@@ -197,10 +201,13 @@ def test_a_cut_forgets_what_the_core_asks_again(scene: Scene) -> None:
 
 
 def test_a_notice_moves_the_core_and_nonsense_nothing(scene: Scene) -> None:
-    scene.comes(Kind.NOTICE, encode(Notice(key_log=4, message_log=9)))
-    assert scene.machine.told == [("noticed", 4, 9)]
+    told = [("life", bytes(16)), ("noticed", 4, 9)]
+    scene.comes(
+        Kind.NOTICE, encode(Notice(key_log=4, message_log=9, incarnation=bytes(16)))
+    )
+    assert scene.machine.told == told
     for kind in (Kind.NOTICE, Kind.ANSWER, Kind.DELIVERY):
         assert scene.comes(kind, b"\xff") in scene.line.acknowledged
     other = next(k for k in Kind if k.name not in {"NOTICE", "ANSWER", "DELIVERY"})
     assert scene.comes(other, b"") in scene.line.acknowledged
-    assert scene.machine.told == [("noticed", 4, 9)]
+    assert scene.machine.told == told

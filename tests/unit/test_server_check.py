@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from crypto.entropy import system
 from protocol.requests import LogName
-from server.app import founded
+from server.app import Ports, founded
 from server.clock import SystemClock
 from server.config import ConfigError
 from server.storage.interfaces import StoreBrokenError
@@ -169,7 +170,7 @@ async def test_a_relay_does_not_start_on_what_does_not_agree(
     database.hurt(statement)
     store = await open_store(database.database, Path("/"))
     with pytest.raises(StoreBrokenError):
-        await founded(store, ministry().leaves[0], SystemClock())
+        await founded(store, ministry().leaves[0], Ports(SystemClock(), system))
     await store.close()
 
 
@@ -178,5 +179,5 @@ async def test_a_relay_does_not_start_on_another_ministrys_log(
 ) -> None:
     store = await open_store(database.database, Path("/"))
     with pytest.raises(ConfigError, match="another root"):
-        await founded(store, ministry().leaves[1], SystemClock())
+        await founded(store, ministry().leaves[1], Ports(SystemClock(), system))
     await store.close()

@@ -17,7 +17,8 @@ from server.services.witnesses import BehindError, Question, WitnessClient, Witn
 from server.storage.store import sqlite_store
 from tests.support.ministry import Ministry, ministry
 from tests.support.relay import RunningRelay, own, running, submit_to, working
-from tests.support.witnesses import witness_key
+from tests.support.told_log import Log
+from tests.support.witnesses import log_key, witness_key
 
 
 def trusted(people: Ministry, log: LogName, note: bytes) -> TrustedLog:
@@ -137,22 +138,28 @@ async def test_a_log_is_cosigned_again_without_growth(
 class Scripted(WitnessClient):
     """Asks a witness that says what it is told to."""
 
-    def __init__(self, key: WitnessKey, *answers: tuple[int, bytes]) -> None:
+    def __init__(
+        self, key: WitnessKey, *answers: tuple[int, bytes], shows: bytes = b""
+    ) -> None:
         super().__init__(key, "http://127.0.0.1:9")
         self.answers = list(answers)
+        self.shows = shows
 
     async def _post(self, *_: object) -> tuple[int, bytes]:
         return self.answers.pop(0)
+
+    async def _get(self, *_: object) -> tuple[int, bytes]:
+        return (200, self.shows) if self.shows else (404, b"")
 
 
 async def nothing(*_: int) -> tuple[bytes, ...]:
     return (b"x",)
 
 
-async def asked(name: str, *answers: tuple[int, bytes]) -> None:
-    client = Scripted(witness_key(name), *answers)
+async def asked(name: str, *answers: tuple[int, bytes], shows: bytes = b"") -> None:
+    client = Scripted(witness_key(name), *answers, shows=shows)
     question = Question(
-        origin="relay.example/message",
+        key=log_key("message"),
         size=3,
         note=b"note",
         consistency=nothing,  # type: ignore[arg-type]
@@ -179,14 +186,39 @@ async def test_a_witness_that_talks_nonsense_gives_no_cosignature(
         await asked("w3", *answers)
 
 
-async def test_a_witness_that_saw_more_is_told_apart() -> None:
+def told(size: int, story: bytes = b"") -> Log:
+    log = Log()
+    log.grow(size, story)
+    return log
+
+
+async def test_a_witness_that_saw_more_is_told_apart_when_it_shows_it() -> None:
     with pytest.raises(BehindError):
-        await asked("w3", (409, b"4\n"))
+        await asked("w3", (409, b"4\n"), shows=told(4).note())
+    for shows in (
+        b"",  # it only says so
+        told(3).note(),  # not more than we have
+        told(4).note(signer="somebody"),  # not ours
+        told(4).note(origin="other.example/log"),
+    ):
+        with pytest.raises(WitnessError):
+            await asked("w3", (409, b"1000000\n"), shows=shows)
+
+
+async def test_a_mirror_whose_other_entries_stay_gives_no_cosignature() -> None:
+    other, held = (422, b""), (200, b"3\n")
+    with pytest.raises(WitnessError, match="other entries"):
+        await asked("w1", held, other, other, shows=told(1).note())
 
 
 @pytest.mark.parametrize(
     "answers",
-    [[(500, b"")], [(200, b"0\n"), (200, b"0\n")], [(200, b"junk\n")]],
+    [
+        [(500, b"")],
+        [(200, b"0\n"), (200, b"0\n")],
+        [(200, b"junk\n")],
+        [(200, b"0\n"), (422, b""), (500, b"")],
+    ],
 )
 async def test_a_mirror_that_stores_nothing_gives_no_cosignature(
     answers: list[tuple[int, bytes]],

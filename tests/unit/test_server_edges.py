@@ -67,7 +67,7 @@ async def test_alive_says_so_and_ready_names_the_faults() -> None:
 async def test_the_faults_of_a_relay(relay: RunningRelay) -> None:
     await relay.published(LogName.KEY, len(relay.ministry.leaves))
     assert await serving.faults(relay.parts) == ()
-    relay.parts.checkpoints.behind = True
+    relay.parts.relay.committer.behind = True
     relay.parts.checkpoints.missing = ("KEY",)
     assert await serving.faults(relay.parts) == ("log-behind-witness", "no-quorum")
 

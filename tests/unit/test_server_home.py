@@ -27,7 +27,8 @@ from tests.support.ministry import ministry
 
 def made(folder: Path) -> Home:
     home = Home(folder / "relay")
-    init_relay(home, RelayConfig(), drawn("init"), name="relay.example", suite=1)
+    seeds = make_relay_seeds(SuiteId.S1, drawn("init"))
+    init_relay(home, RelayConfig(), drawn("tls"), name="relay.example", seeds=seeds)
     return home
 
 
@@ -111,8 +112,9 @@ def test_the_public_part_names_the_keys_and_holds_none(tmp_path: Path) -> None:
 def test_a_name_that_cannot_begin_an_origin_is_refused(
     tmp_path: Path, name: str
 ) -> None:
+    seeds = make_relay_seeds(SuiteId.S1, drawn("init"))
     with pytest.raises(ConfigError, match="--name"):
-        init_relay(Home(tmp_path), RelayConfig(), drawn("i"), name=name, suite=1)
+        init_relay(Home(tmp_path), RelayConfig(), drawn("i"), name=name, seeds=seeds)
 
 
 def test_seeds_that_others_may_read_or_that_are_none_are_refused(

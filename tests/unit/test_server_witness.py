@@ -1,72 +1,33 @@
 """A witness: it cosigns growth that it saw, and remembers before it does."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from crypto.merkle import Frontier, consistency_path, root_of
-from crypto.notekey import NoteAlgorithm
-from crypto.types import Digest
+from crypto.merkle import root_of
 from protocol.checkpoint import Checkpoint
 from protocol.codec import decode, encode
-from protocol.note import sign_note
 from protocol.witness import (
     BadRequest,
     Conflict,
-    Seen,
     WitnessRefusal,
     read_cosignatures,
     write_request,
 )
-from server.mirror import MAX_BODY, Push, bounded
-from server.storage.interfaces import StoreBrokenError
-from server.witness import service as witness_service
+from server.mirror import MAX_BODY, Page, Push, bounded
+from server.storage.interfaces import StoreFullError
+from server.witness import memory
 from server.witness.entries import EntryFile
-from server.witness.service import UnknownLog, Witness, watch
+from server.witness.service import UnknownLog, Witness
 from server.witness.web import witness_app
 from tests.support.ministry import ministry
-from tests.support.relay import served, witness_of
-from tests.support.witnesses import log_key, note_key, witness_key
-
-ORIGIN = log_key("message").origin
-
-
-@dataclass
-class Log:
-    """A log that grows, and can tell two stories."""
-
-    leaves: list[bytes] = field(default_factory=list)
-
-    def grow(self, count: int, story: bytes = b"") -> None:
-        self.leaves += [b"leaf %d" % n + story for n in range(count)]
-
-    def note(self, origin: str = ORIGIN, signer: str = "message") -> bytes:
-        root = root_of(self.leaves)
-        text = Checkpoint(origin=origin, size=len(self.leaves), root=root).text()
-        return sign_note(text, origin, note_key(signer, NoteAlgorithm.ED25519))
-
-    def proof(self, old: int) -> Sequence[Digest]:
-        nodes: dict[tuple[int, int], Digest] = {}
-        frontier = Frontier()
-        from crypto.merkle import leaf_hash
-
-        for leaf in self.leaves:
-            frontier, made = frontier.append_hash(leaf_hash(leaf))
-            nodes.update({(level, index): digest for level, index, digest in made})
-        return consistency_path(
-            old, len(self.leaves), lambda level, index: nodes[level, index]
-        )
-
-    def request(self, old: int) -> bytes:
-        return write_request(old, self.proof(old), self.note())
-
-    def push(self, start: int, count: int | None = None) -> Push:
-        end = None if count is None else start + count
-        return Push(origin=ORIGIN, start=start, entries=tuple(self.leaves[start:end]))
+from tests.support.relay import board_of, served, witness_of
+from tests.support.told_log import ORIGIN, Log
+from tests.support.witnesses import witness_key
 
 
 @pytest.fixture
@@ -123,8 +84,8 @@ async def test_what_was_seen_is_durable_before_a_cosignature_leaves(
         raise OSError(28, "no space")
 
     with monkeypatch.context() as patch:
-        patch.setattr(witness_service, "write_atomic", full)
-        with pytest.raises(OSError, match="no space"):
+        patch.setattr(memory, "write_atomic", full)
+        with pytest.raises(StoreFullError):
             await witness.add_checkpoint(log.request(0))
     # It never said anything, so it may still sign another tree of that size.
     with pytest.raises(UnknownLog):
@@ -158,7 +119,9 @@ async def test_a_mirror_does_not_cosign_what_it_lacks(tmp_path: Path, log: Log) 
         await witness.mirror(log.push(4))
     assert gap.value.size == 3
     assert await witness.mirror(log.push(3)) == 5
-    assert await witness.mirror(log.push(5)) == 5
+    assert await witness.mirror(Push(origin=ORIGIN, start=5)) == 5
+    assert await witness.entries(ORIGIN, 1, 3) == []  # not cosigned yet
+    await witness.add_checkpoint(log.request(0))
     assert await witness.entries(ORIGIN, 1, 3) == log.leaves[1:4]
     assert await witness.entries(ORIGIN, 9, 3) == []
     witness.close()
@@ -175,63 +138,12 @@ async def test_a_log_that_the_root_does_not_name_is_unknown(
         other.mirror(log.push(0)),
         other.entries(ORIGIN, 0, 1),
         mirror.mirror(Push(origin="other.example/log", start=0)),
+        mirror.entries("other.example/log", 0, 1),
     ):
         with pytest.raises(UnknownLog):
             await refused
     mirror.close()
     other.close()
-
-
-# --- files
-
-
-def entry_file(folder: Path, seen: Seen | None = None) -> EntryFile:
-    return EntryFile(folder / "log.entries", seen or Seen())
-
-
-def test_a_torn_last_entry_is_cut_off(tmp_path: Path) -> None:
-    file = entry_file(tmp_path)
-    file.add([b"one", b"two"])
-    file.close()
-    whole = (tmp_path / "log.entries").read_bytes()
-    for cut in (1, 3, 5, 6):
-        (tmp_path / "log.entries").write_bytes(whole[:-cut])
-        file = entry_file(tmp_path)
-        assert file.tree.size == 1
-        file.add([b"2"])
-        assert file.entries(0, 9) == [b"one", b"2"]
-        file.close()
-
-
-def test_entries_that_were_cosigned_and_are_others_now_stop_the_start(
-    tmp_path: Path,
-) -> None:
-    file = entry_file(tmp_path)
-    file.add([b"one", b"two", b"three"])
-    file.close()
-    seen = Seen(2, root_of([b"one", b"two"]))
-    entry_file(tmp_path, seen).close()
-    entry_file(tmp_path, Seen(3, root_of([b"one", b"two", b"three"]))).close()
-    for lie in (Seen(2, root_of([b"one", b"2"])), Seen(4, seen.root)):
-        with pytest.raises(StoreBrokenError):
-            entry_file(tmp_path, lie)
-
-
-def test_a_memory_that_cannot_be_read_or_is_anothers_stops_the_start(
-    tmp_path: Path,
-) -> None:
-    key = log_key("message")
-    watch(key, tmp_path, mirror=False)
-    (name,) = {path.name for path in [watch(key, tmp_path, mirror=False).path]}
-    (tmp_path / name).write_bytes(b"junk")
-    with pytest.raises(StoreBrokenError, match="read"):
-        watch(key, tmp_path, mirror=False)
-    other = witness_service.Remembered(
-        v=1, origin="other.example/log", size=0, root=Seen().root, note=b""
-    )
-    (tmp_path / name).write_bytes(encode(other))
-    with pytest.raises(StoreBrokenError, match="another"):
-        watch(key, tmp_path, mirror=False)
 
 
 def test_a_push_is_bounded_by_bytes_but_takes_one_entry_at_least() -> None:
@@ -264,7 +176,8 @@ class Served:
 async def mirror(tmp_path: Path) -> AsyncIterator[Served]:
     witness = witness_of(ministry(), "w1", tmp_path)
     failure: asyncio.Future[None] = asyncio.Future()
-    async with served(witness_app(witness, failure)) as url:
+    board = board_of(ministry(), witness, tmp_path)
+    async with served(witness_app(witness, board, failure)) as url:
         yield Served(url, witness, failure)
     witness.close()
 
@@ -272,7 +185,9 @@ async def mirror(tmp_path: Path) -> AsyncIterator[Served]:
 async def test_the_answers_are_those_of_c2sp(mirror: Served, log: Log) -> None:
     push = encode(log.push(0))
     assert (await mirror.ask("/mirror", push))[:2] == (200, b"5\n")
-    assert await mirror.ask("/mirror", push) == (409, b"5\n", "text/x.tlog.size")
+    assert (await mirror.ask("/mirror", push))[:2] == (200, b"5\n")
+    question = encode(Push(origin=ORIGIN, start=0))
+    assert await mirror.ask("/mirror", question) == (409, b"5\n", "text/x.tlog.size")
     assert (await mirror.ask(f"/checkpoint/{ORIGIN}"))[0] == 404
     status, lines, _ = await mirror.ask("/add-checkpoint", log.request(0))
     assert status == 200
@@ -289,7 +204,8 @@ async def test_the_answers_are_those_of_c2sp(mirror: Served, log: Log) -> None:
     assert (await mirror.ask("/add-checkpoint", b"junk"))[0] == 400
     assert (await mirror.ask("/mirror", b"junk"))[0] == 400
     status, body, _ = await mirror.ask(f"/entries/{ORIGIN}/2")
-    assert decode(body, Push, limit=MAX_BODY) == log.push(2)
+    page = decode(body, Page, limit=MAX_BODY)
+    assert (status, page.start, list(page.entries)) == (200, 2, log.leaves[2:])
 
 
 async def test_a_disk_that_fails_ends_the_witness(
@@ -298,7 +214,7 @@ async def test_a_disk_that_fails_ends_the_witness(
     def broken(*_: object) -> None:
         raise OSError(5, "I/O error")
 
-    monkeypatch.setattr(EntryFile, "add", broken)
+    monkeypatch.setattr(EntryFile, "put", broken)
     for _ in range(2):
         assert (await mirror.ask("/mirror", encode(log.push(0))))[0] == 503
     with pytest.raises(OSError, match="I/O"):

@@ -26,6 +26,7 @@ def upgrade() -> None:
     _deliveries()
     _logs()
     _prekeys()
+    _meta()
 
 
 def _column(name: str, kind: sa.types.TypeEngine[Any]) -> sa.Column[Any]:
@@ -150,4 +151,12 @@ def _prekeys() -> None:
         ["manifest", "place"],
         sqlite_where=UNSPENT,
         postgresql_where=UNSPENT,
+    )
+
+
+def _meta() -> None:
+    op.create_table(
+        "meta",
+        sa.Column("name", sa.Text(), primary_key=True),
+        _column("value", sa.LargeBinary()),
     )

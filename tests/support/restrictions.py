@@ -1,0 +1,43 @@
+"""Restrictions as bulletins, by whoever the test says."""
+
+from crypto.sign import SigningKey, Usage
+from crypto.types import KeyId
+from protocol.codec import encode
+from protocol.label import Level
+from protocol.restriction import Restriction
+from protocol.signed import sign_document
+from tests.support.keys import signing_key
+from tests.support.ministry import Ministry
+
+
+def restriction(
+    people: Ministry,
+    *,
+    by: str,
+    post: str = "bern",
+    highest: Level | None = None,
+    time: int = 1,
+) -> bytes:
+    """Return an encoded bulletin that cuts the terminal of ``post``.
+
+    Signed by an operator, by the terminal of a post, or by somebody unknown.
+    """
+    document = Restriction(
+        v=1,
+        key=KeyId(people.posts[post].terminal.key.id),
+        highest=highest,
+        time=time,
+        reason="stolen",
+    )
+    signed = sign_document(
+        encode(document), [_key(people, by)], usage=Usage.SUSPEND, realm=people.realm
+    )
+    return encode(signed)
+
+
+def _key(people: Ministry, name: str) -> SigningKey:
+    if name in people.operators:
+        return people.operators[name]
+    if name in people.posts:
+        return people.posts[name].terminal.key
+    return signing_key(people.suite, name)
