@@ -19,6 +19,7 @@ from client.net.transport import LinkError
 from client.session import Session
 from client.sockets import serve
 from client.terminal import OpenTerminal
+from client.transfers import Job, Transfers
 from client.vault.database import DiskError
 from client.vault.opening import OpenVault, open_vault
 from crypto.entropy import system
@@ -42,7 +43,19 @@ class Agent:
         self._terminal = OpenTerminal(home, vault, clock, system)
         self._machine = self._terminal.machine
         self._line = Line(Side.TERMINAL)
-        self._session = Session(self._machine, self._line, clock, self._nudge)
+        self._jobs: asyncio.Queue[Job] = asyncio.Queue()
+        # A crash may have left files that nothing in the vault speaks of.
+        self._terminal.spool.keep_only(vault.store.blobs.files())
+        transfers = Transfers(
+            self._machine.attachments,
+            self._line,
+            self._terminal.spool,
+            clock,
+            self._jobs.put_nowait,
+        )
+        self._session = Session(
+            self._machine, self._line, clock, self._nudge, transfers
+        )
         self._link = Link(self._line, self._session, clock, system)
         self._stop = asyncio.Event()
 
@@ -59,8 +72,10 @@ class Agent:
             write_atomic(self._home.run / PID, str(os.getpid()).encode())
             async with asyncio.TaskGroup() as group:  # a fault in it ends the agent
                 connecting = group.create_task(self._connect())
+                working = group.create_task(self._work())
                 await self._stop.wait()
                 connecting.cancel()
+                working.cancel()
         (self._home.run / PID).unlink(missing_ok=True)
         self._terminal.close()
 
@@ -101,6 +116,14 @@ class Agent:
     def _alarm(self, what: str) -> None:
         with contextlib.suppress(DiskError):  # it is seen again at the next attempt
             self._terminal.commands.alarm(what)
+
+    async def _work(self) -> None:
+        """Do what takes long in a thread, one after the other."""
+        while True:
+            job = await self._jobs.get()
+            found = await asyncio.to_thread(job.work)
+            with contextlib.suppress(DiskError):  # it is fetched and opened once more
+                job.done(found)
 
     def _address(self, root: TrustedRoot) -> str:
         chosen = self._home.config().relay

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from client.attachments import AttachmentCommands, complete, listed, spooled
 from client.bundles import BundleCommands
 from client.cli.exits import Exit
 from client.clock import Clock
@@ -22,8 +23,9 @@ from client.core.showing import require_shown
 from client.evidence import evidence_of
 from client.link import AgentRefusal
 from client.present import iso, level_of, parts_of, precedence_of, subject_of
+from client.spool import Spool
 from protocol.bodies import CableBody, Paragraph
-from protocol.codec import Message, decode
+from protocol.codec import decode
 from protocol.delivery import State
 from protocol.errors import FreshnessError, MalformedError, PolicyError
 from protocol.incident.check import parse
@@ -51,9 +53,12 @@ Arguments = dict[str, Any]
 class Commands:
     """Answers for one unlocked terminal."""
 
-    def __init__(self, machine: Machine, vault: Vault, clock: Clock) -> None:
+    def __init__(
+        self, machine: Machine, vault: Vault, clock: Clock, spool: Spool
+    ) -> None:
         self._machine = machine
         self._vault = vault
+        self._spool = spool
         self._clock = clock
         self._methods: Mapping[str, Callable[[Arguments], Any]] = MappingProxyType(
             {
@@ -66,6 +71,7 @@ class Commands:
                 "outbox": self._outbox,
                 "receipts": self._receipts,
                 **BundleCommands(machine, clock, self._found).methods,
+                **AttachmentCommands(machine, vault, clock, spool, self._found).methods,
             }
         )
 
@@ -139,7 +145,9 @@ class Commands:
             paragraphs=tuple(Paragraph(text=part.strip()) for part in paragraphs),
         )
         label = self._label(arguments)
-        return self._compose(RecordType.CABLE, body, to, label)
+        files = spooled(arguments, self._spool)
+        wish = Wish(RecordType.CABLE, body, to, label, spooled=files)
+        return self._compose(wish)
 
     def _incident(self, arguments: Arguments) -> Any:  # noqa: ANN401
         try:
@@ -150,16 +158,10 @@ class Commands:
                 "agent.bad-input", Exit.BAD_INPUT, {"what": what}
             ) from None
         to = action(tuple(arguments["to"]), Precedence.FLASH)
-        return self._compose(RecordType.INCIDENT, to_body(report), to, report.label)
+        wish = Wish(RecordType.INCIDENT, to_body(report), to, report.label)
+        return self._compose(wish)
 
-    def _compose(
-        self,
-        type_: RecordType,
-        body: Message,
-        to: tuple[Addressee, ...],
-        label: Label,
-    ) -> Any:  # noqa: ANN401
-        wish = Wish(type=type_, body=body, to=to, label=label)
+    def _compose(self, wish: Wish) -> Any:  # noqa: ANN401
         composed = self._machine.compose(wish, self._now())
         return {
             "id": composed.name.hex()[:SHORT_NAME],
@@ -204,6 +206,8 @@ class Commands:
             "received": iso(row.at),
             "logged": row.proof is not None,
             "courier": row.log_index is None,
+            "attachments": len(record.atts),
+            "complete": complete(self._vault.blobs.of(row.name)),
         }
 
     def _read(self, arguments: Arguments) -> Any:  # noqa: ANN401
@@ -212,7 +216,8 @@ class Commands:
         self._require_shown(record)
         self._machine.read(row, self._now())
         line = {**self._line(row), "parts": parts_of(record)}
-        return {**line, "directory": self._directory_of(row)}
+        files = listed(row, self._vault.blobs, self._spool)
+        return {**line, "files": files, "directory": self._directory_of(row)}
 
     def _directory_of(self, row: RecordRow) -> str | None:
         """Return of when the sender's directory was, of a record by courier."""
@@ -258,7 +263,11 @@ class Commands:
             "precedence": precedence_of(record).name,
             "from": row.post,
             "to": [
-                {"post": addressee.post, "states": self._states(row, addressee.post)}
+                {
+                    "post": addressee.post,
+                    "states": self._states(row, addressee.post),
+                    "complete": self._whole(row, record, addressee.post),
+                }
                 for addressee in record.to
             ],
             "size": {
@@ -268,6 +277,13 @@ class Commands:
             },
             "proof": self._proof(row),
         }
+
+    def _whole(self, row: RecordRow, record: Record, post: str) -> bool | None:
+        """Say whether a post has the attachments, by its own receipt; None: no such."""
+        if not record.atts:
+            return None
+        targets = self._vault.targets(row.name)
+        return any(t.delivery.whole for t in targets if t.post == post)
 
     def _states(self, row: RecordRow, post: str) -> dict[str, str | None]:
         """Return when each state was reached, in the order of the way."""
@@ -288,10 +304,11 @@ class Commands:
         kept = (d.proof for d in self._vault.deposits(row.name))
         return next((evidence_of(p, policy) for p in kept if p is not None), None)
 
-    def _found(self, prefix: str, way: int) -> RecordRow:
+    def _found(self, prefix: str, way: int | None) -> RecordRow:
         rows = [
             row
-            for row in self._vault.records(way, SHOWN)
+            for one in ((IN, OUT) if way is None else (way,))
+            for row in self._vault.records(one, SHOWN)
             if row.name.hex().startswith(prefix.lower())
             and row.refused is None
             and row.type in _SHOWN_TYPES

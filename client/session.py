@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 
 from client.clock import Clock
 from client.core.machine import Machine
-from client.core.questions import Deposited, Effect, Question, Tag
+from client.core.questions import Deposited, Drop, Effect, Question, Tag, Upload
+from client.transfers import Transfers
 from crypto.types import Digest
 from protocol.codec import decode, encode
 from protocol.errors import BusyError, MalformedError
@@ -27,9 +28,16 @@ class Session:
     """The core's side of one line, through any number of connections."""
 
     def __init__(
-        self, machine: Machine, line: Line, clock: Clock, nudge: Callable[[], None]
+        self,
+        machine: Machine,
+        line: Line,
+        clock: Clock,
+        nudge: Callable[[], None],
+        transfers: Transfers,
     ) -> None:
         self._machine = machine
+        self._transfers = transfers
+        transfers.carry_out = self.carry_out
         self._line = line
         self._clock = clock
         self._nudge = nudge
@@ -66,6 +74,10 @@ class Session:
             case Deposited(envelope, body, lane):
                 sent = self._line.offer(Kind.SUBMISSION, encode(body), lane, now)
                 self._deposits[sent] = envelope
+            case Upload():
+                self._transfers.begin(effect)
+            case Drop(file):
+                self._transfers.drop(file)
 
     # --- from the line (client.net.link.Handler)
 
@@ -76,6 +88,7 @@ class Session:
     def cut(self) -> None:
         """Take note that the session ended; the core asks anew in the next one."""
         self._machine.disconnected()
+        self._transfers.cut()
         self._tags.clear()
         self._requests.clear()
         self._waiting.clear()
@@ -90,12 +103,16 @@ class Session:
                 envelope = self._deposits.pop(sent, None)
                 if envelope is not None:
                     self._machine.stored(envelope, index, leaf, self._clock.wall())
-            case line_effects.ObjectRefused(sent):
+            case line_effects.ObjectRefused(sent) if sent in self._requests:
                 self._gone(sent)
             case _:
-                pass
+                self._transfers.effect(effect)
         if self._waiting:
             self.carry_out(())
+
+    def feed(self) -> None:
+        """Give the line the bytes that it wants."""
+        self._transfers.feed()
 
     def _complete(self, effect: line_effects.ObjectComplete) -> None:
         try:
@@ -143,7 +160,6 @@ class Session:
         return taken
 
     def _gone(self, sent: bytes) -> None:
-        number = self._requests.pop(sent, None)
-        tag = None if number is None else self._tags.pop(number, None)
+        tag = self._tags.pop(self._requests.pop(sent), None)
         if tag is not None:
             self.carry_out(self._machine.answered(tag, None, self._clock.wall()))

@@ -4,7 +4,7 @@ The agent keeps one open for hours and carries it over the network; a command wi
 an agent opens one for a moment (:mod:`client.alone`).  Both answer the same methods.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from client.clock import Clock
 from client.commands import Commands
@@ -16,6 +16,7 @@ from client.core.station import Station
 from client.core.sync import Sync, restore
 from client.home import Home, HomeError
 from client.operator.rootfile import read_root
+from client.spool import Spool
 from client.upkeep import Upkeep
 from client.vault.making import PIN, POST
 from client.vault.opening import OpenVault
@@ -25,6 +26,8 @@ from crypto.sign import SigningKey
 from crypto.types import Digest
 from protocol.trusted_log import TrustedLog
 from protocol.trusted_root import TrustedRoot
+
+SPOOL: Final = "spool"  # folder of sealed attachments, beside the vault
 
 
 class OpenTerminal:
@@ -50,7 +53,8 @@ class OpenTerminal:
         station = Station(store, vault.sheet, self.identity, beliefs, entropy)
         sync = Sync(store, beliefs, pin, self.root.realm)
         self.machine = Machine(station, sync)
-        self.commands = Commands(self.machine, store, clock)
+        self.spool = Spool(home.data / SPOOL)
+        self.commands = Commands(self.machine, store, clock, self.spool)
         self._upkeep = Upkeep(home, vault, self.machine, clock)
 
     def answer(

@@ -56,6 +56,9 @@ class Ask(enum.IntEnum):
     PROVE = 7
     APPEND = 8
     NACK = 9
+    ANNOUNCE = 10
+    FETCH = 11
+    KEPT = 12
 
 
 class LogName(enum.IntEnum):
@@ -147,6 +150,37 @@ class Offers(Message):
 
     offers: tuple[Offer, ...] = ()
     missing: tuple[KeyIdField, ...] = ()
+
+
+# --- attachments (docs/spec/attachments.md, section 2)
+
+
+class Announce(Message):
+    """A blob will come, for the terminals of these mailboxes and nobody else."""
+
+    blob: DigestField  # SHA-256 of the blob: its name
+    total: Annotated[int, Meta(ge=1, lt=1 << 48)]  # bytes of the blob
+    mailboxes: Annotated[
+        tuple[MailboxField, ...], Meta(min_length=1, max_length=MAX_ADDRESSEES)
+    ]
+
+
+class Announced(Message):
+    """So much of it is durable; all of it: the relay has it, compared with its name."""
+
+    durable: UInt48
+
+
+class Fetch(Message):
+    """Send us this blob as soon as it is there and for us.  No answer tells if."""
+
+    blob: DigestField
+
+
+class Kept(Message):
+    """We have this blob, verified: owe it to us no longer."""
+
+    blob: DigestField
 
 
 # --- logs

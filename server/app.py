@@ -26,6 +26,7 @@ from server.clock import Clock, WitnessedClock
 from server.config import ConfigError, Quotas, Retention
 from server.keys import RelayKeys
 from server.rate_limit import Buckets, Rate
+from server.services.attachments import AttachmentService, BlobLimits
 from server.services.checkpoints import Checkpoints, Signing, witnessed_at
 from server.services.commit import Committer
 from server.services.day_key import DayKeys
@@ -191,6 +192,7 @@ def wired(
         clock.saw(witnessed_at(trees.directory.root, log, last))
     presence = Presence()
     ledger = Ledger(Limits.of(rules.quotas))
+    blobs = BlobLimits.of(rules.quotas, rules.retention)
     hand_outs = Buckets(Rate.per_hour(rules.quotas.one_time_per_hour))
 
     def committed(staging: Staging) -> None:
@@ -217,6 +219,7 @@ def wired(
         committer=committer,
         mailbox=MailboxService(store, committer, clock, Rates(rules.quotas)),
         prekeys=PrekeyService(committer, logs, clock, hand_outs),
+        attachments=AttachmentService(store, committer, clock, blobs),
         logs=logs,
         presence=presence,
         day_keys=DayKeys(identity, clock, entropy),

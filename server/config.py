@@ -41,6 +41,9 @@ class Quotas(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     post_per_minute: Count = 1_200  # deposits, all at once if need be
     pair_per_minute: Count = 300
     one_time_per_hour: Count = 60  # one-time keys of a pair; then epoch keys
+    attachment_mib: Count = 1_024  # one attachment; larger is refused for good
+    post_attachments_mib: Count = 8_192  # announced, and not yet with all addressees
+    all_attachments_mib: Count = 65_536
 
 
 class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,6 +52,7 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     acknowledged_hours: Annotated[int, Meta(ge=0)] = 24
     undelivered_days: Count = 45  # then its depositor is told
     told_hours: Count = 24  # between being told and being dropped
+    attachment_days: Count = 30  # then its depositor may send it again
 
 
 class RelayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

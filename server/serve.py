@@ -139,6 +139,7 @@ async def _work(parts: Parts) -> None:
     parts_running: tuple[Callable[[], Awaitable[None]], ...] = (
         relay.committer.run,
         parts.checkpoints.run,
+        relay.attachments.run,
         until_broken,
         until_stopped,
     )

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "receipts": "client.cli.messages",
     "export": "client.cli.courier",
     "import": "client.cli.courier",
+    "attach": "client.cli.attach",
     "terminal": "client.cli.terminal",
     "operator": "client.cli.operator",
     "root": "client.cli.root",

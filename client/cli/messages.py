@@ -4,10 +4,12 @@ Each asks the agent and prints what it answers; nothing is decided here.
 """
 
 import sys
+from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from client.cli.attaching import say_file, sealed
 from client.cli.dates import Day, clock, dtg
 from client.cli.exits import Exit
 from client.cli.shell import Shell, as_json, print_json, with_shell
@@ -28,15 +30,28 @@ LEVELS: Final = ("Ongerubriceerd", "Dep.V", "Stg.C", "Stg.G", "Stg.ZG")
 @click.option("--until", type=Day(), metavar="DATE")
 @click.option("--event", metavar="TEXT")
 @click.option("--text", type=click.File(encoding="utf-8"), default="-", metavar="FILE")
+@click.option(
+    "--attach", type=click.Path(path_type=Path), multiple=True, metavar="FILE"
+)
 @as_json
 @with_shell
-def send(shell: Shell, /, *, text: Any, as_json: bool, **wishes: Any) -> None:  # noqa: ANN401
+def send(
+    shell: Shell,
+    /,
+    *,
+    text: Any,  # noqa: ANN401
+    attach: tuple[Path, ...],
+    as_json: bool,
+    **wishes: Any,  # noqa: ANN401
+) -> None:
     """Send a message; the text is read from a file or from standard input."""
     try:
         written = text.read()
     except UnicodeDecodeError:
         shell.refuse("file.not-text", Exit.BAD_INPUT, file=text.name)
-    sent(shell, shell.ask("send", text=written, **wishes), as_json=as_json)
+    with sealed(shell, attach) as files:
+        answer = shell.ask("send", text=written, attachments=files, **wishes)
+    sent(shell, answer, as_json=as_json)
 
 
 def sent(shell: Shell, answer: dict[str, Any], *, as_json: bool) -> None:
@@ -64,6 +79,8 @@ def inbox(shell: Shell, /, *, as_json: bool) -> None:
     for message in messages:
         code = "inbox.line" if message["logged"] else "inbox.line-not-logged"
         shell.say(code, **{**message, "received": dtg(message["received"])})
+        if message["attachments"]:
+            shell.say(f"inbox.{_whole(message)}", count=message["attachments"])
 
 
 @command()
@@ -91,6 +108,8 @@ def read_message(shell: Shell, message: str, *, as_json: bool) -> None:
         shell.say("message.not-logged")
     for code, text in opened["parts"]:
         shell.say("message.part", name=shell.words.say(f"part.{code}"), text=text)
+    for file in opened["files"]:
+        say_file(shell, file)
     shell.say("message.banner", level=opened["level"])
 
 
@@ -146,6 +165,12 @@ def receipts(shell: Shell, /, *, message: str, as_json: bool) -> None:
             word = shell.words.say(f"state.{state}")
             when = clock(at) if at is not None else shell.words.say("state.not-yet")
             shell.say("receipts.line", post=target["post"], state=word, at=when)
+        if target["complete"] is not None and target["states"]["delivered"]:
+            shell.say(f"receipts.{_whole(target)}", post=target["post"])
+
+
+def _whole(found: dict[str, Any]) -> str:
+    return "complete" if found["complete"] else "text-only"
 
 
 def _furthest(states: dict[str, str | None]) -> str:

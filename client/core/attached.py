@@ -6,10 +6,33 @@ opener demands, so that nothing but the signed line decides which bytes are show
 (B17, docs/spec/attachments.md).
 """
 
+from dataclasses import dataclass, field
+
+from crypto.padding import padme
 from crypto.stream import AttachmentNames
 from crypto.types import Secret
 from protocol.label import Label
 from protocol.record import Attachment
+
+_CHUNK, _TAG, _HEADER = 16 * 1024, 16, 56  # bytes: Cobblestone-256
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """A file that was sealed into the spool, and the line that a record has for it."""
+
+    line: Attachment = field(repr=False)
+    file: str  # name in the spool
+    total: int  # bytes of the blob
+
+
+def blob_size(length: int) -> int:
+    """Return the length in bytes of the blob of a file of ``length`` bytes.
+
+    The last chunk is always shorter than a whole one, and may be empty.
+    """
+    padded = padme(length)
+    return _HEADER + padded + _TAG * (padded // _CHUNK + 1)
 
 
 def attachment_line(

@@ -7,6 +7,7 @@ its place in the archive.  Sealing comes at deposit (:mod:`client.core.outbox`).
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from client.core.attached import Spooled
 from client.core.identity import Identity
 from client.core.sealing import sign_release
 from crypto.digest import H
@@ -35,6 +36,7 @@ class Wish:
     label: Label | None = None
     ref: Digest | None = None
     rcpts: tuple[Statement, ...] = ()
+    spooled: tuple[Spooled, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ def compose(
         ref=wish.ref,
         serial=serial,
         body=encode(wish.body),
+        atts=tuple(one.line for one in wish.spooled),
         rcpts=wish.rcpts,
     )
     document = encode(record)

@@ -8,7 +8,8 @@ it is durable here, in one transaction.
 
 from dataclasses import replace
 
-from client.core.rows import IN, ReceiptRow, RecordRow
+from client.core.attachments import expected
+from client.core.rows import IN, BlobState, ReceiptRow, RecordRow
 from client.core.sealing import UnreadableError, arrived, open_envelope
 from client.core.station import Station
 from crypto.digest import H
@@ -173,6 +174,8 @@ class Inbox:
         found = outcome.genuine
         if isinstance(outcome, Admitted):
             self._keep(found, index, now, refused=None)
+            for blob in expected(found):
+                self._vault.blobs.add(blob)
             self._owe(found, Kind.DELIVERED, index, now)
             self._vault.add_event(now, "received", found.name, found.record.sender)
             for receipt in outcome.receipts:
@@ -235,9 +238,14 @@ class Inbox:
             id=found.record.id,
             time=now,
             index=index,
+            blobs=self._verified(found.name) if kind is Kind.DELIVERED else (),
             reason=reason,
         )
         self._vault.owe_receipt(found.record.sender, encode(statement))
+
+    def _verified(self, name: Digest) -> tuple[Digest, ...]:
+        rows = self._vault.blobs.of(name)
+        return tuple(row.blob for row in rows if row.state is not BlobState.WAITING)
 
     def _credit(self, receipt: Receipt, carrier: Digest, now: int) -> None:
         """Note a receipt for something that was written here."""
@@ -259,7 +267,7 @@ class Inbox:
             self._vault.add_event(
                 now, _EVENTS[statement.kind], statement.record, receipt.post
             )
-        self._advance(receipt, sent)
+        self._advance(receipt, sent, now)
 
     def _sent(self, name: Digest) -> Sent | None:
         row = self._vault.record(name)
@@ -273,7 +281,7 @@ class Inbox:
             blobs=frozenset(attachment.blob for attachment in record.atts),
         )
 
-    def _advance(self, receipt: Receipt, sent: Sent) -> None:
+    def _advance(self, receipt: Receipt, sent: Sent, now: int) -> None:
         """Move the deliveries that this receipt speaks for."""
         for target in self._vault.targets(sent.record):
             of_terminal = target.terminal == receipt.signer
@@ -285,6 +293,8 @@ class Inbox:
                 event = _event(receipt, sent)
                 after, _ = delivery.step(target.delivery, event)
                 self._vault.set_target(replace(target, delivery=after))
+                if sent.blobs and after.whole and not target.delivery.whole:
+                    self._vault.add_event(now, "whole", sent.record, target.post)
 
     def _alarm(self, what: str, now: int) -> None:
         with self._vault.transaction():

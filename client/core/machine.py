@@ -16,6 +16,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import TypeVar, assert_never
 
+from client.core.attachments import Attachments
 from client.core.compose import Composed, Wish, compose
 from client.core.courier import Courier
 from client.core.forgotten import Forgotten
@@ -23,6 +24,7 @@ from client.core.inbox import Inbox
 from client.core.outbox import Outbox, deposited
 from client.core.prekeys import Prekeys
 from client.core.questions import (
+    BlobTag,
     CheckpointWanted,
     CourierKeysWanted,
     Effect,
@@ -78,6 +80,7 @@ class Machine:
         self._prekeys = Prekeys(station)
         self.courier = Courier(station, self._outbox, self._inbox)
         self._forgotten = Forgotten(station)
+        self.attachments = Attachments(station)
         self._online = False
         self._inbox.erase_used()  # a crash may have come between use and erasure
 
@@ -89,6 +92,7 @@ class Machine:
         self._prekeys.connected(now)
         self.courier.connected()
         self._forgotten.connected()
+        self.attachments.connected()
         return [*self._sync.start(), *self._outbox.redeposit(), *self.pump(now)]
 
     def disconnected(self) -> None:
@@ -147,6 +151,8 @@ class Machine:
         if isinstance(tag, PrekeysWanted):
             offers = Offers() if body is None else _read(body, Offers)
             return self._outbox.offered(tag.names, offers, now)
+        if isinstance(tag, BlobTag):
+            return self.attachments.answered(tag, body, now)
         if body is None:
             return []
         match tag:
@@ -203,7 +209,12 @@ class Machine:
             publish = self._prekeys.pump()
             self._prekeys.erase_old(now)
             self._queue_receipts(now)
-            return [*publish, *self._outbox.pump(now), *self.courier.pump()]
+            return [
+                *publish,
+                *self._outbox.pump(now),
+                *self.courier.pump(),
+                *self.attachments.pump(),
+            ]
         except FreshnessError:
             return []  # nothing is synchronised yet
 
@@ -229,6 +240,7 @@ class Machine:
             wish, self.identity, serial, now=now, entropy=self._station.entropy
         )
         self._outbox.enqueue(composed, now)
+        self.attachments.enqueue(composed.name, composed.record, wish.spooled)
         return composed
 
     def read(self, row: RecordRow, now: int) -> None:

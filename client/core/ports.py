@@ -10,6 +10,8 @@ from typing import Protocol
 
 from client.core.rows import (
     AlarmRow,
+    BlobRow,
+    BlobState,
     Deposit,
     EventRow,
     NackRow,
@@ -21,6 +23,28 @@ from client.core.rows import (
 from crypto.types import Digest, KeyId, MessageId, PrekeyId, StreamId
 from protocol.delivery import State
 from protocol.slip import Place
+
+
+class Blobs(Protocol):
+    """Attachments' blobs; their bytes are in the spool."""
+
+    def add(self, row: BlobRow) -> None:
+        """Note a blob of a record; one that is known changes nothing."""
+
+    def set_state(self, row: BlobRow, state: BlobState) -> None:
+        """Move a blob on, and note the suite that it opened under."""
+
+    def row(self, name: Digest, blob: Digest) -> BlobRow | None:
+        """Return a blob of a record."""
+
+    def of(self, name: Digest) -> list[BlobRow]:
+        """Return the blobs of a record, in the order they came."""
+
+    def open_(self, way: int) -> list[BlobRow]:
+        """Return the blobs that are not done, the most urgent and oldest first."""
+
+    def files(self) -> frozenset[str]:
+        """Return the files of the spool that something still needs."""
 
 
 class Following(Protocol):
@@ -92,6 +116,10 @@ class Vault(Following, Protocol):
 
     def transaction(self) -> AbstractContextManager[None]:
         """Commit everything inside together, durably, or nothing."""
+
+    @property
+    def blobs(self) -> Blobs:
+        """What is known of attachments."""
 
     def get(self, name: str) -> bytes | None:
         """Return a named value."""

@@ -53,6 +53,31 @@ class CourierKeysWanted:
     """Keys to keep for a day without a line."""
 
 
+@dataclass(frozen=True, slots=True)
+class BlobAnnounced:
+    """A blob of a record written here, for its addressees."""
+
+    name: Digest  # H(record)
+    blob: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class BlobWanted:
+    """A blob of a record that came in, when it is there."""
+
+    name: Digest
+    blob: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class BlobKept:
+    """A blob that is here, verified."""
+
+    name: Digest
+    blob: Digest
+
+
+BlobTag = BlobAnnounced | BlobWanted | BlobKept
 Tag = (
     KeyLogWanted
     | CheckpointWanted
@@ -60,6 +85,7 @@ Tag = (
     | ProofWanted
     | ManifestPublished
     | CourierKeysWanted
+    | BlobTag
 )
 
 
@@ -82,4 +108,20 @@ class Deposited:
     lane: int
 
 
-Effect = Question | Deposited
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Stream a blob from the spool to the relay, from where the relay says."""
+
+    blob: Digest
+    file: str
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Nobody needs this file of the spool any more."""
+
+    file: str
+
+
+Effect = Question | Deposited | Upload | Drop

@@ -1,5 +1,6 @@
 """What the vault keeps, as values: the core reads and writes these and no SQL."""
 
+import enum
 from dataclasses import dataclass, field
 
 from crypto.types import Digest, KeyId, MessageId
@@ -68,6 +69,29 @@ class ReceiptRow:
     at: int
     reason: str
     carrier: Digest  # H(record) of the record that brought it
+
+
+class BlobState(enum.IntEnum):
+    """Stored in the vault.  A number is never reused."""
+
+    WAITING = 1  # out: the relay has not all of it; in: not here, or not verified
+    MOVED = 2  # out: at the relay; in: verified, and the relay may not know
+    DONE = 3  # out: every addressee has it; in: the relay owes it no longer
+
+
+@dataclass(frozen=True, slots=True)
+class BlobRow:
+    """An attachment's blob: sealed here or to be fetched."""
+
+    name: Digest  # H(record)
+    blob: Digest
+    way: int
+    file: str  # in the spool
+    total: int  # bytes of the blob
+    lane: int  # of its record: the most urgent goes first
+    state: BlobState = BlobState.WAITING
+    suite: int = 0  # that it opened under; 0: not verified here
+    number: int = 0  # in the order they came
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,9 @@ class Handler(Protocol):
     def effect(self, effect: Effect) -> None:
         """Carry out one effect of the line; what must be durable is, on return."""
 
+    def feed(self) -> None:
+        """Give the line the bytes that it wants of what it streams."""
+
 
 class Link:
     """Runs one connection after another for a line."""
@@ -159,8 +162,10 @@ class Link:
     async def _write(self, transport: Transport) -> None:
         while True:
             self._something.clear()
+            self._handler.feed()
             while cells := self._line.cells(self._clock.monotonic(), transport.at_once):
                 await transport.send(cells)
+                self._handler.feed()
             wake = self._line.wake()
             now = self._clock.monotonic()
             with suppress(TimeoutError):

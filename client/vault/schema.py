@@ -150,4 +150,21 @@ CREATE TABLE member (
 ALTER TABLE receipt_due ADD COLUMN signer BLOB NOT NULL DEFAULT x'';
 """
 
-STEPS: Final = (TABLES, FOLLOWING, MEMBERS)
+ATTACHMENTS: Final = """
+-- attachments: ciphertext lies in the spool, keys in the record
+CREATE TABLE blob (
+    number INTEGER PRIMARY KEY,        -- in the order they came
+    name BLOB NOT NULL REFERENCES record,
+    blob BLOB NOT NULL,                -- SHA-256 of the ciphertext
+    way INTEGER NOT NULL,
+    file TEXT NOT NULL UNIQUE,         -- in the spool
+    total INTEGER NOT NULL,            -- bytes of the ciphertext
+    lane INTEGER NOT NULL,
+    state INTEGER NOT NULL,            -- client.core.rows.BlobState
+    suite INTEGER NOT NULL,            -- that it opened under; 0: not verified here
+    UNIQUE (name, blob)
+);
+CREATE INDEX blob_open ON blob (way, lane, number) WHERE state <> 3;
+"""
+
+STEPS: Final = (TABLES, FOLLOWING, MEMBERS, ATTACHMENTS)

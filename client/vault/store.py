@@ -12,6 +12,7 @@ from client.core.rows import (
     RecordRow,
     Target,
 )
+from client.vault.blobs import BlobRows
 from client.vault.columns import (
     DEPOSIT,
     DEPOSIT_MARKS,
@@ -22,6 +23,7 @@ from client.vault.columns import (
     of_target,
     target_of,
 )
+from client.vault.database import Database
 from client.vault.following import FollowingStore
 from crypto.types import Digest, KeyId, PrekeyId, StreamId
 from protocol.delivery import State
@@ -32,6 +34,10 @@ RECENT = 256  # records looked at for whom we write to: bounds the query
 
 class Store(FollowingStore):
     """Durable state of one terminal, in one encrypted database."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.blobs = BlobRows(database)
 
     def transaction(self) -> AbstractContextManager[None]:
         """Commit everything inside together, durably, or nothing."""

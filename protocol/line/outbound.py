@@ -39,6 +39,9 @@ from protocol.line.lanes import Lanes
 
 MAX_OBJECTS: Final = 1_024  # offered at a time: the shell keeps the rest
 AHEAD: Final = 64 * 1024  # bytes of a streamed object that are asked for at a time
+# Bytes of all streamed objects together that are given to the line and not durable at
+# the peer: what a cut may cost, and what a receiver may have to hold.
+UNCONFIRMED: Final = 256 * 1024
 # Streams that objects of a lane may hold together with the lanes below: so that an
 # urgent object never waits for a number that bulk or routine traffic holds.
 _SHARE: Final = (MAX_STREAMS, *(MAX_STREAMS - 4,) * 3, MAX_STREAMS // 2)
@@ -134,15 +137,19 @@ class Outbound:
 
     def wants(self) -> tuple[Want, ...]:
         """Return what streamed objects need next, the same until it is fed."""
-        return tuple(
-            Want(one.id, one.at_hand, min(AHEAD, one.total - one.at_hand))
+        moving = [
+            one
             for one in map(self._objects.__getitem__, self._streams.values())
-            if one.kind in STREAMED
-            and one.opened
-            and not one.waiting
-            and one.at_hand < one.total
-            and one.at_hand - one.sent < AHEAD
-        )
+            if one.kind in STREAMED and one.opened and not one.waiting
+        ]
+        room = UNCONFIRMED - sum(one.at_hand - one.durable for one in moving)
+        wants: list[Want] = []
+        for one in moving:
+            size = min(AHEAD, one.total - one.at_hand, room)
+            if size > 0 and one.at_hand - one.sent < AHEAD:
+                wants.append(Want(one.id, one.at_hand, size))
+                room -= size
+        return tuple(wants)
 
     def withdraw(self, object_id: bytes) -> Frame | None:
         """Forget an object; return the CLOSE that says so, if it was opened."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from crypto.entropy import Entropy
 from server.clock import Clock
+from server.services.attachments import AttachmentService
 from server.services.commit import Committer
 from server.services.day_key import DayKeys
 from server.services.directory import Directory
@@ -25,6 +26,7 @@ class Relay:
     committer: Committer
     mailbox: MailboxService
     prekeys: PrekeyService
+    attachments: AttachmentService
     logs: Logs
     presence: Presence
     day_keys: DayKeys

@@ -33,6 +33,7 @@ from typing import Any, Protocol, TypeVar
 from crypto.types import Digest, KeyId, Mailbox, MessageId, PrekeyId, PublicKey
 from protocol.envelope import Wrap
 from protocol.requests import LogName
+from server.storage.blob_interfaces import Blobs
 
 
 class StoreError(Exception):
@@ -298,6 +299,10 @@ class Tables(Protocol):
     @property
     def meta(self) -> Meta:
         """What the store says of itself."""
+
+    @property
+    def blobs(self) -> Blobs:
+        """Attachments."""
 
 
 R = TypeVar("R")

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from sqlalchemy import Engine
 
+from server.storage.blobs import BlobTables
 from server.storage.engine import READERS, sqlite_reader, sqlite_writer
 from server.storage.envelopes import EnvelopeTables
 from server.storage.executor import Blocking, Executor, driven
@@ -34,6 +35,7 @@ class SqlTables:
     logs: LogTables
     prekeys: PrekeyTables
     meta: MetaTable
+    blobs: BlobTables
 
 
 def tables_of(executor: Executor) -> SqlTables:
@@ -43,6 +45,7 @@ def tables_of(executor: Executor) -> SqlTables:
         LogTables(executor),
         PrekeyTables(executor),
         MetaTable(executor),
+        BlobTables(executor),
     )
 
 

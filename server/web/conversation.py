@@ -1,9 +1,9 @@
 """What goes on in an open session: cells in, cells out, requests, deliveries.
 
-Four tasks, of one group that ends together: one reads, one writes, one fetches what
-is owed, one watches the time; each submission or request is a task beside them, and
-their number is bounded.  All decisions are the line's (:mod:`protocol.line`) and the
-services'.
+Tasks of one group that ends together: one reads, one writes, one fetches what is
+owed, one watches the time, one moves attachments; each submission or request is a
+task beside them, and their number is bounded.  All decisions are the line's
+(:mod:`protocol.line`) and the services'.
 """
 
 import asyncio
@@ -25,7 +25,6 @@ from protocol.line.effects import (
     Effect,
     ObjectAcknowledged,
     ObjectComplete,
-    ObjectOpened,
     Side,
     Stalled,
 )
@@ -35,7 +34,8 @@ from protocol.relay_session import Established
 from protocol.requests import Answer, LogName, Notice, Request, Submit
 from server.services.mailbox import delivery
 from server.services.relay import Relay
-from server.web.dispatch import MAX_REQUEST, answer, read_request
+from server.web.attachments import Attachments
+from server.web.dispatch import MAX_REQUEST, Caller, answer, read_request
 from server.web.transport import Transport
 
 WINDOW: Final = 256  # deliveries under way; then only urgent ones
@@ -80,6 +80,9 @@ class Conversation:
         self._told: set[bytes] = set()  # nacks
         self._told_keys = -1  # size of the key log in the last notice
         self._sendable = asyncio.Event()
+        self._attachments = Attachments(
+            relay, terminal, self._line, self._tasks.create_task, self._sendable.set
+        )
         self._owed = asyncio.Event()
         self._news = asyncio.Event()
         self._nacked = asyncio.Event()
@@ -130,6 +133,7 @@ class Conversation:
                     group.create_task(part())
                 for part in (self._tell, self._pass_nacks, self._watch):
                     group.create_task(part())
+                group.create_task(self._attachments.run())
         except BaseExceptionGroup as group_error:
             return _code(group_error)
         raise RuntimeError("a session ends by an exception")
@@ -153,6 +157,8 @@ class Conversation:
             while cells := self._line.cells(self._now()):
                 for cell in cells:
                     await self._transport.send(cell)
+                self._attachments.moved()
+            self._attachments.moved()
             wake = self._line.wake()
             rest = None if wake is None else max(SHORTEST, wake - self._now())
             with suppress(TimeoutError):
@@ -187,10 +193,8 @@ class Conversation:
             case ObjectAcknowledged(object_id) if object_id in self._under_way:
                 self._arrived.add(self._under_way[object_id])
                 self._owed.set()
-            case ObjectOpened():  # attachments: not yet
-                self._line.refuse(effect.id, CloseReason.NOT_WANTED)
             case _:
-                pass
+                self._attachments.take(effect)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         self._asked += 1
@@ -221,7 +225,9 @@ class Conversation:
             self._awaited.add(stored.index)
 
     async def _request(self, lane: int, request: Request) -> None:
-        self._answer(lane, await answer(self._relay, self._terminal, lane, request))
+        wish = self._attachments.wish
+        call = Caller(self._relay, self._terminal, lane, wish)
+        self._answer(lane, await answer(call, request))
 
     def _answer(self, lane: int, found: Answer) -> None:
         self._line.offer(Kind.ANSWER, encode(found), lane, self._now())
@@ -232,6 +238,7 @@ class Conversation:
         while True:
             await self._owed.wait()
             self._owed.clear()
+            self._attachments.look()
             await self._acknowledge()
             full = len(self._under_way) >= WINDOW
             owed = await self._relay.mailbox.owed(

@@ -7,16 +7,20 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from crypto.types import Digest
 from protocol.codec import Message, decode, encode
 from protocol.directory_view import Terminal
 from protocol.errors import MalformedError, ProtocolError
 from protocol.limits import MAX_DOCUMENT, MAX_ENVELOPE
 from protocol.requests import (
     Acknowledge,
+    Announce,
     Answer,
     Append,
     Ask,
     Checkpoint,
+    Fetch,
+    Kept,
     KeyLog,
     Nack,
     Prekeys,
@@ -31,12 +35,23 @@ MAX_REQUEST: Final = MAX_ENVELOPE + MAX_DOCUMENT
 
 
 @dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: an authenticated terminal, in its session."""
+
+    relay: Relay
+    terminal: Terminal
+    lane: int
+    wish: Callable[[Digest], None]  # send this blob in the session, when it is there
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One request of an authenticated terminal."""
 
     relay: Relay
     caller: Terminal
     lane: int
+    wish: Callable[[Digest], None]
     body: Any  # of the type that the table names
 
 
@@ -81,6 +96,18 @@ async def _nack(call: Call) -> None:
     await call.relay.mailbox.nack(call.caller, call.body)
 
 
+async def _announce(call: Call) -> Message:
+    return await call.relay.attachments.announce(call.caller, call.body)
+
+
+async def _fetch(call: Call) -> None:
+    call.wish(Digest(call.body.blob))
+
+
+async def _kept(call: Call) -> None:
+    await call.relay.attachments.kept(call.caller, call.body)
+
+
 TABLE: Final[Mapping[Ask, tuple[type[Message], Handler]]] = {
     Ask.SUBMIT: (Submit, _submit),
     Ask.ACKNOWLEDGE: (Acknowledge, _acknowledge),
@@ -91,6 +118,9 @@ TABLE: Final[Mapping[Ask, tuple[type[Message], Handler]]] = {
     Ask.PROVE: (Prove, _prove),
     Ask.APPEND: (Append, _append),
     Ask.NACK: (Nack, _nack),
+    Ask.ANNOUNCE: (Announce, _announce),
+    Ask.FETCH: (Fetch, _fetch),
+    Ask.KEPT: (Kept, _kept),
 }
 
 
@@ -103,12 +133,14 @@ def read_request(content: bytes) -> Request:
     return decode(content, Request, limit=MAX_REQUEST + 1024)
 
 
-async def answer(relay: Relay, caller: Terminal, lane: int, request: Request) -> Answer:
+async def answer(caller: Caller, request: Request) -> Answer:
     """Return the answer to ``request``: its body, or one code."""
     kind, handler = TABLE[request.ask]
     try:
         body = decode(request.body, kind, limit=MAX_REQUEST)
-        found = await handler(Call(relay, caller, lane, body))
+        found = await handler(
+            Call(caller.relay, caller.terminal, caller.lane, caller.wish, body)
+        )
     except ProtocolError as error:
         return Answer(number=request.number, code=error.code)
     content = b"" if found is None else encode(found)

@@ -3,24 +3,32 @@
 from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+from weakref import finalize
 
 from client.core.beliefs import Beliefs
 from client.core.compose import Composed, Wish, action
 from client.core.identity import Identity
 from client.core.machine import Machine
-from client.core.questions import Deposited, Effect, Question
+from client.core.questions import Deposited, Drop, Effect, Question, Upload
 from client.core.rows import IN, RecordRow
 from client.core.seeds import Seed
 from client.core.station import Station
 from client.core.sync import Sync, restore
+from client.spool import Spool, verify
 from client.vault.database import Database
 from client.vault.store import Store
-from crypto.types import PrekeyId
+from crypto.types import Digest, PrekeyId
 from protocol.bodies import CableBody, Paragraph
+from protocol.codec import Message
 from protocol.key_log_entry import read_leaf, read_signed
 from protocol.label import Label, Level, Precedence
+from protocol.line.frames import ID_SIZE
 from protocol.record_type import RecordType
-from protocol.requests import Delivery
+from protocol.requests import Ask, Delivery, Fetch, Kept
 from protocol.trusted_log import TrustedLog
 from tests.support.fake_relay import FakeRelay
 from tests.support.keys import drawn, secret
@@ -58,6 +66,7 @@ class Desk:
         self.seeds = MemorySeeds()
         self.entropy = drawn(f"desk/{post.post}")
         self.effects: deque[Effect] = deque()
+        self.wishes: dict[Digest, None] = {}
         self.machine = self._machine()
 
     def _machine(self) -> Machine:
@@ -105,6 +114,15 @@ class Desk:
 
     def carry_out(self, effect: Effect) -> None:
         match effect:
+            case Upload(blob, file):
+                self.relay.blobs.content[blob] = self.spool.path(file).read_bytes()
+                short = blob[:ID_SIZE]
+                self.effects.extend(self.machine.attachments.uploaded(short, self.now))
+            case Drop(file):
+                self.spool.drop(file)
+            case Question(tag, Ask.FETCH | Ask.KEPT, body):
+                self.about_blob(body)
+                self.effects.extend(self.machine.answered(tag, b"", self.now))
             case Question(tag, ask, body):
                 answer = self.relay.answer(ask, body)
                 self.effects.extend(self.machine.answered(tag, answer, self.now))
@@ -122,6 +140,44 @@ class Desk:
         self.effects.extend(self.machine.pump(self.now))
         self.run()
         return len(came)
+
+    # --- attachments
+
+    @cached_property
+    def spool(self) -> Spool:
+        folder = mkdtemp(prefix="spool-")
+        finalize(self, rmtree, folder, ignore_errors=True)
+        return Spool(Path(folder))
+
+    def about_blob(self, body: Message) -> None:
+        if isinstance(body, Fetch):
+            self.wishes[body.blob] = None
+        elif isinstance(body, Kept):
+            self.relay.blobs.kept(body.blob, self.post.terminal.mailbox)
+
+    def fetch_blobs(self) -> int:
+        """Take every blob that the relay has for us and that was wished for."""
+        came = 0
+        for blob in list(self.wishes):
+            content = self.relay.blobs.fetched(blob, self.post.terminal.mailbox)
+            if content is None:
+                continue
+            del self.wishes[blob]
+            core, now = self.machine.attachments, self.now
+            row = core.offered(blob[:ID_SIZE], len(content), now)
+            if row is None:
+                continue
+            came += 1
+            self.spool.path(row.file).write_bytes(content)
+            found = verify(self.spool.path(row.file), core.demand(row))
+            if found is None:
+                self.effects.extend(core.false(row, now))
+            else:
+                self.effects.extend(core.verified(row, *found, now))
+            self.run()
+        self.effects.extend(self.machine.pump(self.now))
+        self.run()
+        return came
 
     # --- people
 
@@ -169,6 +225,7 @@ def exchange(*desks: Desk) -> None:
             desk.relay.now += 1
             desk.notice()
             moved += desk.fetch()
+            moved += desk.fetch_blobs()
         still = 0 if moved else still + 1
 
 

@@ -26,6 +26,7 @@ from protocol.leaf import message_leaf
 from protocol.manifest import Manifest, leaves_of, paths_of
 from protocol.note import add_lines, parse_note, sign_note
 from protocol.requests import (
+    Announce,
     Ask,
     Delivery,
     Entries,
@@ -41,6 +42,7 @@ from protocol.requests import (
     Submit,
 )
 from protocol.requests import Checkpoint as CheckpointRequest
+from tests.support.fake_blobs import FakeBlobs
 from tests.support.ministry import Ministry
 from tests.support.witnesses import log_key, note_key, witness_key
 
@@ -100,6 +102,7 @@ class FakeRelay:
         self.witnesses: tuple[str, ...] = ("w1", "w2")
         self.boxes: dict[Mailbox, list[Delivery]] = defaultdict(list)
         self.published: dict[KeyId, Published] = {}
+        self.blobs = FakeBlobs()
         self.seen: dict[Digest, int] = {}  # H(envelope) -> index
         self.incarnation = b"first life".ljust(16)
         for leaf in ministry.leaves:
@@ -125,7 +128,7 @@ class FakeRelay:
     def sizes(self) -> tuple[int, int]:
         return tuple(log.frontier.size for log in self.logs.values())  # type: ignore[return-value]
 
-    def answer(self, ask: Ask, body: Message) -> bytes:
+    def answer(self, ask: Ask, body: Message) -> bytes | None:
         """Return the encoded answer to one request."""
         match body:
             case KeyLog(start=start):
@@ -141,6 +144,11 @@ class FakeRelay:
             case Publish():
                 self.publish(body)
                 return b""
+            case Announce():
+                announced = self.blobs.announce(body)
+                if announced is None:
+                    return None
+                found = announced
             case Prekeys(terminals=terminals, epoch=epoch):
                 found = self.offers(terminals, epoch=epoch is not None)
             case _:

@@ -9,7 +9,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,11 +31,14 @@ from protocol.handshake import RootRelay
 from protocol.key_log_entry import read_leaf, read_signed
 from protocol.line.effects import (
     Effect,
+    ObjectAbandoned,
     ObjectAccepted,
     ObjectAcknowledged,
     ObjectComplete,
+    ObjectOpened,
     ObjectRefused,
     Side,
+    StoreBytes,
 )
 from protocol.line.frames import Kind
 from protocol.line.machine import Line
@@ -110,6 +113,9 @@ class TestTerminal:
     deliveries: asyncio.Queue[Delivery] = field(default_factory=asyncio.Queue)
     notices: asyncio.Queue[Notice] = field(default_factory=asyncio.Queue)
     acknowledge: bool = True
+    # Who moves blobs (tests.support.blobs) takes the line's other effects and feeds it.
+    taking: Callable[[Effect], None] | None = None
+    feeding: Callable[[], None] = lambda: None
     _number: int = 0
     _answers: dict[int, asyncio.Future[Answer]] = field(default_factory=dict)
     _stored: dict[bytes, asyncio.Future[ObjectAccepted]] = field(default_factory=dict)
@@ -119,8 +125,10 @@ class TestTerminal:
         return asyncio.get_running_loop().time()
 
     async def flush(self) -> None:
-        for cell in self.line.cells(self.now(), limit=100):
-            await self.socket.send_bytes(cell)
+        self.feeding()
+        while cells := self.line.cells(self.now()):
+            await self.socket.send_bytes(cells[0])
+            self.feeding()
 
     async def read(self) -> None:
         async for message in self.socket:
@@ -145,6 +153,8 @@ class TestTerminal:
                     self.line.stored(object_id)
             case ObjectComplete(Kind.NOTICE, _, _, content):
                 self.notices.put_nowait(decode(content, Notice, limit=1 << 24))
+            case _ if self.taking is not None and _of_blob(effect):
+                self.taking(effect)
             case ObjectAccepted(object_id):
                 self._stored[object_id].set_result(effect)
             case ObjectRefused(object_id, reason):
@@ -187,6 +197,11 @@ class TestTerminal:
     async def noticed(self) -> Notice:
         async with asyncio.timeout(PATIENCE):
             return await self.notices.get()
+
+
+def _of_blob(effect: Effect) -> bool:
+    kinds = ObjectOpened | StoreBytes | ObjectAbandoned | ObjectRefused
+    return isinstance(effect, kinds | ObjectAcknowledged)
 
 
 def unpinned() -> ssl.SSLContext:

@@ -31,7 +31,7 @@ class Clock:
 
 
 def commands(desk: Desk) -> Commands:
-    return Commands(desk.machine, desk.store, Clock(desk))
+    return Commands(desk.machine, desk.store, Clock(desk), desk.spool)
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ class Office:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        self.commands = Commands(desk.machine, desk.store, self)
+        self.commands = Commands(desk.machine, desk.store, self, desk.spool)
 
     def wall(self) -> int:
         return self.desk.now

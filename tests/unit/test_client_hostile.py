@@ -250,7 +250,7 @@ class Endless(FakeRelay):
 
     asked = 0
 
-    def answer(self, ask: Ask, body: Message) -> bytes:
+    def answer(self, ask: Ask, body: Message) -> bytes | None:
         """Return tiny entries: each takes more memory than it has bytes."""
         if not isinstance(body, KeyLog):
             return super().answer(ask, body)

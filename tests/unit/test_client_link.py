@@ -46,6 +46,9 @@ class Handler:
     def effect(self, effect: Effect) -> None:
         self.effects.append(effect)
 
+    def feed(self) -> None:
+        pass
+
 
 @asynccontextmanager
 async def relay(talk: Talk, folder: Path) -> AsyncIterator[str]:

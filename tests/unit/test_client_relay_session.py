@@ -4,7 +4,15 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from client.core.questions import Deposited, Effect, KeyLogWanted, Question, Tag
+from client.core.questions import (
+    Deposited,
+    Drop,
+    Effect,
+    KeyLogWanted,
+    Question,
+    Tag,
+    Upload,
+)
 from client.session import Session
 from crypto.types import Digest
 from protocol.codec import decode, encode
@@ -92,9 +100,33 @@ class FakeLine:
 
 
 @dataclass
+class FakeTransfers:
+    """Writes down what it is told."""
+
+    told: list[object] = field(default_factory=list)
+    carry_out: object = None
+
+    def begin(self, upload: Upload) -> None:
+        self.told.append(upload)
+
+    def drop(self, file: str) -> None:
+        self.told.append(file)
+
+    def effect(self, effect: line_effects.Effect) -> None:
+        self.told.append(effect)
+
+    def feed(self) -> None:
+        self.told.append("feed")
+
+    def cut(self) -> None:
+        self.told.append("cut")
+
+
+@dataclass
 class Scene:
     machine: FakeMachine = field(default_factory=FakeMachine)
     line: FakeLine = field(default_factory=FakeLine)
+    transfers: FakeTransfers = field(default_factory=FakeTransfers)
     nudged: int = 0
 
     def __post_init__(self) -> None:
@@ -103,6 +135,7 @@ class Scene:
             self.line,  # type: ignore[arg-type]
             Clock(),
             self.nudge,
+            self.transfers,  # type: ignore[arg-type]
         )
 
     def nudge(self) -> None:
@@ -120,6 +153,17 @@ class Scene:
 @pytest.fixture
 def scene() -> Scene:
     return Scene()
+
+
+def test_what_concerns_blobs_goes_to_the_transfers(scene: Scene) -> None:
+    upload = Upload(Digest(bytes(32)), "file", 10)
+    scene.session.carry_out([upload, Drop("file")])
+    opened = line_effects.ObjectOpened(Kind.ATTACHMENT_DOWN, bytes(16), 4, 10)
+    scene.session.effect(opened)
+    scene.session.feed()
+    scene.session.cut()
+    assert scene.transfers.told == [upload, "file", opened, "feed", "cut"]
+    assert scene.transfers.carry_out == scene.session.carry_out
 
 
 def test_an_answer_finds_its_question_once(scene: Scene) -> None:

@@ -66,6 +66,9 @@ class Terminal:
         if not isinstance(effect, ObjectComplete) or effect.kind is not Kind.NOTICE:
             self.came.put_nowait(effect)
 
+    def feed(self) -> None:
+        pass
+
     async def next(self) -> Effect:
         async with asyncio.timeout(PATIENCE):
             return await self.came.get()

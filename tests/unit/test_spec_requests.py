@@ -16,6 +16,9 @@ BODIES = {
     Ask.PROVE: (requests.Prove, requests.Proof),
     Ask.APPEND: (requests.Append, requests.Appended),
     Ask.NACK: (requests.Nack, None),
+    Ask.ANNOUNCE: (requests.Announce, requests.Announced),
+    Ask.FETCH: (requests.Fetch, None),
+    Ask.KEPT: (requests.Kept, None),
 }
 
 

@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from server.storage.tables import metadata
+from server.storage.blobs import blobs
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=blobs.metadata,  # of all tables: attachments' are the last
     # SQLite's DDL is transactional too, once BEGIN is ours (server/storage/engine.py).
     transactional_ddl=True,
 )

@@ -27,6 +27,7 @@ def upgrade() -> None:
     _logs()
     _prekeys()
     _meta()
+    _blobs()
 
 
 def _column(name: str, kind: sa.types.TypeEngine[Any]) -> sa.Column[Any]:
@@ -160,3 +161,34 @@ def _meta() -> None:
         sa.Column("name", sa.Text(), primary_key=True),
         _column("value", sa.LargeBinary()),
     )
+
+
+def _blobs() -> None:
+    op.create_table(
+        "blobs",
+        sa.Column("number", NUMBER, primary_key=True, autoincrement=True),
+        _column("name", sa.LargeBinary(32)),
+        _column("depositor", sa.LargeBinary(32)),
+        _column("post", sa.Text()),
+        _column("total", sa.BigInteger()),
+        _column("durable", sa.BigInteger()),
+        _column("announced", sa.BigInteger()),
+        sa.Column("complete", sa.BigInteger()),
+        sa.Column("dropped", sa.BigInteger()),
+        sa.UniqueConstraint("depositor", "name"),
+    )
+    for column in ("name", "post"):
+        op.create_index(f"ix_blobs_{column}", "blobs", [column])
+    op.create_table(
+        "blob_parts",
+        sa.Column("number", NUMBER, sa.ForeignKey("blobs.number"), primary_key=True),
+        sa.Column("place", sa.BigInteger(), primary_key=True, autoincrement=False),
+        _column("data", sa.LargeBinary()),
+    )
+    op.create_table(
+        "blob_owed",
+        sa.Column("number", NUMBER, sa.ForeignKey("blobs.number"), primary_key=True),
+        sa.Column("mailbox", sa.LargeBinary(16), primary_key=True),
+        sa.Column("kept", sa.BigInteger()),
+    )
+    op.create_index("blob_owed_mailbox", "blob_owed", ["mailbox", "number"])
