@@ -12,6 +12,7 @@ import signal
 from typing import Final
 
 from client.clock import Clock, SystemClock
+from client.core.alarms import Alarm
 from client.files import write_atomic
 from client.home import Home
 from client.net.link import Link
@@ -24,14 +25,15 @@ from client.vault.database import DiskError
 from client.vault.opening import OpenVault, open_vault
 from crypto.entropy import system
 from crypto.types import Digest
+from protocol.backoff import delay
 from protocol.handshake import RootRelay
 from protocol.line.effects import Side
 from protocol.line.machine import Line
 from protocol.trusted_root import TrustedRoot
 
-FIRST_PAUSE: Final = 0.5  # seconds before the first reconnection
-LAST_PAUSE: Final = 60.0
 PID: Final = "agent.pid"
+TICK: Final = 5.0  # seconds between looks at what the time asks for
+STEADY: Final = 60.0  # seconds of session after which a cut is the first failure
 
 
 class Agent:
@@ -71,11 +73,11 @@ class Agent:
         async with serve(self._home.socket, self._answer):
             write_atomic(self._home.run / PID, str(os.getpid()).encode())
             async with asyncio.TaskGroup() as group:  # a fault in it ends the agent
-                connecting = group.create_task(self._connect())
-                working = group.create_task(self._work())
+                parts = (self._connect(), self._work(), self._tick())
+                tasks = [group.create_task(part) for part in parts]
                 await self._stop.wait()
-                connecting.cancel()
-                working.cancel()
+                for task in tasks:
+                    task.cancel()
         (self._home.run / PID).unlink(missing_ok=True)
         self._terminal.close()
 
@@ -88,8 +90,8 @@ class Agent:
         return result
 
     async def _connect(self) -> None:
-        """Keep a connection, with a growing pause between attempts."""
-        pause = FIRST_PAUSE
+        """Keep a connection, with a pause between attempts that is this terminal's."""
+        failures = 0
         while True:
             started = self._clock.monotonic()
             root = self._terminal.current_root()
@@ -104,18 +106,30 @@ class Agent:
                 )
             except LinkError as error:
                 if error.alarm:
-                    self._alarm("relay-not-ours")
+                    self._alarm(Alarm.RELAY_NOT_OURS)
             except DiskError:
                 pass  # nothing was acknowledged: the relay brings it again
             self._session.cut()
-            if self._clock.monotonic() - started > LAST_PAUSE:
-                pause = FIRST_PAUSE
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LAST_PAUSE)
+            if self._clock.monotonic() - started > STEADY:
+                failures = 0
+            failures += 1
+            await asyncio.sleep(delay(failures, system, urgent=self._urgent()))
 
-    def _alarm(self, what: str) -> None:
+    def _urgent(self) -> bool:
+        try:
+            return self._machine.urgent()
+        except DiskError:
+            return False
+
+    async def _tick(self) -> None:
+        while True:
+            with contextlib.suppress(DiskError):  # the next look finds the same
+                self._session.tick()
+            await asyncio.sleep(TICK)
+
+    def _alarm(self, what: Alarm) -> None:
         with contextlib.suppress(DiskError):  # it is seen again at the next attempt
-            self._terminal.commands.alarm(what)
+            self._terminal.machine.alarm(what, self._clock.wall())
 
     async def _work(self) -> None:
         """Do what takes long in a thread, one after the other."""

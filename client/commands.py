@@ -100,11 +100,6 @@ class Commands:
             raise AgentRefusal("refused.directory-stale", Exit.REFUSED, {}) from None
         return answer, self._machine.pump(self._now())
 
-    def alarm(self, what: str) -> None:
-        """Write down an alarm that came from outside the core."""
-        with self._vault.transaction():
-            self._vault.add_event(self._now(), what, None, "")
-
     def _now(self) -> int:
         return self._clock.wall()
 

@@ -85,6 +85,10 @@ class Session:
         """Take note that a session is open."""
         self.carry_out(self._machine.connected(self._clock.wall()))
 
+    def tick(self) -> None:
+        """Let the core do what the time asks for."""
+        self.carry_out(self._machine.tick(self._clock.wall()))
+
     def cut(self) -> None:
         """Take note that the session ended; the core asks anew in the next one."""
         self._machine.disconnected()
@@ -129,6 +133,9 @@ class Session:
                     now = self._clock.wall()
                     self.carry_out(self._machine.told_life(notice.incarnation, now))
                     asked = self._machine.noticed(notice.key_log, notice.message_log)
+                    if notice.nack is not None:
+                        now = self._clock.wall()
+                        asked = [*asked, *self._machine.nacked(notice.nack, now)]
                     self.carry_out(asked)
                 case _:
                     self._line.stored(effect.id)  # nothing that v1 knows

@@ -8,8 +8,9 @@
 The record is kept, and with it every promise, until the terminal's own receipt says
 that it is there with all its attachments: what relays do in between may be lost,
 repeated or denied.  A submission is idempotent by H(envelope): whoever is in doubt
-deposits *the same bytes* again.  A nack asks for another seal of the same record, at
-most MAX_RESEALS times; then people are told.  So they are at the deadline.
+deposits *the same bytes* again.  A nack asks for another seal of the same record, and
+so does a terminal that the same bytes did not reach, together at most MAX_RESEALS
+times; then people are told.  So they are at the deadline.
 
 A receipt is believed when it comes, whatever came before: a terminal that has the
 record proves more than a relay that says so.  An event that says nothing new changes
@@ -98,6 +99,11 @@ class Nacked:
 
 
 @dataclass(frozen=True, slots=True)
+class Missed:
+    """The terminal asks for its place again: the same bytes did not reach it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Doubt:
     """A line was cut, an answer is late, or the relay lost its memory."""
 
@@ -120,6 +126,7 @@ Event = (
     | Acknowledged
     | Refused
     | Nacked
+    | Missed
     | Doubt
     | Tick
 )
@@ -183,10 +190,16 @@ EDGES: Final[Mapping[State, Mapping[type[Event], State]]] = {
     State.STORED: {
         Proven: State.ACCEPTED,
         Nacked: State.COMPOSED,
+        Missed: State.COMPOSED,
         Doubt: State.SEALED,
         **_RECEIPTS,
     },
-    State.ACCEPTED: {Nacked: State.COMPOSED, Doubt: State.SEALED, **_RECEIPTS},
+    State.ACCEPTED: {
+        Nacked: State.COMPOSED,
+        Missed: State.COMPOSED,
+        Doubt: State.SEALED,
+        **_RECEIPTS,
+    },
     State.DELIVERED: {Read: State.READ, Acknowledged: State.ACKNOWLEDGED},
     State.READ: {Acknowledged: State.ACKNOWLEDGED},
     State.ACKNOWLEDGED: {},
@@ -242,8 +255,8 @@ def step(delivery: Delivery, event: Event) -> Step:
             return _confirmed(delivery, event)
         case Delivered() | Read() | Acknowledged() | Refused():
             return _receipt(delivery, event)
-        case Nacked(kid):
-            return _nacked(delivery, kid)
+        case Nacked() | Missed():
+            return _again(delivery, event)
         case Doubt(forgotten):
             return _doubt(delivery, forgotten=forgotten)
         case _:
@@ -275,14 +288,16 @@ def _receipt(
             return after, ()
 
 
-def _nacked(delivery: Delivery, kid: PrekeyId) -> Step:
-    if delivery.kids[-1:] != (kid,) or Nacked not in EDGES[delivery.state]:
-        return delivery, ()  # of an earlier seal, or overtaken by a receipt
+def _again(delivery: Delivery, event: Nacked | Missed) -> Step:
+    if isinstance(event, Nacked) and delivery.kids[-1:] != (event.kid,):
+        return delivery, ()  # of an earlier seal
+    if type(event) not in EDGES[delivery.state]:
+        return delivery, ()  # overtaken by a receipt, or on its way as it is
     if len(delivery.kids) > MAX_RESEALS:
         if delivery.overdue:
             return delivery, ()
         return replace(delivery, overdue=True), (Raise(Alarm.RESEALS_SPENT),)
-    after = replace(_moved(delivery, Nacked(kid)), envelope=None, proven=False)
+    after = replace(_moved(delivery, event), envelope=None, proven=False)
     return after, (Seal(after.kids),)
 
 

@@ -211,8 +211,11 @@ def step(stream: Stream, event: Event) -> Step:
         case Arrived():
             return _arrived(stream, event)
         case Claimed(seq, now):
-            if stream.frozen or seq <= stream.top:
+            if stream.frozen or seq <= stream.floor:
                 return stream, ()
+            if seq <= stream.top:  # a hole that was known: its grace is over
+                after = replace(stream, asked=max(1, stream.asked))
+                return after, () if stream.asked else _ask(after)
             after = replace(stream, claimed=seq, since=now, asked=1)
             if stream.state is State.HOLED:
                 after = replace(after, since=stream.since, overdue=stream.overdue)

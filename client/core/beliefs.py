@@ -30,6 +30,8 @@ class Beliefs:
     book: PrekeyBook = field(default_factory=PrekeyBook)
     key_roots: dict[int, Digest] = field(default_factory=dict)  # by size
     message_roots: dict[int, Digest] = field(default_factory=dict)
+    # Witnessed time and the wall clock's at the latest adoption of this process.
+    anchor: tuple[int, int] | None = None
 
     def view(self) -> Snapshot:
         """Return the directory as it is effective at the witnessed time.
@@ -40,6 +42,22 @@ class Beliefs:
         if self.directory is None:
             raise FreshnessError("no directory yet")
         return self.directory.view(max(self.witnessed, self.directory.witnessed))
+
+    def time(self, now: int) -> int:
+        """Return the time that deadlines go by.
+
+        The wall clock, where the log agrees with it; else the log's time at the
+        latest adoption of this process, carried on by the wall clock since.
+
+        Args:
+            now: the wall clock, POSIX seconds.
+        """
+        if self.anchor is None or self.directory is None:
+            return max(now, self.witnessed)
+        witnessed, wall = self.anchor
+        if abs(wall - witnessed) <= self.directory.root.document.policy.clock:
+            return now
+        return witnessed + max(0, now - wall)
 
     def require_fresh(self, level: Level, wall: int) -> None:
         """Return if the directory is fresh enough to seal ``level``.

@@ -6,38 +6,31 @@ forget an envelope once :meth:`Inbox.delivered` has returned: by then everything
 it is durable here, in one transaction.
 """
 
-from dataclasses import replace
-
+from client.core.alarms import Alarm, Alarms
+from client.core.arrivals import Arrivals
 from client.core.attachments import expected
-from client.core.rows import IN, BlobState, ReceiptRow, RecordRow
-from client.core.sealing import UnreadableError, arrived, open_envelope
+from client.core.holes import Holes, Queue
+from client.core.nacks import NacksOut
+from client.core.rows import IN, BlobState, RecordRow
+from client.core.sealing import Arrived, UnreadableError, arrived, open_envelope
 from client.core.station import Station
 from crypto.digest import H
 from crypto.kem import KemKey
 from crypto.types import Digest, PrekeyId, Secret
-from protocol import delivery, streams
+from protocol import streams
 from protocol.admit import Admitted, Held, Outcome, Refused, ViewCheck
 from protocol.codec import decode, encode
-from protocol.errors import BindingError, BusyError, FreshnessError, StrangerError
+from protocol.errors import BusyError, FreshnessError, StrangerError
 from protocol.genuine import Genuine
 from protocol.leaf import leaf_commitment, message_leaf
 from protocol.limits import MAX_RECORD
 from protocol.manifest import PrekeyKind
-from protocol.receipt import Kind, Receipt, Sent, Statement, check_receipt, is_complete
+from protocol.receipt import Kind, Statement
 from protocol.receiver import Receiver
 from protocol.record import Record
 from protocol.record_type import rule_of
 from protocol.requests import Delivery
 from protocol.root import suites_opened
-from protocol.stream_store import dump, load
-
-_EVENTS = {
-    Kind.DELIVERED: "delivered",
-    Kind.READ: "read",
-    Kind.ACKNOWLEDGED: "acknowledged",
-    Kind.REFUSED: "refused",
-}
-
 
 # Kept as evidence and never shown: one that comes again in good order is news.
 HELD, FORK = "held", "fork"
@@ -47,7 +40,20 @@ MAX_STRANGERS = 8  # far below the streams of a line
 class Inbox:
     """Records on their way in."""
 
-    def __init__(self, station: Station) -> None:
+    def __init__(
+        self,
+        station: Station,
+        holes: Holes,
+        arrivals: Arrivals,
+        nacks: NacksOut,
+        queue: Queue,
+    ) -> None:
+        """``queue`` puts a machine's word into the outbox for one terminal."""
+        self._holes = holes
+        self._arrivals = arrivals
+        self._nacks = nacks
+        self._queue = queue
+        self._alarms = Alarms(station.vault)
         self._vault = station.vault
         self._identity = station.identity
         self._beliefs = station.beliefs
@@ -61,14 +67,15 @@ class Inbox:
         Raises:
             FreshnessError: nothing was synchronised yet, or its signer may stand in
                 the part of the key log that we lack; the relay keeps it.
-            BusyError: too many holes in its stream; the relay keeps it.
+            BusyError: we are not in the directory, or too many nacks wait for the
+                relay; it keeps the envelope.
         """
         receiver = self.receiver()
         try:
             envelope = arrived(came.envelope, receiver)
             seed = self._seeds.seed(envelope.wrap.kid)
             if seed is None:
-                self._alarm("prekey-gone", now)
+                self._gone(envelope, came.index, now)
                 return
             # The kid has its suite's length, so a seed opens in its own suite only.
             key = KemKey.from_seed(envelope.envelope.suite, Secret(seed.seed))
@@ -76,7 +83,7 @@ class Inbox:
         except UnreadableError as error:
             if isinstance(error.__cause__, StrangerError):
                 self._wait_for(H(came.envelope))
-            self._alarm("unreadable", now)
+            self._alarm(Alarm.UNREADABLE, now)
             return
         with self._vault.transaction():
             self.take(outcome, came.index, now)
@@ -85,6 +92,15 @@ class Inbox:
         # A crash before the commit: the relay delivers it again, and the seed is
         # still here.  A crash behind it: `erase_used` runs at the next start.
         self.erase_used()
+
+    def _gone(self, came: Arrived, index: int, now: int) -> None:
+        """Answer an envelope whose prekey has no seed any more."""
+        row = self._nacks.shown_before(came)
+        if row is not None:
+            with self._vault.transaction():
+                self._answer_again(row, index, now)
+        elif not self._nacks.say(came, now):
+            self._alarm(Alarm.UNREADABLE, now)
 
     def _wait_for(self, envelope: Digest) -> None:
         """Keep an envelope waiting until the directory was synchronised once more.
@@ -132,43 +148,39 @@ class Inbox:
             now: the wall clock.
         """
         found = outcome.genuine
+        sender = found.record.sender
         if outcome.view is ViewCheck.DIFFERS:
-            self._vault.add_event(now, "split-view", found.name, found.record.sender)
+            self._alarms.tell(Alarm.SPLIT_VIEW, now, None, sender)
         if isinstance(outcome, Held):
             if self._vault.record(found.name) is None:
                 self._keep(found, index, now, refused=HELD)
-                self._vault.add_event(now, "held", found.name, found.record.sender)
+                self._alarms.tell(Alarm.HELD, now, found.name, sender)
             return
-        for effect in self._moved(found, now):
-            match effect:
-                case streams.Accept():
-                    self._accept(outcome, index, now)
-                case streams.Duplicate():
-                    self._answer_again(found, index, now)
-                case streams.Held() | streams.Fork():
-                    if self._vault.record(found.name) is None:
-                        self._keep(found, index, now, refused=FORK)
-                    self._vault.add_event(now, "fork", found.name, found.record.sender)
-                case streams.AskResend() | streams.HoleOverdue():
-                    self._vault.add_event(now, "hole", None, found.record.sender)
-
-    def _moved(self, found: Genuine, now: int) -> tuple[streams.Effect, ...]:
-        policy = self._beliefs.view().policy
-        patience = streams.Patience(policy.reorder_flash, policy.reorder)
-        sender, place = found.terminal.key_id, found.place
-        kept = self._vault.stream_in(sender, place.stream)
-        stream = (
-            streams.Stream(place.stream, patience=patience)
-            if kept is None
-            else load(kept, patience)
-        )
         row = self._vault.record(found.name)
         known = row is not None and row.refused not in {HELD, FORK}
         lane = max(a.precedence for a in found.record.to).lane
-        event = streams.Arrived(place, found.name, known=known, lane=lane, now=now)
-        after, effects = streams.step(stream, event)
-        self._vault.set_stream_in(sender, place.stream, dump(after))
-        return effects
+        for effect in self._holes.arrived(found, known=known, lane=lane, now=now):
+            match effect:
+                case streams.Accept(late):
+                    self._accept(outcome, index, now)
+                    if late:
+                        self._vault.add_event(now, "late", found.name, sender)
+                case streams.Duplicate() if row is not None:
+                    self._logged(found, row, index)
+                    self._answer_again(row, index, now)
+                case streams.Held() | streams.Fork():
+                    self._fork(found, effect, index, now)
+                case _:
+                    pass
+
+    def _fork(
+        self, found: Genuine, effect: streams.Effect, index: int | None, now: int
+    ) -> None:
+        """Keep a record apart whose stream is in doubt; tell both ends."""
+        if self._vault.record(found.name) is None:
+            self._keep(found, index, now, refused=FORK)
+        self._alarms.tell(Alarm.FORK, now, None, found.record.sender)
+        self._arrivals.forked(found, effect, now, self._queue)
 
     def _accept(self, outcome: Outcome, index: int | None, now: int) -> None:
         found = outcome.genuine
@@ -176,14 +188,14 @@ class Inbox:
             self._keep(found, index, now, refused=None)
             for blob in expected(found):
                 self._vault.blobs.add(blob)
-            self._owe(found, Kind.DELIVERED, index, now)
             self._vault.add_event(now, "received", found.name, found.record.sender)
-            for receipt in outcome.receipts:
-                self._credit(receipt, found.name, now)
+            self._owe(found.name, found.record, Kind.DELIVERED, index, now)
+            self._arrivals.accepted(outcome, now, self._queue)
         elif isinstance(outcome, Refused):
             reason = outcome.reason.value
             self._keep(found, index, now, refused=reason)
-            self._owe(found, Kind.REFUSED, index, now, reason)
+            self._vault.add_event(now, "refused-here", found.name, found.record.sender)
+            self._owe(found.name, found.record, Kind.REFUSED, index, now, reason)
 
     def _keep(
         self, found: Genuine, index: int | None, now: int, *, refused: str | None
@@ -209,113 +221,46 @@ class Inbox:
 
     # --- receipts
 
-    def _answer_again(self, found: Genuine, index: int | None, now: int) -> None:
+    def _answer_again(self, row: RecordRow, index: int | None, now: int) -> None:
         """Say of a record that came before what was said then (B3)."""
-        row = self._vault.record(found.name)
-        unlogged = row is not None and row.way == IN and row.log_index is None
-        if unlogged and index is not None:
-            # It came by courier first: this sealing of it is logged, and is evidence.
-            self._vault.set_logged(found.name, encode(found.inner), found.leaf, index)
-        reason = None if row is None else row.refused
-        kind = Kind.DELIVERED if reason is None else Kind.REFUSED
-        self._owe(found, kind, index, now, reason)
+        kind = Kind.DELIVERED if row.refused is None else Kind.REFUSED
+        record = decode(row.document, Record, limit=MAX_RECORD)
+        self._owe(row.name, record, kind, index, now, row.refused)
 
-    def _owe(
+    def _logged(self, found: Genuine, row: RecordRow, index: int | None) -> None:
+        """Note the leaf of a record that came by courier first."""
+        if row.way == IN and row.log_index is None and index is not None:
+            # This sealing of it is logged, and is the evidence from now on.
+            self._vault.set_logged(found.name, encode(found.inner), found.leaf, index)
+
+    def _owe(  # noqa: PLR0913, PLR0917 -- the fields of one statement
         self,
-        found: Genuine,
+        name: Digest,
+        record: Record,
         kind: Kind,
         index: int | None,
         now: int,
         reason: str | None = None,
     ) -> None:
         """Queue a receipt, for the types that are receipted."""
-        rule = rule_of(found.record.type)
+        rule = rule_of(record.type)
         if rule is not None and not rule.receipted:
             return
         statement = Statement(
             kind=kind,
-            record=found.name,
-            id=found.record.id,
+            record=name,
+            id=record.id,
             time=now,
             index=index,
-            blobs=self._verified(found.name) if kind is Kind.DELIVERED else (),
+            blobs=self._verified(name) if kind is Kind.DELIVERED else (),
             reason=reason,
         )
-        self._vault.owe_receipt(found.record.sender, encode(statement))
+        self._vault.owe_receipt(record.sender, encode(statement))
 
     def _verified(self, name: Digest) -> tuple[Digest, ...]:
         rows = self._vault.blobs.of(name)
         return tuple(row.blob for row in rows if row.state is not BlobState.WAITING)
 
-    def _credit(self, receipt: Receipt, carrier: Digest, now: int) -> None:
-        """Note a receipt for something that was written here."""
-        statement = receipt.statement
-        sent = self._sent(statement.record)
-        if sent is None or not _holds(receipt, sent):
-            self._vault.add_event(now, "receipt-odd", carrier, receipt.post)
-            return
-        row = ReceiptRow(
-            name=statement.record,
-            post=receipt.post,
-            kind=statement.kind,
-            signer=receipt.signer,
-            at=statement.time,
-            reason=statement.reason or "",
-            carrier=carrier,
-        )
-        if self._vault.add_receipt(row):
-            self._vault.add_event(
-                now, _EVENTS[statement.kind], statement.record, receipt.post
-            )
-        self._advance(receipt, sent, now)
-
-    def _sent(self, name: Digest) -> Sent | None:
-        row = self._vault.record(name)
-        if row is None or row.way == IN:
-            return None
-        record = decode(row.document, Record, limit=MAX_RECORD)
-        return Sent(
-            record=name,
-            id=record.id,
-            posts=frozenset(addressee.post for addressee in record.to),
-            blobs=frozenset(attachment.blob for attachment in record.atts),
-        )
-
-    def _advance(self, receipt: Receipt, sent: Sent, now: int) -> None:
-        """Move the deliveries that this receipt speaks for."""
-        for target in self._vault.targets(sent.record):
-            of_terminal = target.terminal == receipt.signer
-            of_member = (
-                receipt.statement.kind in {Kind.READ, Kind.ACKNOWLEDGED}
-                and target.post == receipt.post
-            )
-            if of_terminal or of_member:
-                event = _event(receipt, sent)
-                after, _ = delivery.step(target.delivery, event)
-                self._vault.set_target(replace(target, delivery=after))
-                if sent.blobs and after.whole and not target.delivery.whole:
-                    self._vault.add_event(now, "whole", sent.record, target.post)
-
-    def _alarm(self, what: str, now: int) -> None:
+    def _alarm(self, what: Alarm, now: int) -> None:
         with self._vault.transaction():
-            self._vault.add_event(now, what, None, "")
-
-
-def _holds(receipt: Receipt, sent: Sent) -> bool:
-    try:
-        check_receipt(receipt, sent)
-    except BindingError:
-        return False
-    return True
-
-
-def _event(receipt: Receipt, sent: Sent) -> delivery.Event:
-    match receipt.statement.kind:
-        case Kind.DELIVERED:
-            return delivery.Delivered(whole=is_complete(receipt, sent))
-        case Kind.READ:
-            return delivery.Read()
-        case Kind.ACKNOWLEDGED:
-            return delivery.Acknowledged()
-        case Kind.REFUSED:
-            return delivery.Refused()
+            self._alarms.tell(what, now)

@@ -12,15 +12,19 @@ again.  ``now`` is the wall clock; what must not trust it reads witnessed time.
 """
 
 import contextlib
-import datetime as dt
-from collections.abc import Sequence
 from typing import TypeVar, assert_never
 
+from client.core.alarms import Alarm, Alarms
+from client.core.arrivals import Arrivals
 from client.core.attachments import Attachments
-from client.core.compose import Composed, Wish, compose
+from client.core.compose import Composed, Wish
 from client.core.courier import Courier
+from client.core.deadlines import Deadlines
 from client.core.forgotten import Forgotten
+from client.core.heartbeats import Heartbeats
+from client.core.holes import Holes
 from client.core.inbox import Inbox
+from client.core.nacks import NacksIn, NacksOut
 from client.core.outbox import Outbox, deposited
 from client.core.prekeys import Prekeys
 from client.core.questions import (
@@ -30,20 +34,21 @@ from client.core.questions import (
     Effect,
     KeyLogWanted,
     ManifestPublished,
+    NackGiven,
     PrekeysWanted,
     ProofWanted,
     Tag,
 )
-from client.core.receipts import due, owe_by_member
-from client.core.rows import EventRow, RecordRow
+from client.core.rows import RecordRow
 from client.core.station import Station
 from client.core.sync import Sync
+from client.core.watching import Watching
+from client.core.writing import Writing
 from crypto.sign import SigningKey
 from crypto.types import Digest
 from protocol.codec import decode
 from protocol.errors import (
     FreshnessError,
-    PolicyError,
     ProtocolError,
     SplitViewError,
     ThresholdError,
@@ -51,7 +56,6 @@ from protocol.errors import (
 )
 from protocol.limits import MAX_ENVELOPE
 from protocol.receipt import Kind
-from protocol.record import Serial
 from protocol.requests import (
     Delivery,
     Entries,
@@ -62,7 +66,6 @@ from protocol.requests import (
 )
 from protocol.tlog_proof import write_proof
 
-COUNTER = "serial"
 T = TypeVar("T")
 
 
@@ -75,12 +78,28 @@ class Machine:
         self._station = station
         self._vault = station.vault
         self._sync = sync
-        self._inbox = Inbox(station)
+        self._alarms = Alarms(station.vault)
         self._outbox = Outbox(station)
         self._prekeys = Prekeys(station)
+        self._nacks_in, self._nacks_out = NacksIn(station), NacksOut(station)
+        self._holes = Holes(station)
+        self._heartbeats = Heartbeats(station, self._holes)
+        self._watching = Watching(station)
+        self._deadlines = Deadlines(
+            station.vault, station.beliefs, station.identity.post
+        )
+        self.attachments = Attachments(station)
+        self._writing = Writing(
+            station, self._outbox, self.attachments, self._deadlines
+        )
+        arrivals = Arrivals(
+            station, self._holes, self._heartbeats, self._deadlines, self._outbox.again
+        )
+        self._inbox = Inbox(
+            station, self._holes, arrivals, self._nacks_out, self._writing.queue
+        )
         self.courier = Courier(station, self._outbox, self._inbox)
         self._forgotten = Forgotten(station)
-        self.attachments = Attachments(station)
         self._online = False
         self._inbox.erase_used()  # a crash may have come between use and erasure
 
@@ -93,16 +112,23 @@ class Machine:
         self.courier.connected()
         self._forgotten.connected()
         self.attachments.connected()
+        self._nacks_out.connected()
+        self._watching.connected(now)
         return [*self._sync.start(), *self._outbox.redeposit(), *self.pump(now)]
 
     def disconnected(self) -> None:
         """Take note that the session ended."""
         self._online = False
+        self._watching.disconnected()
 
     @property
     def online(self) -> bool:
         """Whether a session is open."""
         return self._online
+
+    def urgent(self) -> bool:
+        """Tell whether a FLASH waits in the outbox: the relay is tried more often."""
+        return self._outbox.urgent()
 
     def noticed(self, key_size: int, message_size: int) -> list[Effect]:
         """Take the relay's word on how large its logs are."""
@@ -115,6 +141,31 @@ class Machine:
             return []
         self._prekeys.forgotten()
         return [*map(deposited, lost), *self.pump(now)]
+
+    def nacked(self, nack: bytes, now: int) -> list[Effect]:
+        """Take a nack that the relay passed on: a record may have to be sealed anew."""
+        try:
+            name = self._nacks_in.came(nack, now)
+        except FreshnessError:
+            return []  # nothing is synchronised yet: the relay tells it again
+        if name is None:
+            return []
+        self._outbox.again(name)
+        return self.pump(now)
+
+    def tick(self, now: int) -> list[Effect]:
+        """Do what the time asks for; call it every few seconds, online or not."""
+        self._deadlines.tick(now)
+        if not self._online:
+            return []
+        try:
+            self._holes.tick(now, self._writing.queue)
+            self._heartbeats.tick(now, self._writing.queue)
+            self._watching.tick(now)
+            checks = self._sync.tick(now)
+        except FreshnessError:
+            return []  # nothing is synchronised yet
+        return [*checks, *self.pump(now)]
 
     def delivered(self, delivery: Delivery, now: int) -> bool:
         """Take an envelope of our mailbox; True: durable, the relay may forget it."""
@@ -138,10 +189,10 @@ class Machine:
         except ThresholdError:
             effects = []  # the witnesses have not seen it yet: the next notice asks
         except SplitViewError:
-            self._alarm("split-view", now)
+            self.alarm(Alarm.SPLIT_VIEW, now)
             effects = []
         except (VerificationError, ProtocolError):
-            self._alarm("relay-odd", now)
+            self.alarm(Alarm.RELAY_ODD, now)
             effects = []
         return [*effects, *self.pump(now)]
 
@@ -150,7 +201,7 @@ class Machine:
             return []  # the log will name it
         if isinstance(tag, PrekeysWanted):
             offers = Offers() if body is None else _read(body, Offers)
-            return self._outbox.offered(tag.names, offers, now)
+            return self._outbox.offered(tag, offers, now)
         if isinstance(tag, BlobTag):
             return self.attachments.answered(tag, body, now)
         if body is None:
@@ -159,20 +210,30 @@ class Machine:
             case KeyLogWanted():
                 return self._sync.entries(_read(body, Entries))
             case CheckpointWanted(log):
-                self._sync.checkpoint(log, _read(body, SignedCheckpoint))
-                if log is LogName.MESSAGE:
-                    return self._sync.proofs()
-                self._prekeys.synced()
-                self._outbox.synced()
-                self.courier.synced()
-                return []
+                return self._adopted(log, _read(body, SignedCheckpoint), now)
             case CourierKeysWanted():
                 self.courier.offered(_read(body, Offers))
+                return []
+            case NackGiven(name):
+                self._nacks_out.taken(name)
                 return []
             case ProofWanted():
                 return self._proven(tag, _read(body, Proof), now)
             case _:
                 assert_never(tag)
+
+    def _adopted(
+        self, log: LogName, answer: SignedCheckpoint, now: int
+    ) -> list[Effect]:
+        first = self.beliefs.directory is None
+        outcomes = self._sync.checkpoint(log, answer)
+        if log is LogName.MESSAGE:
+            return self._sync.proofs()
+        self._watching.adopted(outcomes, now, first=first)
+        self._prekeys.synced()
+        self._outbox.synced()
+        self.courier.synced()
+        return []
 
     def _proven(self, tag: ProofWanted, answer: Proof, now: int) -> list[Effect]:
         """Verify inclusion under the checkpoint that the question named."""
@@ -206,11 +267,12 @@ class Machine:
         if not self._online:
             return []
         try:
-            publish = self._prekeys.pump()
+            publish = self._prekeys.pump(now)
             self._prekeys.erase_old(now)
-            self._queue_receipts(now)
+            self._writing.queue_receipts(now)
             return [
                 *publish,
+                *self._nacks_out.pump(),
                 *self._outbox.pump(now),
                 *self.courier.pump(),
                 *self.attachments.pump(),
@@ -227,36 +289,26 @@ class Machine:
             PolicyError: the label, an addressee or the missing release.
             FreshnessError: this terminal was never synchronised.
         """
-        with self._vault.transaction():
-            composed = self._composed(wish, now)
-            # A crash before the commit: nothing was written, the person sees no
-            # number; after it: the record waits in the outbox.
-            self._vault.add_event(now, "composed", composed.name, "")
-        return composed
+        return self._writing.compose(wish, now)
 
-    def _composed(self, wish: Wish, now: int) -> Composed:
-        serial = self._serial(now)
-        composed = compose(
-            wish, self.identity, serial, now=now, entropy=self._station.entropy
-        )
-        self._outbox.enqueue(composed, now)
-        self.attachments.enqueue(composed.name, composed.record, wish.spooled)
-        return composed
+    def withdraw(
+        self, row: RecordRow, reason: str, instead: Digest | None, now: int
+    ) -> Composed | None:
+        """Take back what was written here; None: it had not left the outbox.
+
+        Raises:
+            PolicyError: a kind of record that people do not write, or an addressee
+                that may not be told.
+        """
+        return self._writing.withdraw(row, reason, instead, now)
 
     def read(self, row: RecordRow, now: int) -> None:
         """Say that the member opened a record that came in; the first time counts."""
-        self._by_member(row, Kind.READ, "opened", now)
+        self._writing.by_member(row, Kind.READ, now)
 
     def acknowledge(self, row: RecordRow, now: int) -> None:
         """Say that the member takes a record on."""
-        self._by_member(row, Kind.ACKNOWLEDGED, "taken-on", now)
-
-    def _by_member(self, row: RecordRow, kind: Kind, what: str, now: int) -> None:
-        if any(e.what == what and e.name == row.name for e in self._said(row.name)):
-            return
-        with self._vault.transaction():
-            owe_by_member(self._vault, row, kind, self.identity.signer, now)
-            self._vault.add_event(now, what, row.name, row.post)
+        self._writing.by_member(row, Kind.ACKNOWLEDGED, now)
 
     def take_seat(self, member: SigningKey | None, now: int) -> None:
         """Let another member sit down: what follows is signed by them.
@@ -270,32 +322,12 @@ class Machine:
     def settle(self, now: int) -> None:
         """Put the receipts that wait into the outbox, signed."""
         with contextlib.suppress(FreshnessError):
-            self._queue_receipts(now)
+            self._writing.queue_receipts(now)
 
-    def _said(self, name: Digest) -> Sequence[EventRow]:
-        return self._vault.events_of(name)
-
-    def _queue_receipts(self, now: int) -> None:
-        for post in self._vault.owed_posts(self.identity.signer):
-            # The post has no terminal now: its receipts wait, and no number is used.
-            with contextlib.suppress(PolicyError), self._vault.transaction():
-                serial = self._serial(now)
-                composed, numbers = due(self._station, post, serial, now)
-                self._outbox.enqueue(composed, now)
-                self._vault.settle_receipts(numbers)
-
-    def _serial(self, now: int) -> Serial:
-        view = self.beliefs.view()
-        own = view.terminal(self.identity.terminal.id)
-        year = dt.datetime.fromtimestamp(now, dt.UTC).year
-        last = self._vault.get(f"{COUNTER}.{year}")
-        counter = int.from_bytes(last or b"", "big") + 1
-        self._vault.put(f"{COUNTER}.{year}", counter.to_bytes(8, "big"))
-        return Serial(0 if own is None else own.number, year, counter)
-
-    def _alarm(self, what: str, now: int) -> None:
+    def alarm(self, what: Alarm, now: int) -> None:
+        """Write down an alarm that was noticed outside the core."""
         with self._vault.transaction():
-            self._vault.add_event(now, what, None, "")
+            self._alarms.tell(what, now)
 
 
 def _read(body: bytes, of: type[T]) -> T:

@@ -7,14 +7,18 @@ is :mod:`protocol.delivery`'s business; this module gives it events and carries 
 its effects.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from client.core.alarms import Alarm, Alarms
 from client.core.compose import Composed
+from client.core.deadlines import delivery_deadline
+from client.core.offered import Offered
 from client.core.questions import Deposited, Effect, PrekeysWanted, Question
 from client.core.rows import OUT, Deposit, RecordRow, Target
 from client.core.sealing import Recipient, Sealed, Sender, seal
 from client.core.station import Station
+from client.core.tracking import Tracking
 from crypto.digest import H
 from crypto.merkle import leaf_hash
 from crypto.types import ZERO_DIGEST, Digest, KeyId, Signature, StreamId
@@ -22,23 +26,17 @@ from protocol import delivery
 from protocol.codec import decode
 from protocol.decision import Decision, draft_of, may_send
 from protocol.directory_view import Terminal
-from protocol.errors import (
-    ExpiredError,
-    FreshnessError,
-    PolicyError,
-    ProtocolError,
-    Reason,
-)
+from protocol.errors import ExpiredError, FreshnessError, PolicyError, Reason
 from protocol.given import Given, give
 from protocol.label import Level, Precedence
 from protocol.leaf import message_leaf
 from protocol.limits import MAX_RECORD
-from protocol.manifest import Manifest, SignedManifest
+from protocol.manifest import PrekeyKind
 from protocol.record import Record
 from protocol.requests import Ask, Offer, Offers, Prekeys, Submit
 from protocol.signed import SignatureLine
 from protocol.slip import Place
-from protocol.trusted_manifest import Prekey, PrekeyBook, TrustedManifest, choose
+from protocol.trusted_manifest import Prekey
 
 STREAM = "stream.id"
 STREAM_BYTES = 16
@@ -52,18 +50,33 @@ class Outbox:
         self._identity = station.identity
         self._beliefs = station.beliefs
         self._entropy = station.entropy
+        self._offered = Offered(station)
+        self._tracking = Tracking(station.vault)
+        self._alarms = Alarms(station.vault)
         self._asked: set[Digest] = set()  # records whose prekeys were asked for
 
     # --- composed
 
-    def enqueue(self, composed: Composed, now: int) -> None:
+    def enqueue(self, composed: Composed, now: int, only: KeyId | None = None) -> None:
         """Put a record into the outbox, inside the caller's transaction.
+
+        Args:
+            composed: the record.
+            now: the wall clock.
+            only: the one terminal that a machine's word is for; None: all of each
+                addressee.
 
         Raises:
             PolicyError: an addressee may not have it, or is not there.
         """
         record = composed.record
-        targets = self._receivers(record)
+        targets = [
+            terminal
+            for terminal in self._receivers(record)
+            if only in {None, terminal.key_id}
+        ]
+        if not targets:
+            raise PolicyError(Reason.NOT_ACTIVE)
         self._vault.add_record(
             RecordRow(
                 name=composed.name,
@@ -76,9 +89,10 @@ class Outbox:
                 release=b"" if composed.release is None else composed.release.signature,
             )
         )
-        retention = self._beliefs.view().policy.retention
+        policy, since = self._beliefs.view().policy, self._beliefs.time(now)
         for terminal in targets:
-            started, _ = delivery.begin(now + retention)
+            deadline = delivery_deadline(policy, record, terminal.post, since)
+            started, _ = delivery.begin(deadline)
             self._vault.add_target(
                 Target(composed.name, terminal.key_id, terminal.post, None, started)
             )
@@ -137,11 +151,20 @@ class Outbox:
         effects: list[Effect] = []
         for name, terminals in wanted.items():
             self._asked.add(name)
-            question = PrekeysWanted((name,))
+            size = self._beliefs.key_log.size
+            question = PrekeysWanted((name,), tuple(terminals), size)
             body = Prekeys(terminals=tuple(terminals))
             lane = self._lane(name)
             effects.append(Question(question, Ask.PREKEYS, body, lane))
         return effects
+
+    def urgent(self) -> bool:
+        """Tell whether a record of lane 0 is not at the relay yet."""
+        waiting = (
+            *self._vault.waiting(delivery.State.COMPOSED),
+            *self._vault.waiting(delivery.State.SEALED),
+        )
+        return any(self._lane(target.name) == 0 for target in waiting)
 
     def redeposit(self) -> list[Effect]:
         """Return every envelope that the relay has not confirmed: after a cut."""
@@ -152,52 +175,25 @@ class Outbox:
         """Take note of a newer directory: what still waits may be asked for again."""
         self._asked.clear()
 
-    def offered(
-        self, names: Iterable[Digest], offers: Offers, now: int
-    ) -> list[Effect]:
+    def again(self, name: Digest) -> None:
+        """Take note that a record is to be sealed anew: it needs other prekeys."""
+        self._asked.discard(name)
+
+    def offered(self, wanted: PrekeysWanted, offers: Offers, now: int) -> list[Effect]:
         """Seal records to the prekeys that came, and deposit them.
 
         A terminal without a genuine prekey, or that may not have the record any more,
         keeps it waiting for the next directory or session; the others get theirs.
         """
-        found: dict[KeyId, Prekey] = {}
-        for offer in offers.offers:
-            prekey = self.genuine(offer)
-            if prekey is not None:
-                found[prekey.terminal] = prekey
+        found = self._offered.genuine(offers, wanted, now)
         effects: list[Effect] = []
-        for name in names:
+        for name in wanted.names:
             effects.extend(self._seal(name, found, now))
         return effects
 
     def genuine(self, offer: Offer) -> Prekey | None:
         """Return the offered key, if the log names its manifest and it is for now."""
-        beliefs = self._beliefs
-        view = beliefs.view()
-        signed = SignedManifest(offer.manifest, Signature(offer.signature))
-        try:
-            terminal = terminal_of(signed)
-            beliefs.book = self._remembered(terminal).adopt(terminal, signed, view)
-            with self._vault.transaction():
-                self._vault.put(_manifest_of(terminal), signed.manifest)
-            prekey = beliefs.book.prekey(
-                terminal, offer.index, offer.key, offer.path, view
-            )
-            return choose([prekey], beliefs.witnessed)
-        except ProtocolError:
-            return None
-
-    def _remembered(self, terminal: KeyId) -> PrekeyBook:
-        """Return the book with the last manifest that verified before a restart.
-
-        Without it a relay could name an old manifest again, whose keys may be stolen.
-        """
-        book = self._beliefs.book
-        kept = self._vault.get(_manifest_of(terminal))
-        if kept is None or terminal in book.manifests:
-            return book
-        last = TrustedManifest(decode(kept, Manifest), H(kept))
-        return PrekeyBook({**book.manifests, terminal: last})
+        return self._offered.kept(offer)
 
     def _seal(
         self, name: Digest, prekeys: dict[KeyId, Prekey], now: int
@@ -211,6 +207,7 @@ class Outbox:
             for target in self._vault.targets(name)
             if target.delivery.state is delivery.State.COMPOSED
             and target.terminal in allowed & prekeys.keys()
+            and self._unused(target, prekeys[target.terminal], now)
         ]
         if not targets:
             return []
@@ -227,8 +224,7 @@ class Outbox:
             self._vault.add_deposit(deposit)
             for target in placed:
                 event = delivery.Sealed(deposit.envelope, prekeys[target.terminal].kid)
-                after, _ = delivery.step(target.delivery, event)
-                self._vault.set_target(replace(target, delivery=after))
+                self._tracking.move(target, event, now)
             # A crash after this commit: the envelope is here, `redeposit` sends it.
             self._vault.add_event(now, "sealed", name, "")
         return [deposited(deposit)]
@@ -259,6 +255,19 @@ class Outbox:
             # are given, and the next sealing has the same.
             self._vault.add_event(now, "couriered", row.name, "")
         return sealed.envelope
+
+    def _unused(self, target: Target, prekey: Prekey, now: int) -> bool:
+        """Tell whether a record was never sealed to this prekey (B22).
+
+        Today's epoch key may be offered again: then it waits for the next manifest.
+        A one-time key is handed out once.
+        """
+        if prekey.kid not in target.delivery.kids:
+            return True
+        if prekey.window.kind is PrekeyKind.ONE_TIME:
+            with self._vault.transaction():
+                self._alarms.tell(Alarm.PREKEY_ODD, now, None, target.post)
+        return False
 
     def _placed(self, target: Target) -> Target:
         """Return the target with its place in the stream, given once."""
@@ -297,6 +306,7 @@ class Outbox:
             commitment=sealed.commitment,
             leaf=message_leaf(sealed.commitment, sealed.body),
             lane=self._lane(sealed.name),
+            size=len(sealed.envelope),
         )
 
     def _may_seal(self, name: Digest, wall: int) -> bool:
@@ -334,13 +344,14 @@ class Outbox:
         if deposit is None or deposit.log_index is not None:
             return
         if leaf != leaf_hash(deposit.leaf):  # logged as something else: never accepted
-            self._vault.add_event(now, "leaf-odd", deposit.name, "")
+            with self._vault.transaction():
+                self._alarms.tell(Alarm.LEAF_ODD, now, deposit.name)
             return
         with self._vault.transaction():
             self._vault.set_deposit(replace(deposit, log_index=index))
-            self._step(deposit, delivery.Stored(envelope))
+            self._step(deposit, delivery.Stored(envelope), now)
             if deposit.proof is not None:  # proven once, before the relay lost it
-                self._step(deposit, delivery.Proven(envelope))
+                self._step(deposit, delivery.Proven(envelope), now)
             # A crash before this commit: it is deposited again, and answered again.
             self._vault.add_event(now, "stored", deposit.name, "")
 
@@ -352,28 +363,14 @@ class Outbox:
         with self._vault.transaction():
             after = replace(deposit, accepted=witnessed, proof=proof)
             self._vault.set_deposit(after)
-            self._step(deposit, delivery.Proven(envelope))
+            self._step(deposit, delivery.Proven(envelope), now)
             # A crash before this commit: the proof is asked for again.
             self._vault.add_event(now, "accepted", deposit.name, "")
 
-    def _step(self, deposit: Deposit, event: delivery.Event) -> None:
+    def _step(self, deposit: Deposit, event: delivery.Event, now: int) -> None:
         for target in self._vault.targets(deposit.name):
             if target.delivery.envelope == deposit.envelope:
-                after, _ = delivery.step(target.delivery, event)
-                self._vault.set_target(replace(target, delivery=after))
-
-
-def terminal_of(signed: SignedManifest) -> KeyId:
-    """Return the terminal that a manifest claims to be of; nothing is believed yet.
-
-    Raises:
-        MalformedError: not a manifest.
-    """
-    return decode(signed.manifest, Manifest).terminal
-
-
-def _manifest_of(terminal: KeyId) -> str:
-    return f"manifest.of.{terminal.hex()}"
+                self._tracking.move(target, event, now)
 
 
 def _recipient(target: Target, prekey: Prekey) -> Recipient:

@@ -60,6 +60,29 @@ class Following(Protocol):
     def open_targets(self) -> list[Target]:
         """Return the targets that are not released, oldest record first."""
 
+    def open_at(
+        self, terminal: KeyId, stream: StreamId, span: tuple[int, int]
+    ) -> list[Target]:
+        """Return the targets in the places of ``span`` that are not released."""
+
+    def unconfirmed(self) -> list[tuple[KeyId, str, int]]:
+        """Return (terminal, its post, since) of who owes us a word, by terminal.
+
+        What is sealed and not released counts, and heartbeats do not.
+        """
+
+    def late_targets(self, now: int) -> list[Target]:
+        """Return the targets past their deadline that nobody was told of."""
+
+    def owe_action(self, name: Digest, post: str, due: int) -> None:
+        """Note that ``post`` is to acknowledge a record; the first time counts."""
+
+    def acted(self, name: Digest, post: str) -> None:
+        """Forget it: it was acknowledged, refused or withdrawn."""
+
+    def late_actions(self, now: int) -> list[tuple[Digest, str]]:
+        """Return (record, post) of what is past its time, each once."""
+
     def deposit_of(self, body: Digest) -> Deposit | None:
         """Return the deposit with this H(body ciphertext)."""
 
@@ -162,6 +185,9 @@ class Vault(Following, Protocol):
 
     def set_target(self, target: Target) -> None:
         """Replace the row of the same record and terminal."""
+
+    def drop_target(self, target: Target) -> None:
+        """Forget a target that was never sealed to."""
 
     def targets(self, name: Digest) -> list[Target]:
         """Return the receiving terminals of a record."""

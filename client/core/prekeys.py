@@ -1,5 +1,13 @@
-"""Own prekeys: drawn, kept, published, and erased when their time is over."""
+"""Own prekeys: drawn, kept, published, and erased when their time is over.
 
+A terminal that is online at least daily replaces all its future keys daily: whoever
+copied the key sheet reads what was sealed up to then, and nothing later.
+"""
+
+from typing import Final
+
+from client.core.alarms import Alarm, Alarms
+from client.core.own_manifests import NAMED, OwnManifests
 from client.core.questions import Effect, ManifestPublished, Question
 from client.core.seeds import Seed
 from client.core.station import Station
@@ -20,15 +28,18 @@ from protocol.manifest import (
     prekey_id,
     window,
 )
+from protocol.policy import HOUR
 from protocol.prekey_erasure import HeldSeed, seeds_to_erase
 from protocol.requests import Ask, Publish
 
-ONE_TIME = 64  # one-time keys in one manifest
-NUMBER = "manifest.number"
-NAMED = "manifest.named"  # .number: W when the log first named it
-PUBLISHED = "manifest.published"  # H(manifest) of our last one
-FORGOTTEN = "manifest.forgotten"  # H(manifest) that the relay had and has no more
-BULK = 3  # lane of a publication
+ONE_TIME: Final = 64  # one-time keys in one manifest
+NUMBER: Final = "manifest.number"
+PUBLISHED: Final = "manifest.published"  # H(manifest) of our last one
+FORGOTTEN: Final = "manifest.forgotten"  # H(manifest) the relay had and has no more
+DRAWN: Final = "manifest.drawn"  # W when its keys were drawn
+BULK: Final = 3  # lane of a publication
+# Seconds: who is online at the same hour each day publishes each day.
+HEALING: Final = 20 * HOUR
 
 
 class Prekeys:
@@ -40,6 +51,8 @@ class Prekeys:
         self._beliefs = station.beliefs
         self._seeds = station.seeds
         self._entropy = station.entropy
+        self._manifests = OwnManifests(station.vault)
+        self._alarms = Alarms(station.vault)
         self._synced = False  # whether this session has shown us the key log's end
         self._since = 0  # POSIX seconds, wall clock: when this session began
         self._asked = False  # whether a publication is on its way to the log
@@ -55,7 +68,7 @@ class Prekeys:
         Their days count by witnessed time; only the hour that a terminal has to
         empty its mailbox is the wall clock's.
         """
-        self._note_named()
+        self._note_named(now)
         seeds = self._seeds.seeds()
         named = {
             seed.manifest: self._vault.get(f"{NAMED}.{seed.manifest}") for seed in seeds
@@ -77,7 +90,7 @@ class Prekeys:
         if gone:
             self._seeds.erase([PrekeyId(held[seed]) for seed in gone])
 
-    def _note_named(self) -> None:
+    def _note_named(self, now: int) -> None:
         """Write down when our last manifest was first seen in the witnessed log."""
         notice = self._beliefs.view().notice(self._identity.terminal.id)
         if notice is None or notice.notice.manifest != self._vault.get(PUBLISHED):
@@ -86,6 +99,8 @@ class Prekeys:
         if self._vault.get(name) is None:
             with self._vault.transaction():
                 self._vault.put(name, self._beliefs.witnessed.to_bytes(8, "big"))
+                if self._holds(notice.notice.number):
+                    self._alarms.over(Alarm.PREKEYS_LOST, now)
 
     def synced(self) -> None:
         """Take note that the directory is the one of this session."""
@@ -99,14 +114,14 @@ class Prekeys:
         """
         self._asked = False
 
-    def pump(self) -> list[Effect]:
+    def pump(self, now: int) -> list[Effect]:
         """Return a publication if the log names no manifest of ours that lasts."""
-        if not self._synced or not self._needed() or self._asked:
+        if not self._synced or not self._needed(now) or self._asked:
             return []
         self._asked = True  # until the log names it, or the next session
         return [self._publish()]
 
-    def _needed(self) -> bool:
+    def _needed(self, now: int) -> bool:
         view = self._beliefs.view()
         own = view.terminal(self._identity.terminal.id)
         if own is None or own.ended is not None:
@@ -118,10 +133,16 @@ class Prekeys:
         if published == self._vault.get(FORGOTTEN):
             return True
         self._asked = False
-        # Half of the published days have gone: a healthy terminal replaces the rest.
-        until = max((seed.until for seed in self._seeds.seeds()), default=0)
-        ahead = view.policy.epoch * view.policy.published // 2
-        return until - self._beliefs.witnessed < ahead
+        drawn = int.from_bytes(self._vault.get(DRAWN) or b"", "big")
+        if not self._holds(notice.notice.number):
+            with self._vault.transaction():
+                self._alarms.tell(Alarm.PREKEYS_LOST, now)
+            return True
+        return self._beliefs.witnessed - drawn >= HEALING
+
+    def _holds(self, number: int) -> bool:
+        """Tell whether seeds of a manifest are left: a key sheet can be lost."""
+        return any(seed.manifest == number for seed in self._seeds.seeds())
 
     def _publish(self) -> Question:
         view = self._beliefs.view()
@@ -151,6 +172,8 @@ class Prekeys:
         with self._vault.transaction():
             self._vault.put(NUMBER, number.to_bytes(8, "big"))
             self._vault.put(PUBLISHED, H(signed.manifest))
+            self._vault.put(DRAWN, self._beliefs.witnessed.to_bytes(8, "big"))
+            self._manifests.remember(signed.manifest)
         # A crash here: the next start publishes a higher number.
         body = Publish(
             manifest=signed.manifest,

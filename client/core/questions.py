@@ -7,7 +7,7 @@ the vault again and asks what is still open.
 
 from dataclasses import dataclass
 
-from crypto.types import Digest
+from crypto.types import Digest, KeyId
 from protocol.codec import Message
 from protocol.requests import Ask, LogName
 
@@ -29,6 +29,8 @@ class PrekeysWanted:
     """Keys for every terminal that these records still have to be sealed to."""
 
     names: tuple[Digest, ...]
+    terminals: tuple[KeyId, ...]
+    size: int  # of the key log when it was asked: what the relay must know
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,15 @@ class BlobKept:
 
 
 BlobTag = BlobAnnounced | BlobWanted | BlobKept
+
+
+@dataclass(frozen=True, slots=True)
+class NackGiven:
+    """Our nack of the envelope with this H(body ciphertext)."""
+
+    body: Digest
+
+
 Tag = (
     KeyLogWanted
     | CheckpointWanted
@@ -86,6 +97,7 @@ Tag = (
     | ManifestPublished
     | CourierKeysWanted
     | BlobTag
+    | NackGiven
 )
 
 

@@ -22,6 +22,7 @@ from protocol.checkpoint import parse_checkpoint
 from protocol.errors import BusyError
 from protocol.limits import ENTRY_COST, MAX_UNCOVERED
 from protocol.note import parse_note
+from protocol.policy import rule_for
 from protocol.requests import (
     Ask,
     Checkpoint,
@@ -57,6 +58,7 @@ class Sync:
         self._realm = realm
         self._pending: list[bytes] = []  # entries that no checkpoint covers yet
         self._room = MAX_UNCOVERED  # bytes that may still be added to them
+        self._looked: int | None = None  # wall clock: when the time was asked last
 
     # --- questions
 
@@ -64,7 +66,21 @@ class Sync:
         """Return the questions of a new session."""
         self._pending.clear()
         self._room = MAX_UNCOVERED
+        self._looked = None
         return [self._more(), self._checkpoint(LogName.MESSAGE)]
+
+    def tick(self, now: int) -> list[Effect]:
+        """Ask for the witnesses' time well before ours is stale.
+
+        A log that does not grow is told by nobody, and its checkpoint is cosigned
+        anew all the same.
+        """
+        policy = self._beliefs.view().policy
+        interval = rule_for(policy, policy.ceiling).freshness // 4
+        if self._looked is None or not 0 <= now - self._looked < interval:
+            first, self._looked = self._looked is None, now
+            return [] if first else [self._checkpoint(LogName.KEY)]
+        return []
 
     def noticed(self, key_size: int, message_size: int) -> list[Effect]:
         """Return what to ask after the relay said how large its logs are."""
@@ -147,6 +163,7 @@ class Sync:
         adopted = self._beliefs.message_log.adopt(answer.note, answer.consistency)
         with self._vault.transaction():
             self._remember(log, adopted)
+            self._vault.add_checkpoint(adopted.size, adopted.root, adopted.witnessed)
         self._beliefs.message_log = adopted
         self._beliefs.message_roots[adopted.size] = adopted.root
         return ()

@@ -15,6 +15,7 @@ from client.core.rows import (
 from client.vault.columns import DEPOSIT, RECORD, TARGET, target_of
 from client.vault.database import Database
 from crypto.types import Digest, KeyId, MessageId, StreamId
+from protocol.record_type import RecordType
 
 _ALARM = "number, what, name, post, since, last, times, ended"
 _SAME = "what = ? AND name IS ? AND post = ? AND ended IS NULL"
@@ -47,6 +48,54 @@ class FollowingStore:
             " WHERE released = 0 ORDER BY number, terminal"
         )
         return [target_of(row) for row in self._db.rows(query)]
+
+    def open_at(
+        self, terminal: KeyId, stream: StreamId, span: tuple[int, int]
+    ) -> list[Target]:
+        """Return the targets in the places of ``span`` that are not released."""
+        query = (
+            f"SELECT {TARGET} FROM target WHERE terminal = ? AND stream = ?"  # noqa: S608
+            " AND seq BETWEEN ? AND ? AND released = 0 ORDER BY seq"
+        )
+        return [target_of(row) for row in self._db.rows(query, terminal, stream, *span)]
+
+    def unconfirmed(self) -> list[tuple[KeyId, str, int]]:
+        """Return (terminal, its post, since) of who owes us a word, by terminal.
+
+        What is sealed and not released counts, and heartbeats do not.
+        """
+        return self._db.rows(
+            "SELECT terminal, target.post, MIN(at) FROM target JOIN record USING (name)"
+            " WHERE released = 0 AND seq IS NOT NULL AND type <> ?"
+            " GROUP BY terminal ORDER BY terminal",
+            RecordType.HEARTBEAT,
+        )
+
+    def late_targets(self, now: int) -> list[Target]:
+        """Return the targets past their deadline that nobody was told of."""
+        query = (
+            f"SELECT {TARGET} FROM target"  # noqa: S608
+            " WHERE overdue = 0 AND deadline <= ? AND released = 0"
+        )
+        return [target_of(row) for row in self._db.rows(query, now)]
+
+    def owe_action(self, name: Digest, post: str, due: int) -> None:
+        """Note that ``post`` is to acknowledge a record; the first time counts."""
+        self._db.run(
+            "INSERT OR IGNORE INTO obligation (name, post, due) VALUES (?, ?, ?)",
+            *(name, post, due),
+        )
+
+    def acted(self, name: Digest, post: str) -> None:
+        """Forget it: it was acknowledged, refused or withdrawn."""
+        self._db.run("DELETE FROM obligation WHERE name = ? AND post = ?", name, post)
+
+    def late_actions(self, now: int) -> list[tuple[Digest, str]]:
+        """Return (record, post) of what is past its time, each once."""
+        query = "SELECT name, post FROM obligation WHERE told = 0 AND due <= ?"
+        late = self._db.rows(query, now)
+        self._db.run("UPDATE obligation SET told = 1 WHERE told = 0 AND due <= ?", now)
+        return late
 
     def deposit_of(self, body: Digest) -> Deposit | None:
         """Return the deposit with this H(body ciphertext)."""

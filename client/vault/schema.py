@@ -167,4 +167,15 @@ CREATE TABLE blob (
 CREATE INDEX blob_open ON blob (way, lane, number) WHERE state <> 3;
 """
 
-STEPS: Final = (TABLES, FOLLOWING, MEMBERS, ATTACHMENTS)
+# Who is to acknowledge what by when; the row goes when it is done.
+OBLIGATIONS: Final = """
+CREATE TABLE obligation (
+    name BLOB NOT NULL, post TEXT NOT NULL,  -- who must act: an addressee, or we
+    due INTEGER NOT NULL, told INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (name, post)
+) WITHOUT ROWID;
+CREATE INDEX obligation_due ON obligation (told, due);
+CREATE INDEX target_late ON target (overdue, deadline);
+"""
+
+STEPS: Final = (TABLES, FOLLOWING, MEMBERS, ATTACHMENTS, OBLIGATIONS)

@@ -124,6 +124,13 @@ class Store(FollowingStore):
             *of_target(target),
         )
 
+    def drop_target(self, target: Target) -> None:
+        """Forget a target that was never sealed to."""
+        self._db.run(
+            "DELETE FROM target WHERE name = ? AND terminal = ?",
+            *(target.name, target.terminal),
+        )
+
     def targets(self, name: Digest) -> list[Target]:
         """Return the receiving terminals of a record."""
         query = f"SELECT {TARGET} FROM target WHERE name = ? ORDER BY post, terminal"  # noqa: S608

@@ -24,6 +24,7 @@ delivery_events: st.SearchStrategy[delivery.Event] = st.one_of(
     st.builds(delivery.Acknowledged),
     st.builds(delivery.Refused),
     st.builds(delivery.Nacked, kids),
+    st.builds(delivery.Missed),
     st.builds(delivery.Doubt, st.booleans()),
     st.builds(delivery.Tick, st.integers(0, 200)),
 )

@@ -105,6 +105,14 @@ class Desk:
         self.effects.extend(self.machine.told_life(life, self.now))
         self.run()
         self.effects.extend(self.machine.noticed(*self.relay.sizes))
+        for nack in self.relay.nacks[self.post.terminal.key.id]:
+            self.effects.extend(self.machine.nacked(nack, self.now))
+        self.run()
+
+    def tick(self, seconds: int = 0) -> None:
+        """Let time pass, and do what it asks for."""
+        self.relay.now += seconds
+        self.effects.extend(self.machine.tick(self.now))
         self.run()
 
     def run(self) -> None:
@@ -127,7 +135,8 @@ class Desk:
                 answer = self.relay.answer(ask, body)
                 self.effects.extend(self.machine.answered(tag, answer, self.now))
             case Deposited(envelope, body):
-                index, leaf = self.relay.submit(body)  # type: ignore[arg-type]
+                own = self.post.terminal.key.id
+                index, leaf = self.relay.submit(body, own)  # type: ignore[arg-type]
                 self.machine.stored(envelope, index, leaf, self.now)
 
     def fetch(self) -> int:
@@ -195,6 +204,10 @@ class Desk:
     def inbox(self) -> list[RecordRow]:
         rows = self.store.records(IN, 1000)
         return [row for row in rows if row.type == RecordType.CABLE]
+
+    def alarms(self) -> set[str]:
+        """Return what people are told now."""
+        return {row.what for row in self.store.alarms(1000, ended=False)}
 
     def happened(self) -> list[str]:
         return [event.what for event in self.store.events(0, 10_000)]

@@ -24,6 +24,7 @@ from protocol.envelope import parse_envelope
 from protocol.key_log_entry import ManifestNotice, notice_leaf
 from protocol.leaf import message_leaf
 from protocol.manifest import Manifest, leaves_of, paths_of
+from protocol.nack import Nack as NackDocument
 from protocol.note import add_lines, parse_note, sign_note
 from protocol.requests import (
     Announce,
@@ -32,6 +33,7 @@ from protocol.requests import (
     Entries,
     KeyLog,
     LogName,
+    Nack,
     Offer,
     Offers,
     Prekeys,
@@ -105,6 +107,8 @@ class FakeRelay:
         self.blobs = FakeBlobs()
         self.seen: dict[Digest, int] = {}  # H(envelope) -> index
         self.incarnation = b"first life".ljust(16)
+        self.depositors: dict[bytes, KeyId] = {}  # H(body) -> who deposited it
+        self.nacks: dict[KeyId, list[bytes]] = defaultdict(list)
         for leaf in ministry.leaves:
             self.logs[LogName.KEY].append(leaf)
 
@@ -143,6 +147,10 @@ class FakeRelay:
                 found = Proof(path=path)
             case Publish():
                 self.publish(body)
+                return b""
+            case Nack(nack=document):
+                depositor = self.depositors[decode(document, NackDocument).body]
+                self.nacks[depositor].append(encode(body))
                 return b""
             case Announce():
                 announced = self.blobs.announce(body)
@@ -197,9 +205,11 @@ class FakeRelay:
             path=published.paths[index],
         )
 
-    def submit(self, body: Submit) -> tuple[int, Digest]:
+    def submit(self, body: Submit, by: KeyId | None = None) -> tuple[int, Digest]:
         """Store an envelope once; return its leaf's index and hash."""
         envelope = parse_envelope(body.envelope)
+        if by is not None:
+            self.depositors[H(envelope.body)] = by
         leaf = message_leaf(body.commitment, H(envelope.body))
         name = H(body.envelope)
         if name not in self.seen:

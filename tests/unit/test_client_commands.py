@@ -8,6 +8,7 @@ import pytest
 
 from client.cli.exits import Exit
 from client.commands import Commands
+from client.core.alarms import Alarm
 from client.link import AgentRefusal
 from client.present import parts_of, subject_of
 from crypto.types import MessageId
@@ -190,7 +191,7 @@ def test_before_the_first_synchronisation_nothing_is_written() -> None:
     assert (status["enrolled"], status["reachable"], status["online"]) == (
         *(False, False, False),
     )
-    office.commands.alarm("relay-not-ours")
+    desk.machine.alarm(Alarm.RELAY_NOT_OURS, desk.now)
     assert desk.happened() == ["relay-not-ours"]
 
 

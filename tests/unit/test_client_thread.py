@@ -279,13 +279,3 @@ def test_an_envelope_that_does_not_open_blocks_nothing(
     exchange(bern, tfc)
     assert "unreadable" in tfc.happened()
     assert len(tfc.inbox()) == 1
-
-
-def test_a_prekey_that_is_gone_is_told(desks: tuple[Desk, Desk]) -> None:
-    bern, tfc = desks
-    bern.write("tfc")
-    bern.run()
-    tfc.seeds.held.clear()
-    exchange(bern, tfc)
-    assert "prekey-gone" in tfc.happened()
-    assert tfc.inbox() == []

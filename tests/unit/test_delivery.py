@@ -11,6 +11,7 @@ from protocol.delivery import (
     Doubt,
     Effect,
     Event,
+    Missed,
     Nacked,
     Proven,
     Raise,
@@ -189,3 +190,23 @@ def test_an_archive_is_done_when_its_leaf_is_proven() -> None:
     assert step(accepted, Proven(ENV[0])) == (accepted, ())
     assert step(accepted, Tick(DEADLINE)) == (accepted, ())
     assert step(accepted, Doubt(forgotten=True)) == (accepted, ())
+
+
+def test_a_place_that_is_missed_is_sealed_anew_where_the_relay_has_it() -> None:
+    for told in (Stored(ENV[0]), Proven(ENV[0])):
+        delivery, found = step(after(SEALED, told), Missed())
+        assert (delivery.state, found) == (State.COMPOSED, (Seal((KID[0],)),))
+        assert (delivery.envelope, delivery.proven) == (None, False)
+    for elsewhere in (after(), after(SEALED), after(SEALED, Delivered(whole=False))):
+        assert step(elsewhere, Missed()) == (elsewhere, ())
+
+
+def test_nacks_and_missed_places_share_one_limit() -> None:
+    delivery = after(SEALED)
+    for number in range(MAX_RESEALS):
+        asked = Missed() if number % 2 else Nacked(KID[number])
+        delivery, _ = step(delivery, Stored(ENV[number]))
+        delivery, _ = step(delivery, asked)
+        delivery, _ = step(delivery, Sealed(ENV[number + 1], KID[number + 1]))
+    delivery, _ = step(delivery, Stored(ENV[MAX_RESEALS]))
+    assert step(delivery, Missed())[1] == (Raise(Alarm.RESEALS_SPENT),)

@@ -32,18 +32,25 @@ def manifests(desk: Desk) -> list[int]:
 def test_seeds_of_a_manifest_that_was_replaced_go_after_two_days() -> None:
     desk = desk_at("bern")
     (first,) = manifests(desk)
-    later(desk, 20 * DAY, 0)  # over half of the published days: a new manifest
+    later(desk, DAY, HOUR)  # a terminal that is online daily replaces its keys daily
     assert manifests(desk) == [first, first + 1]
     later(desk, DAY, HOUR)
-    assert manifests(desk) == [first, first + 1]
+    assert manifests(desk) == [first, first + 1, first + 2]
     later(desk, DAY, HOUR)
-    kept = {(seed.manifest, seed.kind) for seed in desk.seeds.seeds()}
-    assert kept == {
-        (first, PrekeyKind.EPOCH),  # today's
-        (first + 1, PrekeyKind.EPOCH),
-        (first + 1, PrekeyKind.ONE_TIME),
-    }
-    assert len([s for s in desk.seeds.seeds() if s.manifest == first]) == 1
+    of_first = [s for s in desk.seeds.seeds() if s.manifest == first]
+    assert [seed.kind for seed in of_first] == [PrekeyKind.EPOCH]  # today's
+    assert of_first[0].start <= desk.machine.beliefs.witnessed < of_first[0].until
+    kinds = {s.kind for s in desk.seeds.seeds() if s.manifest == first + 3}
+    assert kinds == {PrekeyKind.EPOCH, PrekeyKind.ONE_TIME}
+
+
+def test_a_terminal_that_comes_for_ten_minutes_a_day_heals_each_day() -> None:
+    desk = desk_at("bern")
+    (first,) = manifests(desk)
+    for day in range(1, 8):
+        # A little sooner each day: no day may be missed because of it.
+        later(desk, DAY - 1_800, 600)
+        assert max(manifests(desk)) == first + day
 
 
 def test_no_seed_outlives_its_day_by_more_than_a_fortnight() -> None:

@@ -1,0 +1,111 @@
+"""What the key log says about us, and whether what we see of it is fresh.
+
+A terminal alarms on each entry that changed its keys, or those of its post, without a
+signature of the post.  A relay that shows no news is found out by the clock: the
+witnesses' time must move on.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from client.core.alarms import Alarm, Alarms
+from client.core.own_manifests import OwnManifests
+from client.core.station import Station
+from crypto.types import KeyId
+from protocol.directory_state import Adopted
+from protocol.errors import FreshnessError
+from protocol.key_log_entry import LeafKind
+from protocol.trusted_directory import Outcome, about, alarms
+
+ENROLLED: Final = "enrolled"  # position of our own entry in the key log
+# Seconds: a session that is new has not seen the log's end yet.
+PATIENCE: Final = 900
+
+
+class Watching:
+    """Compares what is adopted with what this terminal signed."""
+
+    def __init__(self, station: Station) -> None:
+        self._vault = station.vault
+        self._beliefs = station.beliefs
+        self._identity = station.identity
+        self._manifests = OwnManifests(station.vault)
+        self._alarms = Alarms(station.vault)
+        self._since: int | None = None  # wall clock: when this session began
+
+    def connected(self, now: int) -> None:
+        """Take note of a new session."""
+        self._since = now
+
+    def disconnected(self) -> None:
+        """Take note that the session ended: nothing fresh is owed."""
+        self._since = None
+
+    def adopted(self, outcomes: Sequence[Outcome], now: int, *, first: bool) -> None:
+        """Look at entries that were just adopted, each once.
+
+        Args:
+            outcomes: what became of each.
+            now: the wall clock.
+            first: they are the whole log, seen for the first time.
+        """
+        log = self._beliefs.key_log
+        self._beliefs.anchor = (log.witnessed, now)
+        with self._vault.transaction():
+            for entry in self._foreign(outcomes, first=first):
+                restricted = entry.kind is LeafKind.RESTRICTION
+                alarm = Alarm.OWN_RESTRICTED if restricted else Alarm.OWN_KEY_CHANGED
+                self._alarms.tell(alarm, now, None, self._identity.post)
+            behind = log.witnessed - now
+            if behind > self._beliefs.view().policy.clock:
+                self._alarms.tell(Alarm.CLOCK_WRONG, now)
+            else:
+                self._alarms.over(Alarm.CLOCK_WRONG, now)
+
+    def _foreign(self, outcomes: Sequence[Outcome], *, first: bool) -> list[Adopted]:
+        """Return the entries about our post that nobody of it signed.
+
+        What came before the entry that enrolled this terminal was not its business.
+        The manifests of another terminal of the post are that one's; and one that
+        the log named before we ever looked is replaced by our first.
+        """
+        own, post = self._identity.terminal.id, self._identity.post
+        ours = about(outcomes, post=post, keys=frozenset({own}))
+        started = self._enrolled(ours, own)
+        if started is None:
+            return []
+        view = self._beliefs.view()
+        keys = frozenset(terminal.key_id for terminal in view.terminals(post)) | {own}
+        foreign = alarms(ours, keys=keys, manifests=self._manifests.names())
+        return [
+            entry
+            for entry in foreign
+            if entry.index > started
+            and (
+                entry.kind is not LeafKind.MANIFEST or (own in entry.keys and not first)
+            )
+        ]
+
+    def _enrolled(self, ours: Sequence[Adopted], own: KeyId) -> int | None:
+        """Return the position of the entry that enrolled this terminal; None: none."""
+        kept = self._vault.get(ENROLLED)
+        if kept is not None:
+            return int.from_bytes(kept, "big")
+        for entry in ours:
+            if entry.kind is LeafKind.DIRECTORY and own in entry.keys:
+                self._vault.put(ENROLLED, entry.index.to_bytes(8, "big"))
+                return entry.index
+        return None
+
+    def tick(self, now: int) -> None:
+        """Tell people when the log shows no fresh time although we are online."""
+        if self._since is None or now - self._since < PATIENCE:
+            return
+        try:
+            self._beliefs.require_fresh(self._beliefs.view().policy.ceiling, now)
+        except FreshnessError:
+            with self._vault.transaction():
+                self._alarms.tell(Alarm.DIRECTORY_STALE, now)
+        else:
+            with self._vault.transaction():
+                self._alarms.over(Alarm.DIRECTORY_STALE, now)
