@@ -250,7 +250,7 @@ class Commands:
     def _followed(self, row: RecordRow) -> Any:  # noqa: ANN401
         record = decode(row.document, Record, limit=MAX_RECORD)
         deposits = self._vault.deposits(row.name)
-        sealed = [len(d.sealed) for d in deposits if d.sealed is not None]
+        sealed = [deposit.size for deposit in deposits]
         return {
             "id": row.name.hex()[:SHORT_NAME],
             "name": row.name.hex(),
