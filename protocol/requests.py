@@ -41,6 +41,7 @@ Document = Annotated[bytes, Meta(min_length=1, max_length=MAX_DOCUMENT)]
 Note = Annotated[bytes, Meta(max_length=MAX_NOTE)]
 Path = Annotated[tuple[DigestField, ...], Meta(max_length=64)]  # of a proof
 MAX_PREKEYS = 1_024  # public keys in one published manifest
+MAX_EXPIRING = 256  # deliveries in one answer: then ask on
 MAX_ENTRIES = 512  # key log entries in one answer: then ask on
 
 
@@ -59,6 +60,7 @@ class Ask(enum.IntEnum):
     ANNOUNCE = 10
     FETCH = 11
     KEPT = 12
+    UNDELIVERED = 20
 
 
 class LogName(enum.IntEnum):
@@ -259,3 +261,26 @@ class Notice(Message):
     message_log: UInt48
     incarnation: Bytes16
     nack: Annotated[bytes, Meta(max_length=MAX_DOCUMENT)] | None = None
+    undelivered: UInt32 | None = None  # deliveries of yours that will go: ask which
+
+
+# --- what nobody fetched (docs/spec/requests.md, section 4)
+
+
+class Undelivered(Message):
+    """What of ours nobody fetched for so long that it will go?"""
+
+    told: Annotated[tuple[DigestField, ...], Meta(max_length=MAX_EXPIRING)] = ()
+
+
+class Expiry(Message):
+    """Your envelope was not fetched from this mailbox, and will be dropped there."""
+
+    envelope: DigestField  # H(envelope)
+    mailbox: MailboxField
+
+
+class Expiring(Message):
+    """At most MAX_EXPIRING that we were not told of yet; ask on after noting them."""
+
+    expiries: Annotated[tuple[Expiry, ...], Meta(max_length=MAX_EXPIRING)] = ()

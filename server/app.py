@@ -23,7 +23,8 @@ from crypto.sign import SigningKey
 from protocol.requests import LogName
 from protocol.root import RootDocument
 from server.clock import Clock, WitnessedClock
-from server.config import ConfigError, Quotas, Retention
+from server.config import ConfigError, Quotas
+from server.config import Retention as Lifetimes
 from server.keys import RelayKeys
 from server.rate_limit import Buckets, Rate
 from server.services.attachments import AttachmentService, BlobLimits
@@ -38,6 +39,7 @@ from server.services.prekeys import PrekeyService
 from server.services.presence import Presence
 from server.services.quotas import Ledger, Limits, Rates
 from server.services.relay import Relay
+from server.services.retention import Retention
 from server.services.staging import Staging, Trees
 from server.storage.interfaces import Head, Store, StoreBrokenError, Tables
 
@@ -59,7 +61,7 @@ class Rules:
 
     signing: Signing
     quotas: Quotas
-    retention: Retention
+    retention: Lifetimes
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +224,7 @@ def wired(
         attachments=AttachmentService(store, committer, clock, blobs),
         logs=logs,
         presence=presence,
+        retention=Retention(store, committer, presence, clock, rules.retention),
         day_keys=DayKeys(identity, clock, entropy),
         failure=asyncio.get_running_loop().create_future(),
     )

@@ -140,6 +140,7 @@ async def _work(parts: Parts) -> None:
         relay.committer.run,
         parts.checkpoints.run,
         relay.attachments.run,
+        relay.retention.run,
         until_broken,
         until_stopped,
     )

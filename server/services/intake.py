@@ -6,12 +6,12 @@ mailbox exists.  So nothing is stored after the entry that revoked its sender or
 addressee, whatever was under way.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from crypto.digest import H
 from crypto.merkle import leaf_hash
-from crypto.types import Digest, KeyId
+from crypto.types import Digest, KeyId, Mailbox
 from protocol.directory_view import Terminal
 from protocol.envelope import Envelope, parse_envelope
 from protocol.errors import BindingError, PolicyError, ProtocolError, Reason
@@ -64,6 +64,7 @@ async def store_batch(
         name: Stored(index=index, leaf=await _leaf_hash(tables, index))
         for name, index in places.items()
     }
+    dropped = set(await tables.envelopes.dropped([*places.values()])) if places else ()
     envelopes: list[StoredEnvelope] = []
     deliveries: list[StoredDelivery] = []
     results: list[Stored | ProtocolError] = []
@@ -79,6 +80,8 @@ async def store_batch(
                     index=envelope.index,
                     leaf=leaf_hash(message_leaf(one.commitment, envelope.body_hash)),
                 )
+            elif places.get(one.name) in dropped:
+                await _revive(tables, staging, one, places[one.name])
         except ProtocolError as error:
             results.append(error)
             continue
@@ -119,31 +122,60 @@ async def _place(
     Raises:
         BusyError: its post has too much outstanding; nothing was taken.
     """
-    body = one.envelope.body
-    leaf_index = staging.next_index(LogName.MESSAGE)
-    owed = [
-        StoredDelivery(
-            mailbox=wrap.mailbox,
-            cursor=await staging.last_cursor(tables, wrap.mailbox) + 1,
-            index=leaf_index,
-            lane=one.lane,
-            wrap=wrap,
-            post=one.post,
-            size=len(body) + len(wrap.wrap),
-        )
-        for wrap in one.envelope.wraps
-    ]
+    envelope = _envelope(staging, one, staging.next_index(LogName.MESSAGE))
+    owed = await _owed(tables, staging, one, envelope.index)
     await staging.quota.admit(tables.envelopes, owed)
-    body_hash = H(body)
-    envelope = StoredEnvelope(
-        index=staging.append(LogName.MESSAGE, message_leaf(one.commitment, body_hash)),
+    leaf = message_leaf(one.commitment, envelope.body_hash)
+    staging.append(LogName.MESSAGE, leaf)
+    staging.placed(owed)
+    return envelope, owed
+
+
+async def _revive(
+    tables: Tables, staging: Staging, one: Submission, index: int
+) -> None:
+    """Owe again what was dropped undelivered: same leaf, same answer, new cursors.
+
+    Raises:
+        BusyError: its post has too much outstanding; nothing was written.
+    """
+    held = await tables.envelopes.holders(index)
+    owed = await _owed(tables, staging, one, index, held)
+    await staging.quota.admit(tables.envelopes, owed)
+    await tables.envelopes.revive(_envelope(staging, one, index), owed)
+    staging.placed(owed)
+
+
+def _envelope(staging: Staging, one: Submission, index: int) -> StoredEnvelope:
+    return StoredEnvelope(
+        index=index,
         name=one.name,
         message_id=one.envelope.id,
-        body_hash=body_hash,
+        body_hash=H(one.envelope.body),
         sender=one.sender,
         suite=one.envelope.suite,
         received=staging.now,
-        body=body,
+        body=one.envelope.body,
     )
-    staging.placed(owed)
-    return envelope, owed
+
+
+async def _owed(
+    tables: Tables,
+    staging: Staging,
+    one: Submission,
+    index: int,
+    held: Collection[Mailbox] = (),
+) -> list[StoredDelivery]:
+    return [
+        StoredDelivery(
+            mailbox=wrap.mailbox,
+            cursor=await staging.last_cursor(tables, wrap.mailbox) + 1,
+            index=index,
+            lane=one.lane,
+            wrap=wrap,
+            post=one.post,
+            size=len(one.envelope.body) + len(wrap.wrap),
+        )
+        for wrap in one.envelope.wraps
+        if wrap.mailbox not in held
+    ]

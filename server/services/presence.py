@@ -28,7 +28,7 @@ class Connected(Protocol):
         """Say that checkpoints were published."""
 
     def nacked(self) -> None:
-        """Say that a nack has come."""
+        """Say that a nack has come, or that deposits were not fetched."""
 
     def end(self, *, going: bool = False) -> None:
         """Close the session: refused, or (``going``) because the relay stops."""
@@ -91,7 +91,7 @@ class Presence:
             session.grown()
 
     def nacked(self, terminals: Iterable[KeyId]) -> None:
-        """Tell these terminals to look at their nacks."""
+        """Tell these terminals to look at what became of their deposits."""
         for terminal in terminals:
             session = self._by_terminal.get(terminal)
             if session is not None:

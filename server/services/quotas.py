@@ -20,7 +20,8 @@ from crypto.types import Mailbox
 from protocol.errors import BusyError
 from server.config import Quotas
 from server.rate_limit import Buckets, Rate
-from server.storage.interfaces import Amount, Envelopes, Pair, StoredDelivery
+from server.storage.erasure_interfaces import Pair
+from server.storage.interfaces import Amount, Envelopes, StoredDelivery
 
 MIB = 1024 * 1024
 NOTHING = Amount(0, 0)

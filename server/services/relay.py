@@ -13,6 +13,7 @@ from server.services.logs import Logs
 from server.services.mailbox import MailboxService
 from server.services.prekeys import PrekeyService
 from server.services.presence import Presence
+from server.services.retention import Retention
 from server.storage.interfaces import StoreBrokenError
 
 
@@ -29,6 +30,7 @@ class Relay:
     attachments: AttachmentService
     logs: Logs
     presence: Presence
+    retention: Retention
     day_keys: DayKeys
     failure: asyncio.Future[None]  # set when the store broke: the process ends
 

@@ -7,15 +7,21 @@ from sqlalchemy import Row, delete, func, insert, select, update
 
 from crypto.types import Digest, KeyId, Mailbox, MessageId, PrekeyId
 from protocol.envelope import Wrap
+from server.storage.erasure_interfaces import Pair
 from server.storage.executor import Executor
 from server.storage.interfaces import (
     Amount,
     Owed,
-    Pair,
     StoredDelivery,
     StoredEnvelope,
 )
-from server.storage.tables import deliveries, envelopes, nacks, outstanding
+from server.storage.tables import (
+    deliveries,
+    envelopes,
+    mailboxes,
+    nacks,
+    outstanding,
+)
 
 MAX_NACKS: Final = 256  # told to one terminal at once
 ADDED: Final = """
@@ -54,11 +60,15 @@ class EnvelopeTables:
                     one.received,
                     one.message_id,
                     one.sender,
+                    None,
                     one.body,
                 )
                 for one in new
             ],
         )
+        await self._owe(owed)
+
+    async def _owe(self, owed: Sequence[StoredDelivery]) -> None:
         await self._connection.insert(
             deliveries,
             [
@@ -78,12 +88,48 @@ class EnvelopeTables:
             ],
         )
 
+    async def dropped(self, indexes: Sequence[int]) -> Collection[int]:
+        """Return those of the envelopes that were dropped before all had them."""
+        rows = await self._connection.execute(
+            select(envelopes.c.leaf).where(
+                envelopes.c.leaf.in_(indexes), envelopes.c.dropped.is_not(None)
+            )
+        )
+        return {row.leaf for row in rows}
+
+    async def holders(self, index: int) -> Collection[Mailbox]:
+        """Return the mailboxes that still have a delivery of the envelope."""
+        rows = await self._connection.execute(
+            select(deliveries.c.mailbox).where(deliveries.c.leaf == index)
+        )
+        return {row.mailbox for row in rows}
+
+    async def revive(
+        self, envelope: StoredEnvelope, owed: Sequence[StoredDelivery]
+    ) -> None:
+        """Store again what was dropped, under its old index and name."""
+        await self._connection.execute(
+            update(envelopes)
+            .where(envelopes.c.leaf == envelope.index)
+            .values(
+                received=envelope.received,
+                message_id=envelope.message_id,
+                sender=envelope.sender,
+                dropped=None,
+                body=envelope.body,
+            )
+        )
+        await self._owe(owed)
+
     async def last_cursor(self, mailbox: Mailbox) -> int:
         """Return the highest cursor of ``mailbox``, 0 before the first."""
-        found = await self._connection.scalar(
+        held = await self._connection.scalar(
             select(func.max(deliveries.c.cursor)).where(deliveries.c.mailbox == mailbox)
         )
-        return int(found or 0)
+        erased = await self._connection.scalar(
+            select(mailboxes.c.cursor).where(mailboxes.c.mailbox == mailbox)
+        )
+        return max(int(held or 0), int(erased or 0))
 
     async def owed(
         self, mailbox: Mailbox, *, skip: Collection[int], lane: int, limit: int

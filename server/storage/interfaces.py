@@ -34,6 +34,7 @@ from crypto.types import Digest, KeyId, Mailbox, MessageId, PrekeyId, PublicKey
 from protocol.envelope import Wrap
 from protocol.requests import LogName
 from server.storage.blob_interfaces import Blobs
+from server.storage.erasure_interfaces import Erasure, Pair
 
 
 class StoreError(Exception):
@@ -90,9 +91,6 @@ class Amount:
         return self.messages <= limit.messages and self.size <= limit.size
 
 
-Pair = tuple[str, Mailbox]  # a post that deposits, and whom for
-
-
 @dataclass(frozen=True, slots=True)
 class Owed:
     """A delivery with what is needed to hand it out."""
@@ -145,7 +143,18 @@ class Envelopes(Protocol):
     """Envelopes and what is owed of them."""
 
     async def known(self, names: Sequence[Digest]) -> Mapping[Digest, int]:
-        """Return the index of each of ``names`` that is stored."""
+        """Return the index of each of ``names`` that is stored, erased or not."""
+
+    async def dropped(self, indexes: Sequence[int]) -> Collection[int]:
+        """Return those of the envelopes that were dropped before all had them."""
+
+    async def holders(self, index: int) -> Collection[Mailbox]:
+        """Return the mailboxes that still have a delivery of the envelope."""
+
+    async def revive(
+        self, envelope: StoredEnvelope, deliveries: Sequence[StoredDelivery]
+    ) -> None:
+        """Store again what was dropped, under its old index and name."""
 
     async def add(
         self, envelopes: Sequence[StoredEnvelope], deliveries: Sequence[StoredDelivery]
@@ -287,6 +296,10 @@ class Tables(Protocol):
     @property
     def envelopes(self) -> Envelopes:
         """Envelopes and deliveries."""
+
+    @property
+    def erasure(self) -> Erasure:
+        """What goes."""
 
     @property
     def logs(self) -> Logs:

@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from server.storage.blobs import BlobTables
 from server.storage.engine import READERS, sqlite_reader, sqlite_writer
 from server.storage.envelopes import EnvelopeTables
+from server.storage.erasure import ErasureTables
 from server.storage.executor import Blocking, Executor, driven
 from server.storage.faults import translated
 from server.storage.interfaces import Work
@@ -32,6 +33,7 @@ class SqlTables:
     """What one transaction can reach."""
 
     envelopes: EnvelopeTables
+    erasure: ErasureTables
     logs: LogTables
     prekeys: PrekeyTables
     meta: MetaTable
@@ -41,11 +43,12 @@ class SqlTables:
 def tables_of(executor: Executor) -> SqlTables:
     """Return the tables over one connection."""
     return SqlTables(
-        EnvelopeTables(executor),
-        LogTables(executor),
-        PrekeyTables(executor),
-        MetaTable(executor),
-        BlobTables(executor),
+        envelopes=EnvelopeTables(executor),
+        erasure=ErasureTables(executor),
+        logs=LogTables(executor),
+        prekeys=PrekeyTables(executor),
+        meta=MetaTable(executor),
+        blobs=BlobTables(executor),
     )
 
 

@@ -55,6 +55,7 @@ envelopes: Final = Table(
     Column("received", BigInteger, nullable=False),  # POSIX seconds, relay's clock
     Column("message_id", LargeBinary(16)),  # null with the body
     Column("sender", LargeBinary(32)),  # the terminal's key id; null with the body
+    Column("dropped", BigInteger),  # POSIX seconds; null: nobody was left without it
     Column("body", LargeBinary),  # null: erased
 )
 

@@ -111,7 +111,7 @@ class Conversation:
         self._news.set()
 
     def nacked(self) -> None:
-        """Say that a nack has come."""
+        """Say that a nack has come, or that deposits were not fetched."""
         self._nacked.set()
 
     def end(self, *, going: bool = False) -> None:
@@ -295,19 +295,23 @@ class Conversation:
                 if nack not in self._told:
                     self._told.add(nack)
                     self._notify(nack)
+            undelivered = await self._relay.retention.expiring(self._terminal)
+            if undelivered:
+                self._notify(None, undelivered)
 
-    def _notify(self, nack: bytes | None) -> None:
-        content = encode(self._notice(nack))
+    def _notify(self, nack: bytes | None, undelivered: int | None = None) -> None:
+        content = encode(self._notice(nack, undelivered))
         self._line.offer(Kind.NOTICE, content, NOTICE_LANE, self._now())
         self._sendable.set()
 
-    def _notice(self, nack: bytes | None) -> Notice:
+    def _notice(self, nack: bytes | None, undelivered: int | None) -> Notice:
         logs = self._relay.logs
         return Notice(
             key_log=logs.published(LogName.KEY),
             message_log=logs.published(LogName.MESSAGE),
             incarnation=self._relay.incarnation,
             nack=nack,
+            undelivered=undelivered,
         )
 
 

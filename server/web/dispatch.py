@@ -28,6 +28,7 @@ from protocol.requests import (
     Publish,
     Request,
     Submit,
+    Undelivered,
 )
 from server.services.relay import Relay
 
@@ -108,6 +109,10 @@ async def _kept(call: Call) -> None:
     await call.relay.attachments.kept(call.caller, call.body)
 
 
+async def _undelivered(call: Call) -> Message:
+    return await call.relay.retention.undelivered(call.caller, call.body)
+
+
 TABLE: Final[Mapping[Ask, tuple[type[Message], Handler]]] = {
     Ask.SUBMIT: (Submit, _submit),
     Ask.ACKNOWLEDGE: (Acknowledge, _acknowledge),
@@ -121,6 +126,7 @@ TABLE: Final[Mapping[Ask, tuple[type[Message], Handler]]] = {
     Ask.ANNOUNCE: (Announce, _announce),
     Ask.FETCH: (Fetch, _fetch),
     Ask.KEPT: (Kept, _kept),
+    Ask.UNDELIVERED: (Undelivered, _undelivered),
 }
 
 

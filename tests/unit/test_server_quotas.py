@@ -1,74 +1,23 @@
 """Quotas: what is over is BUSY and nothing of it is kept; in virtual time."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from crypto.types import Mailbox
 from protocol.codec import decode
-from protocol.directory_view import Terminal
 from protocol.errors import BusyError
 from protocol.manifest import Manifest
-from protocol.requests import LogName, Offer, Publish, Stored
-from server.app import Parts
+from protocol.requests import LogName, Offer, Publish
 from server.config import Quotas
 from server.rate_limit import MAX_KEYS, Buckets, Rate
 from server.services.logs import Published
-from server.storage.opening import check_store
 from tests.support import relay as support
-from tests.support.ministry import START, Ministry, ministry
-from tests.support.relay import submit_to, working
+from tests.support.virtual_relay import Running, relay_in
 
 DATABASES = pytest.mark.usefixtures("either_database")
-
-
-class Clock:
-    """Moves when a test moves it."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def wall(self) -> int:
-        return START + 600 + int(self.now)
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-@dataclass
-class Running:
-    """A relay, its ministry and its clock."""
-
-    parts: Parts
-    people: Ministry
-    clock: Clock
-    sent: int = 0
-
-    def terminal(self, post: str) -> Terminal:
-        key = self.people.posts[post].terminal.key.id
-        return self.parts.relay.directory.terminal(key, self.clock.wall())
-
-    def box(self, post: str) -> Mailbox:
-        return self.terminal(post).mailbox
-
-    async def deposit(self, *to: str, by: str = "bern", size: int = 100) -> Stored:
-        self.sent += 1
-        boxes = [self.box(post) for post in to or ("tfc",)]
-        submit = submit_to(*boxes, name=f"{self.sent}", size=size)
-        return await self.parts.relay.mailbox.submit(self.terminal(by), 2, submit)
-
-    async def owed(self, post: str = "tfc") -> list[int]:
-        mailbox = self.parts.relay.mailbox
-        found = await mailbox.owed(self.terminal(post), skip=(), lane=4, limit=99)
-        return [one.delivery.cursor for one in found]
-
-    @property
-    def logged(self) -> int:
-        return self.parts.relay.logs.size(LogName.MESSAGE)
 
 
 Run = Callable[..., AbstractAsyncContextManager[Running]]
@@ -76,14 +25,10 @@ Run = Callable[..., AbstractAsyncContextManager[Running]]
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    @asynccontextmanager
-    async def relay(**quotas: int) -> AsyncIterator[Running]:
+    def relay(**quotas: int) -> AbstractAsyncContextManager[Running]:
         changed = msgspec.structs.replace(Quotas(), **quotas)
         monkeypatch.setattr(support, "QUOTAS", changed)
-        clock, people = Clock(), ministry()
-        async with working(tmp_path, people, clock=clock) as parts:
-            yield Running(parts, people, clock)
-        assert await check_store(support.DATABASE(tmp_path), tmp_path) == []
+        return relay_in(tmp_path)
 
     return relay
 

@@ -19,6 +19,7 @@ BODIES = {
     Ask.ANNOUNCE: (requests.Announce, requests.Announced),
     Ask.FETCH: (requests.Fetch, None),
     Ask.KEPT: (requests.Kept, None),
+    Ask.UNDELIVERED: (requests.Undelivered, requests.Expiring),
 }
 
 

@@ -44,6 +44,7 @@ def _envelopes() -> None:
         _column("received", sa.BigInteger()),
         sa.Column("message_id", sa.LargeBinary(16)),
         sa.Column("sender", sa.LargeBinary(32)),
+        sa.Column("dropped", sa.BigInteger()),
         sa.Column("body", sa.LargeBinary()),
         sa.UniqueConstraint("name"),
     )
