@@ -154,7 +154,7 @@ ATTACHMENTS: Final = """
 -- attachments: ciphertext lies in the spool, keys in the record
 CREATE TABLE blob (
     number INTEGER PRIMARY KEY,        -- in the order they came
-    name BLOB NOT NULL REFERENCES record,
+    name BLOB NOT NULL REFERENCES record (name),
     blob BLOB NOT NULL,                -- SHA-256 of the ciphertext
     way INTEGER NOT NULL,
     file TEXT NOT NULL UNIQUE,         -- in the spool
