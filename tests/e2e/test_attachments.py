@@ -153,7 +153,7 @@ def test_an_attachment_is_interrupted_at_random_offsets_and_goes_on(
     live: Live,
     tmp_path: Path,
     campaign: Campaign,
-    record_property: Callable[[str, object], None],
+    record_testsuite_property: Callable[[str, object], None],
 ) -> None:
     size = campaign.pick(quick=3, ci=20, deep=200) * 1_000_000
     count = campaign.pick(quick=4, ci=10, deep=10)
@@ -178,7 +178,7 @@ def test_an_attachment_is_interrupted_at_random_offsets_and_goes_on(
     bound = OVERHEAD * size + (count + 1) * (WINDOW + SESSION)
     for way in (up, down):
         figures = f"{way.passed} of {size}, at most {bound:.0f}; {way.hows}"
-        record_property(way.name, figures)
+        record_testsuite_property(way.name, figures)
         assert size < way.passed <= bound, figures
     assert live.check().returncode == 0
     out = private_folder(tmp_path / "out")
