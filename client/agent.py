@@ -109,9 +109,11 @@ class Agent:
                     self._alarm(Alarm.RELAY_NOT_OURS)
             except DiskError:
                 pass  # nothing was acknowledged: the relay brings it again
-            self._session.cut()
-            if self._clock.monotonic() - started > STEADY:
+            steady = self._clock.monotonic() - started > STEADY
+            if steady or self._session.progressed:
+                # A line that breaks all the time still gets a transfer through.
                 failures = 0
+            self._session.cut()
             failures += 1
             await asyncio.sleep(delay(failures, system, urgent=self._urgent()))
 

@@ -22,6 +22,11 @@ from protocol.line.machine import Line
 from protocol.requests import Answer, Delivery, Notice, Request
 
 MAX_ANSWER = 2 * MAX_ENVELOPE
+_PROGRESS = (
+    line_effects.ObjectAccepted,
+    line_effects.ObjectAcknowledged,
+    line_effects.StoreBytes,
+)
 
 
 class Session:
@@ -41,6 +46,7 @@ class Session:
         self._line = line
         self._clock = clock
         self._nudge = nudge
+        self.progressed = False  # this session moved something that a cut keeps
         self._number = 0
         self._tags: dict[int, Tag] = {}
         self._requests: dict[bytes, int] = {}  # object id -> request number
@@ -91,6 +97,7 @@ class Session:
 
     def cut(self) -> None:
         """Take note that the session ended; the core asks anew in the next one."""
+        self.progressed = False
         self._machine.disconnected()
         self._transfers.cut()
         self._tags.clear()
@@ -100,6 +107,7 @@ class Session:
 
     def effect(self, effect: line_effects.Effect) -> None:
         """Carry out one effect of the line; what must be durable is, on return."""
+        self.progressed |= isinstance(effect, _PROGRESS)
         match effect:
             case line_effects.ObjectComplete():
                 self._complete(effect)

@@ -166,6 +166,17 @@ def test_what_concerns_blobs_goes_to_the_transfers(scene: Scene) -> None:
     assert scene.transfers.carry_out == scene.session.carry_out
 
 
+def test_a_session_that_moved_something_is_no_failure(scene: Scene) -> None:
+    told = []
+    scene.session.connected()
+    told.append(scene.session.progressed)
+    scene.session.effect(line_effects.ObjectAcknowledged(bytes(16), 5, 10))
+    told.append(scene.session.progressed)
+    scene.session.cut()
+    told.append(scene.session.progressed)
+    assert told == [False, True, False]
+
+
 def test_an_answer_finds_its_question_once(scene: Scene) -> None:
     scene.session.connected()
     number = scene.number()
