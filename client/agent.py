@@ -13,10 +13,12 @@ from typing import Final
 
 from client.clock import Clock, SystemClock
 from client.core.alarms import Alarm
+from client.core.witnesses import Said
 from client.files import write_atomic
 from client.home import Home
 from client.net.link import Link
 from client.net.transport import LinkError
+from client.polling import Polling
 from client.session import Session
 from client.sockets import serve
 from client.terminal import OpenTerminal
@@ -29,6 +31,7 @@ from protocol.backoff import delay
 from protocol.handshake import RootRelay
 from protocol.line.effects import Side
 from protocol.line.machine import Line
+from protocol.root import RootDocument
 from protocol.trusted_root import TrustedRoot
 
 PID: Final = "agent.pid"
@@ -59,7 +62,16 @@ class Agent:
             self._machine, self._line, clock, self._nudge, transfers
         )
         self._link = Link(self._line, self._session, clock, system)
+        self._polling = Polling(home, self._root, self._hear, system)
         self._stop = asyncio.Event()
+
+    def _root(self) -> RootDocument:
+        return self._terminal.current_root().document
+
+    def _hear(self, said: Said) -> None:
+        with contextlib.suppress(DiskError):  # it is told again at the next poll
+            effects = self._machine.said(said, self._clock.wall())
+            self._session.carry_out(effects)
 
     def _nudge(self) -> None:
         self._link.nudge()
@@ -73,7 +85,12 @@ class Agent:
         async with serve(self._home.socket, self._answer):
             write_atomic(self._home.run / PID, str(os.getpid()).encode())
             async with asyncio.TaskGroup() as group:  # a fault in it ends the agent
-                parts = (self._connect(), self._work(), self._tick())
+                parts = (
+                    self._connect(),
+                    self._work(),
+                    self._tick(),
+                    self._polling.run(),
+                )
                 tasks = [group.create_task(part) for part in parts]
                 await self._stop.wait()
                 for task in tasks:

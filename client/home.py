@@ -35,6 +35,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     language: str = "nl"
     post: str = ""
     relay: str = ""  # host:port, overrides the root document's address
+    witnesses: dict[str, str] = {}  # name -> URL, instead of the root document's
 
 
 class Home:
@@ -94,7 +95,11 @@ class Home:
         lines = [
             f'{name} = "{value}"\n'
             for name, value in msgspec.structs.asdict(config).items()
+            if isinstance(value, str)
         ]
+        if config.witnesses:
+            pairs = (f'"{name}" = "{url}"\n' for name, url in config.witnesses.items())
+            lines += ["\n[witnesses]\n", *pairs]
         write_atomic(self.path / CONFIG, "".join(lines).encode())
 
     def config(self) -> Config:

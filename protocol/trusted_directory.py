@@ -135,13 +135,18 @@ class TrustedDirectory:
         moment = Moment(self.size, after=self.witnessed, witnessed=self.witnessed)
         return adopt_leaf(self.state, leaf, moment)[1]
 
-    def bulletin(self, signed: Signed) -> "TrustedDirectory":
+    def bulletin(self, signed: Signed, since: int | None = None) -> "TrustedDirectory":
         """Return the directory with a restriction that a witness told.
+
+        Args:
+            signed: the bulletin.
+            since: witnessed time when we first heard it, by default now.
 
         Raises:
             ProtocolError: as :func:`protocol.restrictions.restrict`.
         """
-        state = restrict_by_bulletin(self.state, signed, self.witnessed)
+        first = self.witnessed if since is None else since
+        state = restrict_by_bulletin(self.state, signed, first)
         return replace(self, state=state)
 
     def view(self, witnessed: int | None = None) -> Snapshot:

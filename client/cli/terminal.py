@@ -45,6 +45,7 @@ def terminal() -> None:
 @click.option("--root", "root_file", type=FILE, required=True)
 @click.option("--member", required=True)
 @click.option("--relay", default="", metavar="HOST:PORT")
+@click.option("--witness", "witnesses", multiple=True, metavar="NAME=URL")
 @click.option("--demo", is_flag=True)
 @click.option("--out", type=FILE, required=True)
 @passphrase_fd
@@ -57,6 +58,7 @@ def init(
     root_file: Path,
     member: str,
     relay: str,
+    witnesses: tuple[str, ...],
     demo: bool,
     out: Path,
     passphrase_fd: int | None,
@@ -71,7 +73,9 @@ def init(
     post = require_invited(shell, invitation, root, invite, demo=demo)
     passphrase = shell.passphrase(passphrase_fd, fresh=True)
     language = shell.words.language
-    shell.home.create(Config(language=language, post=post, relay=relay))
+    elsewhere = dict(pair.partition("=")[::2] for pair in witnesses)
+    config = Config(language=language, post=post, relay=relay, witnesses=elsewhere)
+    shell.home.create(config)
     write_atomic(shell.home.root_file, root_file.read_bytes())
     suite = root.document.suite
     keys = draw_keys(suite, post, member, shell.entropy)

@@ -22,10 +22,13 @@ class Alarm(enum.StrEnum):
     RELAY_NOT_OURS = "relay-not-ours"  # another key or pin than the root document's
     RELAY_ODD = "relay-odd"  # an answer that does not verify
     SPLIT_VIEW = "split-view"  # two logs where one should be
+    LOG_WITHHELD = "log-withheld"  # witnesses show more of it than the relay
+    LEAF_LOST = "leaf-lost"  # not where it was promised: deposited again
     LEAF_ODD = "leaf-odd"  # logged as something else than was deposited
     PREKEY_ODD = "prekey-odd"  # a prekey that is not its terminal's
     DIRECTORY_STALE = "directory-stale"  # no checkpoint that is fresh enough
     CLOCK_WRONG = "clock-wrong"  # behind what the witnesses say
+    WITNESS_ODD = "witness-odd"  # an answer that is not a witness's
     # --- another terminal, or somebody between
     UNREADABLE = "unreadable"  # does not open, or is nobody's
     FORK = "fork"  # one place in a stream, two records
@@ -33,6 +36,7 @@ class Alarm(enum.StrEnum):
     HOLE = "hole"  # places of a stream that stay empty
     RESTORED = "restored"  # a terminal goes on in a new stream
     TWO_STREAMS = "two-streams"  # two streams of one terminal advance in turn
+    RESTRICTED = "restricted"  # told by a witness: nothing more is sealed to it
     HELD = "held"  # under a key that has ended
     RECEIPT_ODD = "receipt-odd"  # about what we did not send, or sent to others
     NACK_ODD = "nack-odd"  # a nack that its terminal did not make
@@ -53,6 +57,7 @@ INTEGRITY: Final = frozenset(
         Alarm.RELAY_NOT_OURS,
         Alarm.RELAY_ODD,
         Alarm.SPLIT_VIEW,
+        Alarm.LOG_WITHHELD,
         Alarm.LEAF_ODD,
         Alarm.PREKEY_ODD,
         Alarm.UNREADABLE,

@@ -12,6 +12,7 @@ that says so falsely gets what it has already, and finds it by its hash.
 
 from dataclasses import replace
 
+from client.core.alarms import Alarm, Alarms
 from client.core.prekeys import FORGOTTEN, PUBLISHED
 from client.core.rows import Deposit
 from client.core.station import Station
@@ -26,6 +27,7 @@ class Forgotten:
 
     def __init__(self, station: Station) -> None:
         self._vault = station.vault
+        self._alarms = Alarms(station.vault)
         self._doubted: set[Digest] = set()  # in this session, because of a proof
 
     def connected(self) -> None:
@@ -62,7 +64,7 @@ class Forgotten:
         self._doubted.add(envelope)
         with self._vault.transaction():
             reopened = self._reopened(deposit)
-            self._vault.add_event(now, "leaf-lost", deposit.name, "")
+            self._alarms.tell(Alarm.LEAF_LOST, now, deposit.name)
         return [] if reopened.sealed is None else [reopened]
 
     def _stored(self) -> list[Deposit]:

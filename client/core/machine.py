@@ -30,6 +30,7 @@ from client.core.prekeys import Prekeys
 from client.core.questions import (
     BlobTag,
     CheckpointWanted,
+    ConsistencyWanted,
     CourierKeysWanted,
     Effect,
     KeyLogWanted,
@@ -43,6 +44,7 @@ from client.core.rows import RecordRow
 from client.core.station import Station
 from client.core.sync import Sync
 from client.core.watching import Watching
+from client.core.witnesses import Said, Witnesses
 from client.core.writing import Writing
 from crypto.sign import SigningKey
 from crypto.types import Digest
@@ -100,6 +102,7 @@ class Machine:
         )
         self.courier = Courier(station, self._outbox, self._inbox)
         self._forgotten = Forgotten(station)
+        self._witnesses = Witnesses(station)
         self._online = False
         self._inbox.erase_used()  # a crash may have come between use and erasure
 
@@ -167,6 +170,16 @@ class Machine:
             return []  # nothing is synchronised yet
         return [*checks, *self.pump(now)]
 
+    def said(self, said: Said, now: int) -> list[Effect]:
+        """Take a witness's answer: restrictions count at once, whatever the relay says.
+
+        What has to be asked of the relay because of it waits for a session.
+        """
+        asked = self._witnesses.said(said, now)
+        if not self._online:
+            return []
+        return [*asked, *self._sync.noticed(*self._witnesses.sizes()), *self.pump(now)]
+
     def delivered(self, delivery: Delivery, now: int) -> bool:
         """Take an envelope of our mailbox; True: durable, the relay may forget it."""
         try:
@@ -188,8 +201,8 @@ class Machine:
             effects = self._answered(tag, body, now)
         except ThresholdError:
             effects = []  # the witnesses have not seen it yet: the next notice asks
-        except SplitViewError:
-            self.alarm(Alarm.SPLIT_VIEW, now)
+        except SplitViewError as error:
+            self._witnesses.split(error.evidence, now)
             effects = []
         except (VerificationError, ProtocolError):
             self.alarm(Alarm.RELAY_ODD, now)
@@ -207,10 +220,8 @@ class Machine:
         if body is None:
             return []
         match tag:
-            case KeyLogWanted():
-                return self._sync.entries(_read(body, Entries))
-            case CheckpointWanted(log):
-                return self._adopted(log, _read(body, SignedCheckpoint), now)
+            case KeyLogWanted() | CheckpointWanted() | ConsistencyWanted():
+                return self._told_log(tag, body, now)
             case CourierKeysWanted():
                 self.courier.offered(_read(body, Offers))
                 return []
@@ -222,18 +233,34 @@ class Machine:
             case _:
                 assert_never(tag)
 
+    def _told_log(
+        self,
+        tag: KeyLogWanted | CheckpointWanted | ConsistencyWanted,
+        body: bytes,
+        now: int,
+    ) -> list[Effect]:
+        match tag:
+            case KeyLogWanted():
+                return self._sync.entries(_read(body, Entries))
+            case CheckpointWanted(log):
+                return self._adopted(log, _read(body, SignedCheckpoint), now)
+            case _:
+                self._witnesses.compared(tag, _read(body, SignedCheckpoint), now)
+                return []
+
     def _adopted(
         self, log: LogName, answer: SignedCheckpoint, now: int
     ) -> list[Effect]:
         first = self.beliefs.directory is None
         outcomes = self._sync.checkpoint(log, answer)
+        compared = self._witnesses.told(log, now)
         if log is LogName.MESSAGE:
-            return self._sync.proofs()
+            return [*compared, *self._sync.proofs()]
         self._watching.adopted(outcomes, now, first=first)
         self._prekeys.synced()
         self._outbox.synced()
         self.courier.synced()
-        return []
+        return compared
 
     def _proven(self, tag: ProofWanted, answer: Proof, now: int) -> list[Effect]:
         """Verify inclusion under the checkpoint that the question named."""

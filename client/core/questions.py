@@ -51,6 +51,14 @@ class ManifestPublished:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsistencyWanted:
+    """That the checkpoint which this witness showed lies on the relay's way."""
+
+    log: LogName
+    witness: str
+
+
+@dataclass(frozen=True, slots=True)
 class CourierKeysWanted:
     """Keys to keep for a day without a line."""
 
@@ -98,6 +106,7 @@ Tag = (
     | CourierKeysWanted
     | BlobTag
     | NackGiven
+    | ConsistencyWanted
 )
 
 

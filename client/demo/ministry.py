@@ -11,7 +11,9 @@ from client.demo.processes import Services, command, run
 
 NAME: Final = "Oefenministerie"
 OPERATORS: Final = ("anna", "bram", "chris")
-WITNESS: Final = "witness-1"
+# Of each whether it keeps every entry: a quorum of two has a mirror in any case.
+WITNESSES: Final = {"witness-1": True, "witness-2": True, "witness-3": False}
+QUORUM: Final = 2
 ANY_PORT: Final = "127.0.0.1:0"
 
 
@@ -67,7 +69,17 @@ class Ministry:
     @property
     def witnesses(self) -> list[Path]:
         """The witnesses' homes."""
-        return [self.folder / WITNESS]
+        return [self.folder / name for name in WITNESSES]
+
+    @property
+    def elsewhere(self) -> list[str]:
+        """Options that say where the witnesses really listen."""
+        where = {
+            home.name: (home / "run" / "address").read_text().strip()
+            for home in self.witnesses
+        }
+        pairs = [f"{name}=http://{address}" for name, address in where.items()]
+        return [word for pair in pairs for word in ("--witness", pair)]
 
     def terminal(self, unit: Unit) -> Path:
         """Return the home of a unit's terminal."""
@@ -116,12 +128,14 @@ class Ministry:
                 *("--health", ANY_PORT),
             )
         )
-        run(
-            command(
-                *("koerier-witness", "init", "--home", self.folder / WITNESS),
-                *("--name", WITNESS, "--listen", ANY_PORT),
+        for home in self.witnesses:
+            kind = "--mirror" if WITNESSES[home.name] else "--no-mirror"
+            run(
+                command(
+                    *("koerier-witness", "init", "--home", home, kind),
+                    *("--name", home.name, "--listen", ANY_PORT),
+                )
             )
-        )
 
     def _make_operator(self, name: str) -> None:
         home = self.folder / "operators" / name
@@ -135,6 +149,14 @@ class Ministry:
             self.folder / "operators" / name / "operator-public.json"
             for name in OPERATORS
         ]
+        witnesses = [
+            word
+            for home in self.witnesses
+            for word in (
+                *("--witness", home / "witness-public.json"),
+                *("--witness-url", "http://127.0.0.1:8444"),
+            )
+        ]
         run(
             command(
                 *("koerier", "--home", self.folder / "root" / "holder-1"),
@@ -142,28 +164,27 @@ class Ministry:
                 *(part for path in operators for part in ("--operator", path)),
                 *("--relay", self.relay / "relay-public.json"),
                 *("--address", "127.0.0.1:8443"),
-                *("--witness", self.folder / WITNESS / "witness-public.json"),
-                *("--witness-url", "http://127.0.0.1:8444"),
-                *("--out", self._root),
+                *witnesses,
+                *("--quorum", QUORUM, "--out", self._root),
             ),
             passphrase=self._passphrase("holder-1"),
         )
-        for home in (self.relay, self.folder / WITNESS):
+        for home in (self.relay, *self.witnesses):
             shutil.copyfile(self._root, home / "root.cbor")
 
     def _start_services(self) -> str:
-        """Start witness and relay; return where the relay listens."""
-        witness = self.folder / WITNESS
-        where = self._services.start(
-            WITNESS,
-            command("koerier-witness", "serve", "--home", witness),
-            witness / "run" / "address",
-        )
+        """Start witnesses and relay; return where the relay listens."""
+        for home in self.witnesses:
+            self._services.start(
+                home.name,
+                command("koerier-witness", "serve", "--home", home),
+                home / "run" / "address",
+            )
         return self._services.start(
             "relay",
             command(
                 *("koerier-relay", "serve", "--home", self.relay),
-                *("--witness", f"{WITNESS}=http://{where}"),
+                *self.elsewhere,
             ),
             self.relay / "run" / "address",
         )
@@ -188,6 +209,7 @@ class Ministry:
             command(
                 *("koerier", "--home", self.terminal(unit), "terminal", "init"),
                 *("--demo", "--invite", invite, *root, "--relay", self.address),
+                *self.elsewhere,
                 *("--member", unit.member, "--out", request),
             ),
             passphrase=self._passphrase(f"terminal-{unit.post}"),

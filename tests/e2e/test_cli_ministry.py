@@ -174,12 +174,11 @@ def test_a_message_that_met_a_kill_of_the_relay_arrives_once(live: Live) -> None
     message = sent(live, "Onderweg")
     time.sleep(0.5)
     os.kill(relay, signal.SIGKILL)
-    witness = (live.ministry.witnesses[0] / "run" / "address").read_text().strip()
     live.services.start(
         "relay-again",
         command(
             *("koerier-relay", "serve", "--home", live.ministry.relay),
-            *("--listen", address, "--witness", f"witness-1=http://{witness}"),
+            *("--listen", address, *live.ministry.elsewhere),
         ),
         live.ministry.relay / "run" / "address",
     )

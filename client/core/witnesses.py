@@ -1,0 +1,281 @@
+"""What witnesses say past the relay: checkpoints to compare, restrictions to obey.
+
+A relay can show each post another log, keep one back, or not log a restriction.  So
+now and then a terminal asks a witness itself.  Nothing of the answer is believed for
+who gave it::
+
+    checkpoint    the log's own signature under it; then either it lies on our way, or
+                  two signatures exclude each other (a split view, kept as evidence)
+    bulletin      the signatures of who may restrict; then it counts at once
+
+A checkpoint that is larger than ours is news and waits.  When a quorum of witnesses has
+shown what the relay, asked again, does not, people are told: it withholds the log.
+
+Source: docs/spec/log.md sections 5 and 10; docs/spec/root-and-directory.md section 6.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from msgspec import Meta
+
+from client.core.alarms import Alarm, Alarms
+from client.core.questions import ConsistencyWanted, Effect, Question
+from client.core.station import Station
+from crypto.errors import ProofError
+from crypto.merkle import verify_consistency
+from crypto.notekey import NoteAlgorithm
+from crypto.types import Digest
+from protocol.bulletins import MAX_BULLETIN, MAX_SERVED, Bulletins
+from protocol.checkpoint import Checkpoint
+from protocol.codec import Message, decode, encode
+from protocol.cosignature import cosigned_at
+from protocol.directory_state import Cut
+from protocol.errors import ProtocolError, VerificationError
+from protocol.fields import V1, Time
+from protocol.requests import Ask, LogName, SignedCheckpoint
+from protocol.requests import Checkpoint as CheckpointRequest
+from protocol.signed import Signed
+from protocol.trusted_log import TrustedLog, signed_checkpoint
+from protocol.witness_policy import cosigner
+
+HEARD = "bulletins"  # every bulletin that counted, in the vault
+EVIDENCE = "evidence"  # two notes that exclude each other
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One witness's answer as it came."""
+
+    witness: str
+    notes: Mapping[LogName, bytes]  # without those logs that it cosigned nothing of
+    bulletins: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A checkpoint that a witness showed and that is not yet compared."""
+
+    checkpoint: Checkpoint
+    note: bytes
+    asked: bool = False  # the relay answered since, and did not come that far
+
+
+class Heard(Message):
+    """A bulletin that counted, and what was witnessed when we first heard it."""
+
+    since: Time
+    data: Annotated[bytes, Meta(max_length=MAX_BULLETIN)]
+
+
+class Told(Message):
+    """All of them."""
+
+    v: V1
+    heard: tuple[Heard, ...] = ()
+
+
+class Witnesses:
+    """Compares what witnesses show with what this terminal believes."""
+
+    def __init__(self, station: Station) -> None:
+        self._vault = station.vault
+        self._beliefs = station.beliefs
+        self._alarms = Alarms(station.vault)
+        self._claims: dict[tuple[LogName, str], Claim] = {}
+        self._again()
+
+    # --- bulletins
+
+    def _again(self) -> None:
+        """Let the bulletins of earlier days count again, since when they did."""
+        for heard in self._told().heard:
+            self._obey(heard)
+
+    def _told(self) -> Told:
+        kept = self._vault.get(HEARD)
+        return Told(v=1) if kept is None else decode(kept, Told, limit=MAX_SERVED)
+
+    def _obey(self, heard: Heard) -> bool:
+        """Let a bulletin count; False: it says nothing new, or nothing that counts."""
+        directory = self._beliefs.directory
+        if directory is None:
+            return False
+        try:
+            signed = decode(heard.data, Signed, limit=MAX_BULLETIN)
+            if signed.digest in directory.state.restrictions:
+                return False
+            after = directory.bulletin(signed, since=heard.since)
+        except ProtocolError:
+            return False  # nobody signed it who may, or it was lifted
+        before = directory.state.bulletins.get(signed.digest)
+        if before == after.state.bulletins[signed.digest]:
+            return False
+        self._beliefs.directory = after
+        return True
+
+    def _heard(self, encoded: bytes, now: int) -> None:
+        try:
+            board = decode(encoded, Bulletins, limit=MAX_SERVED)
+        except ProtocolError:
+            self._odd(now)
+            return
+        since = self._beliefs.witnessed
+        for data in board.bulletins:
+            heard = Heard(since=since, data=data)
+            if not self._obey(heard):
+                continue
+            with self._vault.transaction():
+                kept = (one for one in self._told().heard if self._counts(one.data))
+                self._vault.put(HEARD, encode(Told(v=1, heard=(*kept, heard))))
+                post = self._about(data)
+                self._alarms.tell(Alarm.RESTRICTED, now, post=post)
+            # A crash before the commit: the next witness tells it again.
+
+    def _counts(self, data: bytes) -> bool:
+        """Tell whether a bulletin is still more than what the log has."""
+        return self._cut(data) is not None
+
+    def _cut(self, data: bytes) -> Cut | None:
+        directory = self._beliefs.directory
+        name = decode(data, Signed, limit=MAX_BULLETIN).digest
+        if directory is None or name in directory.state.restrictions:
+            return None
+        return directory.state.bulletins.get(name)
+
+    def _about(self, data: bytes) -> str:
+        """Return the post that a bulletin cuts; nothing where it is not known."""
+        directory, cut = self._beliefs.directory, self._cut(data)
+        if directory is None or cut is None:
+            return ""
+        post = directory.state.owner(cut.restriction.key)
+        return "" if post is None else post.post
+
+    # --- checkpoints
+
+    def said(self, said: Said, now: int) -> list[Effect]:
+        """Take one witness's answer; return what is to be asked because of it."""
+        self._heard(said.bulletins, now)
+        for log, note in said.notes.items():
+            self._shown(log, said.witness, note, now)
+        self._judge(now)
+        return self.compare(now)
+
+    def sizes(self) -> tuple[int, int]:
+        """Return the largest sizes of key and message log that witnesses showed."""
+        key, message = (
+            max(
+                (c.checkpoint.size for (of, _), c in self._claims.items() if of is log),
+                default=0,
+            )
+            for log in LogName
+        )
+        return key, message
+
+    def told(self, log: LogName, now: int) -> list[Effect]:
+        """Take note that the relay told its last checkpoint of ``log``."""
+        for key, claim in self._claims.items():
+            if key[0] is log:
+                self._claims[key] = replace(claim, asked=True)
+        return self.compare(now)
+
+    def _shown(self, log: LogName, witness: str, note: bytes, now: int) -> None:
+        trusted = self._log(log)
+        try:
+            found, checkpoint = signed_checkpoint(note, trusted.key)
+            key = next(w for w in trusted.policy.witnesses if w.name == witness)
+            ours = cosigner(key, NoteAlgorithm.ML_DSA_44)
+            if cosigned_at(found, checkpoint, ours) is None:
+                raise VerificationError("not cosigned by whom it comes from")
+        except (ProtocolError, StopIteration):
+            self._odd(now)
+            return
+        before = self._claims.get((log, witness))
+        if before is None or before.checkpoint.size < checkpoint.size:
+            asked = before is not None and before.asked
+            self._claims[log, witness] = Claim(checkpoint, note, asked=asked)
+
+    def _judge(self, now: int) -> None:
+        """Say so when a quorum has shown what the relay, asked, has not."""
+        withheld = False
+        for log in LogName:
+            trusted = self._log(log)
+            showing = {
+                witness.organisation
+                for witness in trusted.policy.witnesses
+                if (claim := self._claims.get((log, witness.name))) is not None
+                and claim.asked
+                and claim.checkpoint.size > trusted.size
+            }
+            if len(showing) >= trusted.policy.quorum:
+                withheld = True
+        say = self._alarms.tell if withheld else self._alarms.over
+        with self._vault.transaction():
+            say(Alarm.LOG_WITHHELD, now)
+
+    def compare(self, now: int) -> list[Effect]:
+        """Compare every claim that our view has reached."""
+        effects: list[Effect] = []
+        for (log, witness), claim in list(self._claims.items()):
+            trusted = self._log(log)
+            size = claim.checkpoint.size
+            if size > trusted.size:
+                continue
+            root = self._root(log, size)
+            if root is None:
+                tag = ConsistencyWanted(log, witness)
+                body = CheckpointRequest(log=log, size=size)
+                effects.append(Question(tag, Ask.CHECKPOINT, body))
+                continue
+            del self._claims[log, witness]
+            if root != claim.checkpoint.root:
+                self.split((claim.note, trusted.note), now)
+        return effects
+
+    def compared(
+        self, tag: ConsistencyWanted, answer: SignedCheckpoint, now: int
+    ) -> None:
+        """Take the relay's proof that what a witness showed lies on its way.
+
+        Raises:
+            ProtocolError: not a checkpoint of this log: the relay talks nonsense.
+        """
+        claim = self._claims.get((tag.log, tag.witness))
+        if claim is None:
+            return
+        trusted = self._log(tag.log)
+        _, checkpoint = signed_checkpoint(answer.note, trusted.key)
+        del self._claims[tag.log, tag.witness]
+        try:
+            verify_consistency(
+                *(claim.checkpoint.size, checkpoint.size, answer.consistency),
+                *(claim.checkpoint.root, checkpoint.root),
+            )
+        except ProofError:
+            self.split((claim.note, answer.note), now)
+
+    def split(self, evidence: tuple[bytes, ...], now: int) -> None:
+        """Keep notes that exclude each other, and tell people.
+
+        Their signatures are the log's own: whoever has the root document can check
+        them.  The first pair stays; later ones are of the same quarrel.
+        """
+        with self._vault.transaction():
+            if evidence and self._vault.get(EVIDENCE) is None:
+                self._vault.put(EVIDENCE, encode(evidence))
+            self._alarms.tell(Alarm.SPLIT_VIEW, now)
+
+    def _odd(self, now: int) -> None:
+        with self._vault.transaction():
+            self._alarms.tell(Alarm.WITNESS_ODD, now)
+
+    def _log(self, log: LogName) -> TrustedLog:
+        if log is LogName.KEY:
+            return self._beliefs.key_log
+        return self._beliefs.message_log
+
+    def _root(self, log: LogName, size: int) -> Digest | None:
+        if log is LogName.KEY:
+            return self._beliefs.key_root(size)
+        return self._beliefs.message_root(size)
