@@ -90,10 +90,7 @@ class Link:
         origin = "https" + address.removeprefix("wss")
 
         async def carry(transport: Transport) -> None:
-            frames = await self._handshake(transport, relay, identity, witnessed)
-            if isinstance(transport, Poll):
-                self._polling_until = self._clock.monotonic() + REMEMBERED
-            await self._carry(transport, *frames)
+            await self.over(transport, relay, identity, witnessed)
 
         try:
             async with http(pin) as client:
@@ -106,6 +103,23 @@ class Link:
             raise LinkError(alarm=True) from None
         except (aiohttp.ClientError, OSError):  # a TimeoutError is one too
             raise LinkError(alarm=False) from None
+
+    async def over(
+        self,
+        transport: Transport,
+        relay: RootRelay,
+        identity: SigningKey,
+        witnessed: int,
+    ) -> None:
+        """Shake hands over a connection, and carry the line until it ends.
+
+        Raises:
+            LinkError: always, in the end.
+        """
+        frames = await self._handshake(transport, relay, identity, witnessed)
+        if isinstance(transport, Poll):
+            self._polling_until = self._clock.monotonic() + REMEMBERED
+        await self._carry(transport, *frames)
 
     async def _handshake(
         self,

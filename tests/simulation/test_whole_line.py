@@ -1,0 +1,121 @@
+"""FLASH overtakes a 20 MB attachment through the whole stack, in virtual time.
+
+Two real terminals, the real relay with its disk and witnesses, real handshakes and
+seals; the post's line is slow and breaks.  The goals are those of the line (chapter 15,
+section 8); everything that TLS, WebSocket, TCP and IP add is counted.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from protocol.label import Precedence
+from tests.support.virtual_loop import run
+from tests.support.whole_line import Post, now, settled, until, whole
+
+BULK = 20_000_000
+ROUND_TRIP = 2.0
+FAST = 1e6  # bytes per second of the line that is not tested
+APART = 640.0  # kbit: a FLASH, what follows it, and the attachment between
+REST = 60.0  # virtual seconds for what is still under way
+WARM = 60.0  # virtual seconds of the attachment alone
+
+
+def percentile(values: list[float], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+@dataclass
+class Seen:
+    """What one run gave."""
+
+    took: list[float]  # seconds of each FLASH from the line to the relay's disk
+    goodput: float  # of the attachment's bytes, as a share of the line
+    again: int  # bytes of it that came twice
+    post: Post
+
+
+async def overtaking(
+    folder: Path, patch: pytest.MonkeyPatch, kbit: float, flashes: int, cuts: int = 0
+) -> Seen:
+    """Send FLASH after FLASH while one attachment is under way."""
+    rng = random.Random(f"{kbit}/{cuts}")
+    async with whole(folder, patch) as here:
+        post = here.post("bern", kbit * 125, ROUND_TRIP / 2)
+        tfc = here.post("tfc", FAST, 0.02)
+        async with post.connected(), tfc.connected():
+            await settled(post, tfc)
+            post.write("tfc", Precedence.ROUTINE, "Zie de kaart.", bytes(BULK))
+            await asyncio.sleep(WARM)
+            began, before = now(), here.durable
+            for number in range(flashes):
+                await asyncio.sleep(rng.uniform(1.0, 1.3) * APART / kbit)
+                if cuts and number % (flashes // cuts) == 1:
+                    post.cut()
+                    await until(lambda: post.line.connected)
+                post.write("tfc", Precedence.FLASH, f"Nummer {number}. " + "x" * 200)
+            await asyncio.sleep(REST)
+            goodput = (here.durable - before) / (now() - began)
+            assert len(tfc.desk.inbox()) == 1 + flashes
+            assert before < here.durable < BULK  # it ran all the time
+        took = [
+            post.session.stored[name] - offered - ROUND_TRIP / 2
+            for name, (offered, lane) in post.session.offered.items()
+            if lane == 0
+        ]
+        assert len(took) == flashes
+        return Seen(took, goodput / (kbit * 125), here.came - here.durable, post)
+
+
+@pytest.mark.parametrize(("kbit", "goal"), [(64.0, 4.0), (9.6, 14.0)])
+def test_flash_overtakes_a_running_attachment_end_to_end(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
+    kbit: float,
+    goal: float,
+) -> None:
+    seen = run(overtaking(tmp_path, monkeypatch, kbit, 25))
+    record_property("p99", percentile(seen.took, 0.99))
+    record_property("goodput", seen.goodput)
+    record_property("bytes", seen.post.carried)
+    assert percentile(seen.took, 0.99) <= goal
+    assert len(seen.post.wires) == 1
+    assert seen.goodput >= 0.5  # beside each FLASH its receipts and proofs
+
+
+@pytest.mark.parametrize("kbit", [64.0, 9.6])
+def test_cuts_lose_no_flash_and_nothing_durable_comes_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kbit: float
+) -> None:
+    seen = run(overtaking(tmp_path, monkeypatch, kbit, 10, cuts=5))
+    assert len(seen.post.wires) >= 6
+    assert seen.again == 0
+
+
+@pytest.mark.parametrize("kbit", [64.0, 9.6])
+def test_an_attachment_alone_uses_the_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
+    kbit: float,
+) -> None:
+    async def alone() -> float:
+        async with whole(tmp_path, monkeypatch) as here:
+            post = here.post("bern", kbit * 125, ROUND_TRIP / 2)
+            tfc = here.post("tfc", FAST, 0.02)
+            async with post.connected(), tfc.connected():
+                await settled(post, tfc)
+                post.write("tfc", Precedence.ROUTINE, "Zie de kaart.", bytes(BULK))
+                await asyncio.sleep(WARM)
+                began, before = now(), here.durable
+                await asyncio.sleep(600.0)
+                return (here.durable - before) / (now() - began) / (kbit * 125)
+
+    goodput = run(alone())
+    record_property("goodput", goodput)
+    assert goodput >= 0.85
