@@ -9,13 +9,14 @@ import asyncio
 import contextlib
 import os
 import signal
+from collections.abc import Iterator
 from typing import Final
 
 from client.clock import Clock, SystemClock
 from client.core.alarms import Alarm
 from client.core.witnesses import Said
 from client.files import write_atomic
-from client.home import Home
+from client.home import Home, HomeError
 from client.net.link import Link
 from client.net.transport import LinkError
 from client.polling import Polling
@@ -23,8 +24,8 @@ from client.session import Session
 from client.sockets import serve
 from client.terminal import OpenTerminal
 from client.transfers import Job, Transfers
-from client.vault.database import DiskError
-from client.vault.opening import OpenVault, open_vault
+from client.vault.database import DiskError, VaultError
+from client.vault.opening import DATABASE, OpenVault, open_vault
 from crypto.entropy import system
 from crypto.types import Digest
 from protocol.backoff import delay
@@ -82,6 +83,13 @@ class Agent:
         for number in (signal.SIGTERM, signal.SIGINT):
             with contextlib.suppress(NotImplementedError):  # Windows has no handlers
                 loop.add_signal_handler(number, self._stop.set)
+        try:
+            await self._serve()
+            (self._home.run / PID).unlink(missing_ok=True)
+        finally:
+            self._terminal.close()
+
+    async def _serve(self) -> None:
         async with serve(self._home.socket, self._answer):
             write_atomic(self._home.run / PID, str(os.getpid()).encode())
             async with asyncio.TaskGroup() as group:  # a fault in it ends the agent
@@ -95,8 +103,6 @@ class Agent:
                 await self._stop.wait()
                 for task in tasks:
                     task.cancel()
-        (self._home.run / PID).unlink(missing_ok=True)
-        self._terminal.close()
 
     def _answer(self, method: str, arguments: dict[str, object]) -> object:
         if method == "lock":
@@ -114,18 +120,17 @@ class Agent:
             root = self._terminal.current_root()
             relay = root.document.relay
             try:
-                await self._link.run(
-                    self._address(root),
-                    Digest(relay.tls_pin),
-                    RootRelay(relay.key.parsed(), root.document.suite, root.realm),
-                    self._terminal.identity.terminal,
-                    self._machine.beliefs.witnessed,
-                )
+                with passing_faults():
+                    await self._link.run(
+                        self._address(root),
+                        Digest(relay.tls_pin),
+                        RootRelay(relay.key.parsed(), root.document.suite, root.realm),
+                        self._terminal.identity.terminal,
+                        self._machine.beliefs.witnessed,
+                    )
             except LinkError as error:
                 if error.alarm:
                     self._alarm(Alarm.RELAY_NOT_OURS)
-            except DiskError:
-                pass  # nothing was acknowledged: the relay brings it again
             steady = self._clock.monotonic() - started > STEADY
             if steady or self._session.progressed:
                 # A line that breaks all the time still gets a transfer through.
@@ -163,12 +168,37 @@ class Agent:
         return f"wss://{chosen}" if chosen else root.document.relay.addresses[0]
 
 
+@contextlib.contextmanager
+def passing_faults() -> Iterator[None]:
+    """Let a disk that is full or read-only end the connection and nothing else.
+
+    Nothing that came over it was acknowledged, so the relay brings it again.
+
+    Raises:
+        VaultError: what will not pass: damage.
+    """
+    try:
+        yield
+    except DiskError:
+        return
+    except ExceptionGroup as group:
+        _, others = group.split(DiskError)
+        if others is not None:
+            raise others from None
+
+
 def run_agent(home: Home, passphrase: str, member: str | None = None) -> None:
     """Unlock a terminal and serve until it is locked.
 
     Raises:
-        HomeError: it does not open, or another agent has it.
+        HomeError: it does not open, another agent has it, or it turned out damaged.
     """
     clock = SystemClock()
     vault = open_vault(home, passphrase, clock, system, member=member)
-    asyncio.run(Agent(home, vault, clock).run())
+    hurt = False
+    try:
+        asyncio.run(Agent(home, vault, clock).run())
+    except* VaultError:  # after a failed read or sync nobody knows what is there
+        hurt = True
+    if hurt:
+        raise HomeError("vault.hurt", file=home.data / DATABASE)

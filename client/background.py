@@ -9,6 +9,7 @@ from typing import Final
 
 from client import link
 from client.home import Home, HomeError
+from client.vault.opening import own_vault
 
 LIMIT: Final = 60.0  # seconds: the key derivation takes a few
 STEP: Final = 0.05
@@ -73,6 +74,23 @@ def _last_words(log: Path, start: int) -> str:
         lines = file.read(MAX_WORDS).decode(errors="replace").split("\n")
     said = [line.removeprefix("koerier: ") for line in lines if line.strip()]
     return said[-1] if said else "?"
+
+
+def wait_until_free(home: Home) -> None:
+    """Return when no process owns the vault any more.
+
+    Raises:
+        HomeError: one still does, after LIMIT seconds.
+    """
+    limit = time.monotonic() + LIMIT
+    while True:
+        try:
+            with own_vault(home):
+                return
+        except HomeError:
+            if time.monotonic() > limit:
+                raise
+            time.sleep(STEP)
 
 
 def is_running(home: Home) -> bool:

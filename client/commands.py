@@ -24,6 +24,7 @@ from client.evidence import evidence_of
 from client.link import AgentRefusal
 from client.present import iso, level_of, parts_of, precedence_of, subject_of
 from client.spool import Spool
+from client.vault.database import DiskError
 from protocol.bodies import CableBody, Paragraph
 from protocol.codec import decode
 from protocol.delivery import State
@@ -98,7 +99,14 @@ class Commands:
             ) from None
         except FreshnessError:
             raise AgentRefusal("refused.directory-stale", Exit.REFUSED, {}) from None
-        return answer, self._machine.pump(self._now())
+        return answer, self._pumped()
+
+    def _pumped(self) -> list[Effect]:
+        """Return what can be done now; a disk that is full undoes no answer."""
+        try:
+            return self._machine.pump(self._now())
+        except (DiskError, OSError):
+            return []  # the next pump does it
 
     def _now(self) -> int:
         return self._clock.wall()

@@ -4,8 +4,10 @@ The agent keeps one open for hours and carries it over the network; a command wi
 an agent opens one for a moment (:mod:`client.alone`).  Both answer the same methods.
 """
 
+import contextlib
 from typing import Any, Final
 
+from client.cli.exits import Exit
 from client.clock import Clock
 from client.commands import Commands
 from client.core.beliefs import Beliefs
@@ -15,11 +17,13 @@ from client.core.questions import Effect
 from client.core.station import Station
 from client.core.sync import Sync, restore
 from client.home import Home, HomeError
+from client.link import AgentRefusal
 from client.operator.rootfile import read_root
 from client.spool import Spool
 from client.upkeep import Upkeep
+from client.vault.database import DiskError, VaultError
 from client.vault.making import PIN, POST
-from client.vault.opening import OpenVault
+from client.vault.opening import DATABASE, OpenVault
 from client.vault.store import Store
 from crypto.entropy import Entropy
 from crypto.sign import SigningKey
@@ -65,9 +69,14 @@ class OpenTerminal:
         Raises:
             AgentRefusal: with the words' code and the exit status.
         """
-        if self._upkeep.knows(method):
-            return self._upkeep.run(method, arguments), []
-        return self.commands.run(method, arguments)
+        try:
+            if self._upkeep.knows(method):
+                return self._upkeep.run(method, arguments), []
+            return self.commands.run(method, arguments)
+        except DiskError:
+            raise _refused("vault.disk", Exit.FAILED, self.home) from None
+        except VaultError:
+            raise _refused("vault.hurt", Exit.INTEGRITY, self.home) from None
 
     def current_root(self) -> TrustedRoot:
         """Return the root document that the directory follows, or the founding one."""
@@ -76,8 +85,15 @@ class OpenTerminal:
 
     def close(self) -> None:
         """Sign what the member still has to sign, then close the vault."""
-        self.machine.settle(self.clock.wall())
-        self.vault.close()
+        try:
+            with contextlib.suppress(VaultError):  # it waits, and is signed next time
+                self.machine.settle(self.clock.wall())
+        finally:
+            self.vault.close()
+
+
+def _refused(code: str, status: Exit, home: Home) -> AgentRefusal:
+    return AgentRefusal(code, status, {"file": str(home.data / DATABASE)})
 
 
 def _needed(store: Store, name: str) -> bytes:

@@ -163,10 +163,13 @@ def unlock(
 @with_shell
 def lock(shell: Shell, /) -> None:
     """Lock: the agent ends, the vault is closed."""
+    from client.background import wait_until_free
+
     try:
         link.ask(shell.home, "lock")
     except link.NoAgentError:
         shell.refuse("agent.locked", Exit.LOCKED)
+    wait_until_free(shell.home)
     shell.say("terminal.locked")
 
 

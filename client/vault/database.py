@@ -34,6 +34,9 @@ _PASSING = (
 _DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.IOError, apsw.FormatError)
 
 
+_POINT = "koerier"  # of one name: SQLite takes the innermost
+
+
 class VaultError(Exception):
     """The vault does not open: wrong key, or damaged."""
 
@@ -65,13 +68,14 @@ class Database:
             DiskError: the disk does not take what opening writes.
             VaultError: not this key, or damaged.
         """
+        new = path is None or not path.exists()
         connection = apsw.Connection(":memory:" if path is None else str(path))
         try:
             if path is not None:  # memory is not encrypted: nothing of it is kept
                 connection.pragma("cipher", "chacha20")
                 connection.pragma("key", f"raw:{key.reveal().hex()}")
             with _told():
-                _prepare(connection)
+                _prepare(connection, new=new)
         except (apsw.Error, VaultError) as error:
             connection.close(force=True)
             raise error if isinstance(error, VaultError) else VaultError from None
@@ -88,8 +92,19 @@ class Database:
             DiskError: nothing of it was written.
             VaultError: the file is damaged.
         """
-        with _told(), self._connection:
-            yield
+        with _told():
+            self._connection.execute(f"SAVEPOINT {_POINT}")
+            try:
+                yield
+                self._connection.execute(f"RELEASE {_POINT}")
+            except BaseException:
+                self._undo()
+                raise
+
+    def _undo(self) -> None:
+        """Take back the innermost transaction; SQLite may have undone all already."""
+        if self._connection.in_transaction:
+            self._connection.execute(f"ROLLBACK TO {_POINT}; RELEASE {_POINT}")
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -190,11 +205,13 @@ def _is_no_space(error: apsw.Error) -> bool:
     return code in {apsw.SQLITE_IOERR_WRITE, apsw.SQLITE_IOERR_SHMSIZE}
 
 
-def _prepare(connection: apsw.Connection) -> None:
+def _prepare(connection: apsw.Connection, *, new: bool) -> None:
     connection.pragma("synchronous", "extra")
     connection.pragma("journal_mode", "wal")
     connection.pragma("secure_delete", True)  # noqa: FBT003 -- the pragma's value
     connection.pragma("foreign_keys", True)  # noqa: FBT003
+    if not new and connection.pragma("user_version") == 0:
+        raise VaultError  # a vault that was cut to nothing is not made anew in silence
     take_steps(connection, STEPS)
 
 

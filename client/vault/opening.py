@@ -147,6 +147,15 @@ def open_vault(
     """
     if not (home.keys / VAULT_KEY).exists():
         raise HomeError("home.missing", path=home.path)
+    try:
+        return _open(home, passphrase, clock, entropy, member)
+    except OSError:
+        raise HomeError("vault.disk", file=home.path) from None
+
+
+def _open(
+    home: Home, passphrase: str, clock: Clock, entropy: Entropy, member: str | None
+) -> OpenVault:
     with ExitStack() as on_error:
         locks = own_vault(home)
         on_error.push(locks)
