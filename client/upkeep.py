@@ -28,7 +28,7 @@ from crypto.sign import SigningKey, key_id
 from crypto.types import PublicKey, Secret
 from protocol.codec import decode, encode
 from protocol.directory_entry import Action
-from protocol.errors import FreshnessError, ProtocolError
+from protocol.errors import ChainError, FreshnessError, ProtocolError
 from protocol.signed import Signed
 
 SHORT_ID: Final = 12  # hexadecimal characters of a key id that people compare
@@ -150,7 +150,11 @@ class Upkeep:
         if directory is None:
             raise FreshnessError("nothing was synchronised yet")
         post = arguments.get("post") or self._machine.identity.post
-        return {"document": encode(position_of(directory.state, post)).hex()}
+        try:
+            found = position_of(directory.state, post)
+        except ChainError:
+            raise HomeError("terminal.no-post", post=post) from None
+        return {"document": encode(found).hex()}
 
     def _consent(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
         identity = self._machine.identity

@@ -104,7 +104,7 @@ def invite(
         )
         write_document(out, invitation)
     else:
-        raise click.UsageError(shell.words.say("operator.whom"))
+        shell.refuse("operator.whom", Exit.BAD_INPUT)
     read_invitation(out)  # a wrong post id shows here
     shell.say("operator.invited", post=post, file=out)
 

@@ -50,7 +50,7 @@ def restore(
     elif invite is not None and root_file is not None and out is not None:
         _elsewhere(shell, file, (invite, root_file, out), relay, passphrase_fd)
     else:
-        raise click.UsageError(shell.words.say("backup.elsewhere-needs"))
+        shell.refuse("backup.elsewhere-needs", Exit.BAD_INPUT)
 
 
 def _elsewhere(

@@ -99,7 +99,7 @@ class Shell:
 
     def _open_alone(self) -> "OpenTerminal":
         known = self._known is not None or self._descriptor is not None
-        if not known and not sys.stderr.isatty():  # nobody there to ask
+        if not known and not _at_a_terminal():  # nobody there to ask
             self.refuse("agent.locked", Exit.LOCKED)
         from client.alone import open_alone
 
@@ -155,6 +155,10 @@ class Shell:
                 return getpass.getpass(self.words.say(question, **parts) + " ")
             except getpass.GetPassWarning:
                 self.refuse("passphrase.no-terminal", Exit.BAD_INPUT)
+
+
+def _at_a_terminal() -> bool:
+    return sys.stderr.isatty()
 
 
 def with_shell(

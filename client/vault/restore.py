@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from client.clock import Clock
+from client.core.prekeys import NAMED, NUMBER, PUBLISHED
 from client.files import sync_folder, write_atomic
 from client.home import Home, HomeError
 from client.vault.backup import backup_key, copy_rows, read_backup
@@ -150,13 +151,28 @@ def _renew(database: Database, now: int, *, again: bool) -> str:
     ):
         counter = int.from_bytes(value, "big") + SERIAL_LEAP
         store.put(name, counter.to_bytes(8, "big"))
-    if again:  # sealed by an identity that is gone: sealed again by the new one
-        for target in store.open_targets():
-            begun, _ = delivery.begin(target.delivery.deadline)
-            store.set_target(replace(target, place=None, delivery=begun, asked=0))
-        database.run("UPDATE deposit SET sealed = NULL WHERE log_index IS NULL")
+    if again:
+        _forget_identity(database, store)
     store.add_event(now, RESTORED, None, post)
     return post
+
+
+def _forget_identity(database: Database, store: Store) -> None:
+    """Take away what was of the terminal that is gone.
+
+    What it sealed and nobody has yet is sealed again by the new one.  Others count
+    their records to the new one from 1; what comes again is known by its hash.
+    """
+    for target in store.open_targets():
+        begun, _ = delivery.begin(target.delivery.deadline)
+        store.set_target(replace(target, place=None, delivery=begun, asked=0))
+    database.run("UPDATE deposit SET sealed = NULL WHERE log_index IS NULL")
+    for table in ("stream_in", "prekey_used", "nack_due"):
+        database.run(f"DELETE FROM {table}")  # noqa: S608 -- our own names
+    database.run(
+        "DELETE FROM meta WHERE name IN (?, ?) OR name LIKE ?",
+        *(NUMBER, PUBLISHED, f"{NAMED}.%"),
+    )
 
 
 def _move_aside(folder: Path) -> Path | None:
