@@ -7,6 +7,7 @@ and answers the commands that come over ``run/agent.sock``.
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 from collections.abc import Iterator
@@ -179,12 +180,19 @@ def passing_faults() -> Iterator[None]:
     """
     try:
         yield
-    except DiskError:
-        return
+    except (DiskError, OSError) as error:
+        if not _passes(error):
+            raise
     except ExceptionGroup as group:
-        _, others = group.split(DiskError)
+        _, others = group.split(_passes)
         if others is not None:
             raise others from None
+
+
+def _passes(error: BaseException) -> bool:
+    if isinstance(error, OSError):  # of the key sheet, which is no database
+        return error.errno in {errno.ENOSPC, errno.EROFS, errno.EDQUOT}
+    return isinstance(error, DiskError)
 
 
 def run_agent(home: Home, passphrase: str, member: str | None = None) -> None:

@@ -188,6 +188,10 @@ def test_an_answer_that_cannot_be_kept_is_asked_for_again(
 def test_only_a_passing_fault_passes() -> None:
     _happens(DiskError())
     _happens(ExceptionGroup("", [DiskError()]))
+    _happens(OSError(28, "No space left on device"))
+    _happens(ExceptionGroup("", [OSError(30, "Read-only file system"), DiskError()]))
+    with pytest.raises(OSError, match="I/O"):
+        _happens(OSError(5, "I/O error"))
     with pytest.raises(ExceptionGroup):
         _happens(ExceptionGroup("", [DiskError(), VaultError()]))
     with pytest.raises(VaultError):
