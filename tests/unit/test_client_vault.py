@@ -291,6 +291,50 @@ def test_a_crash_around_each_write_leaves_one_whole_sheet(
     assert len(list(tmp_path.glob("sheet-*"))) == 1  # the litter is gone
 
 
+def test_what_could_not_be_written_stays_as_it_was_in_memory_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the next erasure would find nothing to do, and the seed stayed."""
+    keys = sheet(tmp_path)
+    keys.add([seed(1)])
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keysheet_module, "write_atomic", full)
+        with pytest.raises(OSError, match="space"):
+            keys.erase([PrekeyId(seed(1).kid)])
+        with pytest.raises(OSError, match="space"):
+            keys.add([seed(2)])
+    assert [found.kid for found in keys.seeds()] == [seed(1).kid]
+    keys.erase([PrekeyId(seed(1).kid)])
+    assert opened(tmp_path) == set()
+
+
+def test_a_write_of_unknown_durability_gives_its_number_to_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rename may have lasted; then the power goes in the middle of the next one."""
+    keys = sheet(tmp_path)
+    keys.add([seed(1), seed(2)])
+    steps = iter(["done", "done and said to have failed", "done", "failed"])
+
+    def failing(path: Path, data: bytes) -> None:
+        step = next(steps)
+        if step.startswith("done"):
+            write_atomic(path, data)
+        if step != "done":
+            raise OSError(5, "I/O error")
+
+    monkeypatch.setattr(keysheet_module, "write_atomic", failing)
+    for kid in (seed(1).kid, seed(2).kid):
+        with pytest.raises(OSError, match="I/O"):
+            keys.erase([PrekeyId(kid)])
+    monkeypatch.undo()
+    assert opened(tmp_path) == {PrekeyId(seed(2).kid)}
+
+
 def test_a_sheet_of_another_vault_or_without_its_file_is_refused(
     tmp_path: Path,
 ) -> None:
