@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from client.clock import Clock
-from client.core.prekeys import NAMED, NUMBER, PUBLISHED
+from client.core.own_manifests import NAMED
+from client.core.prekeys import NUMBER, PUBLISHED
 from client.files import sync_folder, write_atomic
 from client.home import Home, HomeError
 from client.vault.backup import backup_key, copy_rows, read_backup
