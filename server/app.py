@@ -12,7 +12,7 @@ from the key log leaf by leaf; whatever does not agree stops the start.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -71,6 +71,7 @@ class Parts:
     relay: Relay
     store: Store
     checkpoints: Checkpoints
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(frozen=True, slots=True)

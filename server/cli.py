@@ -5,6 +5,7 @@
     koerier-relay init --home relay --name relay.example
     koerier-relay serve --home relay
     koerier-relay migrate --home relay
+    koerier-relay backup --home relay --out FILE
     koerier-relay append --home relay ENTRY...
     koerier-relay status --home relay
     koerier-relay check --home relay
@@ -225,6 +226,28 @@ def check(home: Home) -> None:
     if faults:
         sys.exit(Exit.ALARM)
     click.echo("ok")
+
+
+@main.command(help="Copy a SQLite store while the relay works; it is checked too.")
+@_program.home_option
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file to make.",
+)
+def backup(home: Home, out: Path) -> None:
+    """Make a backup and print what is in it."""
+    from server.backup import backup as copied
+    from server.storage.interfaces import StoreError
+
+    config = load(home.path / CONFIG, RelayConfig)
+    try:
+        click.echo(json.dumps(copied(config.database, home.path, out)))
+    except StoreError as error:
+        _program.fail(Exit.ALARM, f"no backup was made: {error}")
+    except OSError as error:
+        _program.fail(Exit.FAILED, f"no backup was made: {error.strerror}")
 
 
 def _stored(run: Callable[[], Coroutine[Any, Any, None]]) -> None:

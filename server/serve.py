@@ -22,6 +22,7 @@ from server.config import Home, RelayConfig
 from server.founding import read_root
 from server.keys import RelayKeys, load_relay, relay_keys
 from server.logbook import logbook
+from server.metrics import exposition, registry
 from server.services.checkpoints import Signing
 from server.storage.opening import open_store
 from server.web.admin import admin_app
@@ -101,7 +102,10 @@ async def _listening(stack: AsyncExitStack, plan: Plan, parts: Parts) -> None:
     relay = parts.relay
     admin = await start(admin_app(relay, lambda: status(parts)))
     await listen_unix(admin, home.socket)
-    health = await start(health_app(lambda: faults(parts)))
+    measured = registry(parts)
+    health = await start(
+        health_app(lambda: faults(parts), lambda: exposition(measured))
+    )
     publish(home.health, await listen(health, options.health or config.health))
     stack.callback(home.health.unlink, missing_ok=True)
     context = None
@@ -127,6 +131,7 @@ async def _work(parts: Parts) -> None:
 
     async def until_stopped() -> None:
         await stop.wait()
+        parts.draining.set()
         relay.presence.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN):
@@ -189,6 +194,8 @@ def status(parts: Parts) -> Mapping[str, object]:
 async def faults(parts: Parts) -> tuple[str, ...]:
     """Return why this relay is not ready, in fixed words."""
     found = []
+    if parts.draining.is_set():
+        found.append("draining")
     if parts.checkpoints.behind:
         found.append("log-behind-witness")
     if parts.checkpoints.missing:

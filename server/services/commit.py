@@ -57,6 +57,17 @@ class Waiting(Generic[T, R]):
             self.answer.set_result(outcome)
 
 
+@dataclass(slots=True)
+class Counts:
+    """What was done since the start."""
+
+    stored: int = 0  # submissions, those asked again too
+    busy: int = 0
+    refused: int = 0
+    commits: int = 0
+    seconds: float = 0.0  # of commits, together
+
+
 class Committer:
     """The one writer of the relay's store."""
 
@@ -68,6 +79,7 @@ class Committer:
         ledger: Ledger,
         committed: Callable[[Staging], None],
     ) -> None:
+        self.counts = Counts()
         self.trees = trees  # as of the last commit; frozen
         self.behind = False  # the disk is an older one: nothing is stored on it
         self._store = store
@@ -104,12 +116,18 @@ class Committer:
 
     async def _enqueue(self, queue: deque[Waiting[T, R]], work: T) -> R:
         if len(queue) >= MAX_WAITING:
+            self.counts.busy += 1
             raise BusyError
         answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         queue.append(Waiting(work, answer))
         self._idle.clear()
         self._arrived.set()
         return await answer
+
+    @property
+    def waiting(self) -> int:
+        """How many submissions and jobs wait for the next transaction."""
+        return len(self._submissions) + len(self._jobs)
 
     async def drained(self) -> None:
         """Return when nothing waits."""
@@ -154,9 +172,11 @@ class Committer:
             await staging.write(tables)
             return done, stored
 
+        start = self._clock.monotonic()
         try:
             done, stored = await self._store.write(work)
         except StoreFullError:
+            self.counts.busy += len(batch)
             for waiting in submissions:
                 waiting.settle(BusyError())
             for job in jobs:
@@ -166,11 +186,23 @@ class Committer:
         # answers, and these are asked again.
         self.trees = staging.trees
         staging.quota.adopt()
+        self._count(stored, self._clock.monotonic() - start)
         self._committed(staging)
         for waiting, answer in zip(submissions, stored, strict=True):
             waiting.settle(answer)
         for job, outcome in zip(jobs, done, strict=True):
             job.settle(outcome)
+
+    def _count(self, outcomes: Sequence[Stored | ProtocolError], took: float) -> None:
+        self.counts.commits += 1
+        self.counts.seconds += took
+        for outcome in outcomes:
+            if isinstance(outcome, Stored):
+                self.counts.stored += 1
+            elif isinstance(outcome, BusyError):
+                self.counts.busy += 1
+            else:
+                self.counts.refused += 1
 
 
 async def _try(job: Job[R], tables: Tables, staging: Staging) -> R | ProtocolError:

@@ -68,7 +68,7 @@ async def check_store(database: str, home: Path) -> list[str]:
     """
     found = located(database, home)
     if isinstance(found, Path):
-        return await asyncio.to_thread(_check_file, found)
+        return await asyncio.to_thread(check_file, found)
     reader = postgres_reader(found, connections=1)
     try:
         with translated():
@@ -78,7 +78,12 @@ async def check_store(database: str, home: Path) -> list[str]:
         await reader.dispose()
 
 
-def _check_file(path: Path) -> list[str]:
+def check_file(path: Path) -> list[str]:
+    """Return one line for each fault of the SQLite database at ``path``.
+
+    Raises:
+        StoreBrokenError: it cannot be read as a database.
+    """
     if not path.is_file():
         raise StoreBrokenError("not there")
     engine = sqlite_reader(path)

@@ -56,11 +56,12 @@ async def test_alive_says_so_and_ready_names_the_faults() -> None:
     async def found() -> tuple[str, ...]:
         return tuple(faults)
 
-    async with served(health_app(found)) as url:
+    async with served(health_app(found, lambda: b"metric 1\n")) as url:
         assert await get(url + "/livez") == (200, b"ok\n")
         assert await get(url + "/readyz") == (200, b"ok\n")
         faults.append("no-quorum")
         assert await get(url + "/readyz") == (503, b"no-quorum\n")
+        assert await get(url + "/metrics") == (200, b"metric 1\n")
         assert (await get(url + "/metricsz"))[0] == 404
 
 
