@@ -10,9 +10,10 @@ import contextlib
 import errno
 import os
 import signal
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Final
 
+from client.bell import Bell
 from client.clock import Clock, SystemClock
 from client.core.alarms import Alarm
 from client.core.witnesses import Said
@@ -20,7 +21,9 @@ from client.files import write_atomic
 from client.home import Home, HomeError
 from client.net.link import Link
 from client.net.transport import LinkError
+from client.news import news_of, watching
 from client.polling import Polling
+from client.rounds import Rounds
 from client.session import Session
 from client.sockets import serve
 from client.terminal import OpenTerminal
@@ -39,6 +42,7 @@ from protocol.trusted_root import TrustedRoot
 PID: Final = "agent.pid"
 TICK: Final = 5.0  # seconds between looks at what the time asks for
 STEADY: Final = 60.0  # seconds of session after which a cut is the first failure
+EVENTS: Final = 200  # in one look
 
 
 class Agent:
@@ -66,6 +70,14 @@ class Agent:
         self._link = Link(self._line, self._session, clock, system)
         self._polling = Polling(home, self._root, self._hear, system)
         self._stop = asyncio.Event()
+        self._hurry = asyncio.Event()  # somebody waits for the next attempt
+        self._failures = 0  # attempts to connect that ended
+        self._bell = Bell()
+        vault.database.on_commit(self._bell.ring)
+        self._store = vault.store
+        self._rounds = Rounds(
+            self._terminal, self._session, self._bell, lambda: self._failures
+        )
 
     def _root(self) -> RootDocument:
         return self._terminal.current_root().document
@@ -91,7 +103,8 @@ class Agent:
             self._terminal.close()
 
     async def _serve(self) -> None:
-        async with serve(self._home.socket, self._answer):
+        streams = {"watch": self._watch, "sync": self._sync}
+        async with serve(self._home.socket, self._answer, streams):
             write_atomic(self._home.run / PID, str(os.getpid()).encode())
             async with asyncio.TaskGroup() as group:  # a fault in it ends the agent
                 parts = (
@@ -104,6 +117,7 @@ class Agent:
                 await self._stop.wait()
                 for task in tasks:
                     task.cancel()
+                self._bell.ring()  # who watches sees that it ends
 
     def _answer(self, method: str, arguments: dict[str, object]) -> object:
         if method == "lock":
@@ -112,6 +126,48 @@ class Agent:
         result, effects = self._terminal.answer(method, arguments)
         self._session.carry_out(effects)
         return result
+
+    async def _watch(self, arguments: dict[str, Any]) -> AsyncIterator[object]:
+        """Yield what happens; first, from where on."""
+        after = arguments.get("after")
+        number = self._store.last_event() if after is None else int(after)
+        yield watching(number, self._clock.wall())
+        with self._bell.heard() as changed:
+            while not self._stop.is_set():
+                changed.clear()
+                for event in self._store.events(number, EVENTS):
+                    number = event.number
+                    news = news_of(event, self._store)
+                    if news is not None:
+                        yield news
+                    changed.set()  # there may be more than one look shows
+                await changed.wait()
+
+    async def _sync(self, arguments: dict[str, Any]) -> AsyncIterator[object]:
+        """Yield what one round changed."""
+        self._hurry.set()
+        yield await self._rounds.run(float(arguments["wait"]))
+
+    async def once(self, limit: float) -> Any:  # noqa: ANN401 -- JSON
+        """Connect for one round, without a socket, and return what it changed."""
+        async with asyncio.TaskGroup() as group:
+            parts = (self._connect(), self._work())
+            tasks = [group.create_task(part) for part in parts]
+            found = await self._rounds.run(limit)
+            for task in tasks:
+                task.cancel()
+        return found
+
+    def close(self) -> None:
+        """Close the vault; who served has done so."""
+        self._terminal.close()
+
+    async def _rest(self, pause: float) -> None:
+        """Wait for the next attempt, or until somebody asks for it."""
+        self._hurry.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await self._hurry.wait()
 
     async def _connect(self) -> None:
         """Keep a connection, with a pause between attempts that is this terminal's."""
@@ -138,7 +194,9 @@ class Agent:
                 failures = 0
             self._session.cut()
             failures += 1
-            await asyncio.sleep(delay(failures, system, urgent=self._urgent()))
+            self._failures += 1
+            self._bell.ring()
+            await self._rest(delay(failures, system, urgent=self._urgent()))
 
     def _urgent(self) -> bool:
         try:
@@ -210,3 +268,18 @@ def run_agent(home: Home, passphrase: str, member: str | None = None) -> None:
         hurt = True
     if hurt:
         raise HomeError("vault.hurt", file=home.data / DATABASE)
+
+
+def sync_once(home: Home, passphrase: str, member: str | None, limit: float) -> Any:  # noqa: ANN401
+    """Unlock a terminal for one round of synchronising, and return what changed.
+
+    Raises:
+        HomeError: it does not open, or another process has it.
+    """
+    clock = SystemClock()
+    vault = open_vault(home, passphrase, clock, system, member=member)
+    agent = Agent(home, vault, clock)
+    try:
+        return asyncio.run(agent.once(limit))
+    finally:
+        agent.close()

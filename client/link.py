@@ -6,7 +6,8 @@ the agent checks the peer's user id besides.  Requests and answers are bounded.
 
 import json
 import socket
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Final
 
 from client.home import Home
 
@@ -34,17 +35,40 @@ def ask(home: Home, method: str, /, **arguments: Any) -> Any:  # noqa: ANN401 --
         NoAgentError: nobody listens.
         AgentRefusal: the agent refused, with its reason.
     """
+    for answer in stream(home, method, **arguments):
+        return answer
+    raise NoAgentError  # it ended before it answered
+
+
+def stream(home: Home, method: str, /, **arguments: Any) -> Iterator[Any]:  # noqa: ANN401
+    """Yield the agent's answers to ``method``, until it ends.
+
+    Raises:
+        NoAgentError: nobody listens.
+        AgentRefusal: the agent refused, with its reason.
+    """
     with socket.socket(socket.AF_UNIX) as link:
         request = json.dumps({"method": method, "arguments": arguments}).encode()
         try:
             link.connect(str(home.socket))
             link.sendall(request + b"\n")
-            with link.makefile("rb") as answers:
-                line = answers.readline(MAX_LINE)
-        except OSError:  # nobody listens, or it ended before it answered
+        except OSError:
             raise NoAgentError from None
-    if not line.endswith(b"\n"):
-        raise NoAgentError
+        with link.makefile("rb") as answers:
+            while (line := _line(answers)) is not None:
+                yield _result(line)
+
+
+def _line(answers: BinaryIO) -> bytes | None:
+    """Return the next whole line; None: the agent ended."""
+    try:
+        line = answers.readline(MAX_LINE)
+    except OSError:
+        return None
+    return line if line.endswith(b"\n") else None
+
+
+def _result(line: bytes) -> Any:  # noqa: ANN401 -- JSON
     answer = json.loads(line)
     if "refused" in answer:
         refused = answer["refused"]

@@ -54,6 +54,11 @@ class Session:
         self._waiting: deque[Effect] = deque()  # the line is full: later
         self._early: dict[bytes, Delivery] = {}  # came before the directory did
 
+    @property
+    def asking(self) -> bool:
+        """Whether something was asked that is not answered yet."""
+        return bool(self._tags or self._waiting)
+
     # --- from the core
 
     def carry_out(self, effects: Iterable[Effect]) -> None:

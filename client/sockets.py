@@ -1,11 +1,12 @@
 """The agent's socket: JSON lines from this user's own processes, one at a time."""
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,20 @@ from client.home import HomeError
 from client.link import MAX_LINE, AgentRefusal
 
 Answer = Callable[[str, dict[str, Any]], object]
+Stream = Callable[[dict[str, Any]], AsyncIterator[object]]
 
 
 @asynccontextmanager
-async def serve(path: Path, answer: Answer) -> AsyncIterator[None]:
+async def serve(
+    path: Path, answer: Answer, streams: Mapping[str, Stream]
+) -> AsyncIterator[None]:
     """Answer requests on a Unix socket of mode 0600 while the context lasts.
+
+    Args:
+        path: of the socket.
+        answer: gives one answer to a method.
+        streams: methods that answer with a line for each thing that happens, until
+            they end or the peer hangs up.
 
     Raises:
         HomeError: another agent listens there.
@@ -30,8 +40,13 @@ async def serve(path: Path, answer: Answer) -> AsyncIterator[None]:
         try:
             if _is_ours(writer.get_extra_info("socket")):
                 line = await reader.readuntil(b"\n")
-                writer.write(_reply(line, answer))
-                await writer.drain()
+                method, arguments = _request(line)
+                if method in streams:
+                    await _flow(reader, writer, streams[method](arguments))
+                else:
+                    await _write(writer, {"result": answer(method, arguments)})
+        except AgentRefusal as refusal:
+            await _refuse(writer, refusal)
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError):
             pass  # a peer that hangs up or never ends its line gets no answer
         finally:
@@ -76,15 +91,33 @@ def _request(line: bytes) -> tuple[str, dict[str, Any]]:
     raise AgentRefusal("agent.bad-input", Exit.BAD_INPUT, {"what": "request"})
 
 
-def _reply(line: bytes, answer: Answer) -> bytes:
+async def _refuse(writer: asyncio.StreamWriter, refusal: AgentRefusal) -> None:
+    parts = {"code": refusal.code, "exit": refusal.exit_code, "parts": refusal.parts}
+    with contextlib.suppress(OSError):  # who hung up gets no answer
+        await _write(writer, {"refused": parts})
+
+
+async def _write(writer: asyncio.StreamWriter, reply: dict[str, Any]) -> None:
+    writer.write(json.dumps(reply, ensure_ascii=False).encode() + b"\n")
+    await writer.drain()
+
+
+async def _flow(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    items: AsyncIterator[object],
+) -> None:
+    """Write each item as it comes; a peer that hangs up ends the stream."""
+
+    async def send() -> None:
+        async for item in items:
+            await _write(writer, {"result": item})
+
     try:
-        reply: dict[str, Any] = {"result": answer(*_request(line))}
-    except AgentRefusal as refusal:
-        reply = {
-            "refused": {
-                "code": refusal.code,
-                "exit": refusal.exit_code,
-                "parts": refusal.parts,
-            }
-        }
-    return json.dumps(reply, ensure_ascii=False).encode() + b"\n"
+        async with asyncio.TaskGroup() as group:
+            both = group.create_task(send()), group.create_task(reader.read(1))
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            for task in both:
+                task.cancel()
+    except* OSError:
+        pass  # the peer went away while it was written to

@@ -27,6 +27,8 @@ COMMANDS: Final = {
     "export": "client.cli.courier",
     "import": "client.cli.courier",
     "attach": "client.cli.attach",
+    "sync": "client.cli.following",
+    "watch": "client.cli.following",
     "terminal": "client.cli.terminal",
     "operator": "client.cli.operator",
     "root": "client.cli.root",

@@ -3,7 +3,7 @@
 import errno
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec
 
@@ -97,15 +97,38 @@ class Shell:
                 self._alone = self._open_alone()
         return self._alone.answer(method, arguments)[0]
 
+    def stream(self, method: str, /, **arguments: object) -> Iterator[Any]:
+        """Yield the agent's answers; only an agent has any."""
+        try:
+            yield from link.stream(self.home, method, **arguments)
+        except link.NoAgentError:
+            self.refuse("agent.locked", Exit.LOCKED)
+        except link.AgentRefusal as refusal:
+            self.refuse(refusal.code, Exit(refusal.exit_code), **refusal.parts)
+
+    def round(self, wait: int) -> Any:  # noqa: ANN401 -- JSON
+        """Return what one round of synchronising changed, by the agent or without."""
+        try:
+            return link.ask(self.home, "sync", wait=wait)
+        except link.NoAgentError:
+            word = self._unlocking()
+        from client.agent import sync_once
+
+        return sync_once(self.home, word, self._member, wait)
+
     def _open_alone(self) -> "OpenTerminal":
+        word = self._unlocking()
+        from client.alone import open_alone
+
+        return open_alone(self.home, word, self.entropy, self._member)
+
+    def _unlocking(self) -> str:
+        """Return the passphrase of a command that has no agent to ask."""
         known = self._known is not None or self._descriptor is not None
         if not known and not _at_a_terminal():  # nobody there to ask
             self.refuse("agent.locked", Exit.LOCKED)
-        from client.alone import open_alone
-
         self.home.config()
-        word = self._known or self.passphrase(self._descriptor)
-        return open_alone(self.home, word, self.entropy, self._member)
+        return self._known or self.passphrase(self._descriptor)
 
     def close(self) -> None:
         """Close the vault, if this command opened it."""

@@ -133,6 +133,15 @@ class Machine:
         """Tell whether a FLASH waits in the outbox: the relay is tried more often."""
         return self._outbox.urgent()
 
+    @property
+    def synced(self) -> bool:
+        """Whether both logs were followed since the session or the round began."""
+        return self._online and self._sync.settled
+
+    def resync(self, now: int) -> list[Effect]:
+        """Return the questions of one more round in an open session."""
+        return [*self._sync.start(), *self.pump(now)]
+
     def noticed(self, key_size: int, message_size: int) -> list[Effect]:
         """Take the relay's word on how large its logs are."""
         return self._sync.noticed(key_size, message_size)
@@ -242,19 +251,22 @@ class Machine:
         match tag:
             case KeyLogWanted():
                 return self._sync.entries(_read(body, Entries))
-            case CheckpointWanted(log):
-                return self._adopted(log, _read(body, SignedCheckpoint), now)
+            case CheckpointWanted():
+                return self._adopted(tag, _read(body, SignedCheckpoint), now)
             case _:
                 self._witnesses.compared(tag, _read(body, SignedCheckpoint), now)
                 return []
 
     def _adopted(
-        self, log: LogName, answer: SignedCheckpoint, now: int
+        self, tag: CheckpointWanted, answer: SignedCheckpoint, now: int
     ) -> list[Effect]:
+        """Adopt a checkpoint, and tell those who wait for news."""
+        if again := self._sync.overtaken(tag):
+            return again
         first = self.beliefs.directory is None
-        outcomes = self._sync.checkpoint(log, answer)
-        compared = self._witnesses.told(log, now)
-        if log is LogName.MESSAGE:
+        outcomes = self._sync.checkpoint(tag.log, answer)
+        compared = self._witnesses.told(tag.log, now)
+        if tag.log is LogName.MESSAGE:
             return [*compared, *self._sync.proofs()]
         self._watching.adopted(outcomes, now, first=first)
         self._prekeys.synced()

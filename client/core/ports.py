@@ -274,6 +274,9 @@ class Vault(Following, Protocol):
     def add_event(self, at: int, what: str, name: Digest | None, post: str) -> None:
         """Write down that something happened."""
 
+    def last_event(self) -> int:
+        """Return the number of the newest event; 0: there is none."""
+
     def events(self, after: int, limit: int) -> list[EventRow]:
         """Return what happened after event ``after``, oldest first."""
 

@@ -19,9 +19,10 @@ class KeyLogWanted:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointWanted:
-    """The latest checkpoint of a log."""
+    """The latest checkpoint of a log, with the way to it from our size."""
 
     log: LogName
+    size: int  # ours when it was asked
 
 
 @dataclass(frozen=True, slots=True)

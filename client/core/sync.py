@@ -59,6 +59,7 @@ class Sync:
         self._pending: list[bytes] = []  # entries that no checkpoint covers yet
         self._room = MAX_UNCOVERED  # bytes that may still be added to them
         self._looked: int | None = None  # wall clock: when the time was asked last
+        self._open: set[LogName] = set(LogName)  # not seen in this round yet
 
     # --- questions
 
@@ -67,7 +68,13 @@ class Sync:
         self._pending.clear()
         self._room = MAX_UNCOVERED
         self._looked = None
+        self._open = set(LogName)
         return [self._more(), self._checkpoint(LogName.MESSAGE)]
+
+    @property
+    def settled(self) -> bool:
+        """Whether both logs' checkpoints were adopted since :meth:`start`."""
+        return not self._open
 
     def tick(self, now: int) -> list[Effect]:
         """Ask for the witnesses' time well before ours is stale.
@@ -102,8 +109,20 @@ class Sync:
     def _checkpoint(self, log: LogName) -> Question:
         size = self._log(log).size
         return Question(
-            CheckpointWanted(log), Ask.CHECKPOINT, Checkpoint(log=log, size=size)
+            CheckpointWanted(log, size),
+            Ask.CHECKPOINT,
+            Checkpoint(log=log, size=size),
         )
+
+    def overtaken(self, asked: CheckpointWanted) -> list[Effect]:
+        """Return the question again, if another answer came first.
+
+        Two notices in a row make two questions from one size; the second answer then
+        leads from where we no longer are, and accuses nobody.
+        """
+        if asked.size == self._log(asked.log).size:
+            return []
+        return [self._checkpoint(asked.log)]
 
     def proofs(self) -> list[Effect]:
         """Return a question for each leaf that could be proven now."""
@@ -159,13 +178,16 @@ class Sync:
             MalformedError: not a note.
         """
         if log is LogName.KEY:
-            return self._adopt_key_log(answer)
+            outcomes = self._adopt_key_log(answer)
+            self._open.discard(log)
+            return outcomes
         adopted = self._beliefs.message_log.adopt(answer.note, answer.consistency)
         with self._vault.transaction():
             self._remember(log, adopted)
             self._vault.add_checkpoint(adopted.size, adopted.root, adopted.witnessed)
         self._beliefs.message_log = adopted
         self._beliefs.message_roots[adopted.size] = adopted.root
+        self._open.discard(log)
         return ()
 
     def _adopt_key_log(self, answer: SignedCheckpoint) -> tuple[Outcome, ...]:

@@ -12,7 +12,7 @@ A disk that fails is told apart: full or read-only may pass, so whoever asked is
 refused and may ask again; damaged means that nothing here is trusted any more.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -105,6 +105,15 @@ class Database:
         """Take back the innermost transaction; SQLite may have undone all already."""
         if self._connection.in_transaction:
             self._connection.execute(f"ROLLBACK TO {_POINT}; RELEASE {_POINT}")
+
+    def on_commit(self, told: Callable[[], None]) -> None:
+        """Call ``told`` at each commit, a moment before it: to wake who looks later."""
+
+        def hook() -> bool:
+            told()
+            return False  # let it commit
+
+        self._connection.set_commit_hook(hook)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

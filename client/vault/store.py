@@ -302,6 +302,11 @@ class Store(FollowingStore):
             *(at, what, name, post),
         )
 
+    def last_event(self) -> int:
+        """Return the number of the newest event; 0: there is none."""
+        found = self._db.row("SELECT MAX(number) FROM event")
+        return 0 if found is None or found[0] is None else int(found[0])
+
     def events(self, after: int, limit: int) -> list[EventRow]:
         """Return what happened after event ``after``, oldest first."""
         query = (

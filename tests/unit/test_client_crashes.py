@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from msgspec import structs
 
-from client.core.questions import CheckpointWanted, Deposited, Question
+from client.core.questions import CheckpointWanted, Deposited, Effect, Question
 from client.core.rows import OUT
 from protocol.bodies import CableBody, Paragraph
 from protocol.codec import decode, encode
@@ -47,7 +47,8 @@ def test_a_rolled_back_checkpoint_changes_nothing(desks: tuple[Desk, Desk]) -> N
     exchange(bern, tfc)
     before = bern.machine.beliefs.message_log
     assert before.size > 0
-    bern.machine.answered(CheckpointWanted(LogName.MESSAGE), old, bern.now)
+    asked = CheckpointWanted(LogName.MESSAGE, before.size)
+    bern.machine.answered(asked, old, bern.now)
     assert bern.machine.beliefs.message_log == before
     assert "relay-odd" in bern.happened()
 
@@ -77,9 +78,36 @@ def test_a_checkpoint_that_does_not_verify_is_an_event_and_no_belief(
             SignedCheckpoint(note=note, consistency=(*honest.consistency, bytes(32)))  # type: ignore[arg-type]
         ),
     }[lie]
-    bern.machine.answered(CheckpointWanted(log), answer, bern.now)
+    ours = before.key_size if log is LogName.KEY else before.message_size
+    bern.machine.answered(CheckpointWanted(log, ours), answer, bern.now)
     assert bern.machine.beliefs.heads == before
     assert "relay-odd" in bern.happened()
+
+
+def test_answers_to_two_notices_in_a_row_accuse_nobody(
+    desks: tuple[Desk, Desk],
+) -> None:
+    bern, tfc = desks
+    logs = bern.relay.logs
+    asked: list[Question] = []
+    for _ in range(2):  # each notice is told before the other's answer came
+        logs[LogName.MESSAGE].append(b"leaf")
+        asked += questions(bern.machine.noticed(*bern.relay.sizes))
+    answers = [bern.relay.answer(each.ask, each.body) for each in asked]
+    again: list[Question] = []
+    for each, answer in zip(asked, answers, strict=True):
+        again += questions(bern.machine.answered(each.tag, answer, bern.now))
+    assert "relay-odd" not in bern.happened()
+    (last,) = [each for each in again if isinstance(each.tag, CheckpointWanted)]
+    answer = bern.relay.answer(last.ask, last.body)
+    bern.machine.answered(last.tag, answer, bern.now)
+    assert bern.machine.beliefs.message_log.size == logs[LogName.MESSAGE].frontier.size
+    assert "relay-odd" not in bern.happened()
+    del tfc
+
+
+def questions(effects: list[Effect]) -> list[Question]:
+    return [effect for effect in effects if isinstance(effect, Question)]
 
 
 def test_a_proof_that_does_not_hold_accepts_nothing(desks: tuple[Desk, Desk]) -> None:

@@ -82,7 +82,7 @@ def agent(home: Home) -> Iterator[None]:
     ready, stop = threading.Event(), threading.Event()
 
     async def main() -> None:
-        async with serve(home.socket, answer):
+        async with serve(home.socket, answer, {}):
             ready.set()
             await asyncio.to_thread(stop.wait)
 
@@ -167,7 +167,7 @@ def test_a_second_agent_is_refused_and_a_dead_ones_socket_is_taken(
     with agent(home):
 
         async def second() -> None:
-            async with serve(home.socket, answer):
+            async with serve(home.socket, answer, {}):
                 pass
 
         with pytest.raises(HomeError, match=r"agent\.running"):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from client.core.alarms import Alarm
 from client.demo.leak import CHUNK, canaries, search
 from client.demo.summary import summary_of
 from client.harmless import harmless
@@ -47,6 +48,23 @@ def test_every_code_that_the_client_names_has_words() -> None:
 def test_every_reason_of_the_protocol_has_words(reason: Reason) -> None:
     for language in LANGUAGES:
         assert Words(language).say(f"refused.{reason.value}", post="bern")
+
+
+EVENT = re.compile(r'(?:add_event\(\s*\w+,|_note\()\s*"([a-z-]+)"')
+
+
+def test_every_event_and_every_alarm_has_words() -> None:
+    happened = {
+        code
+        for file in CLIENT.rglob("*.py")
+        for code in EVENT.findall(file.read_text())
+    }
+    assert len(happened) > 10
+    alarms = {alarm.value for alarm in Alarm}
+    said = {"delivered", "read", "acknowledged", "refused", "opened", "taken-on"}
+    for language in LANGUAGES:
+        for code in happened | alarms | said:
+            assert Words(language).say(f"event.{code}", id="3f2a", post="bern")
 
 
 def test_a_code_without_words_is_a_bug() -> None:

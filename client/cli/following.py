@@ -1,0 +1,76 @@
+"""``koerier sync`` and ``koerier watch``: one round, and everything as it happens."""
+
+import sys
+from typing import Any, Final
+
+import click
+
+from client.cli.dates import clock
+from client.cli.exits import Exit
+from client.cli.shell import Shell, as_json, print_json, with_shell
+from client.cli.spoken import command
+from client.harmless import json_line
+
+WAIT: Final = 20  # seconds
+OVER: Final = "-over"  # an alarm whose cause went away: client.core.alarms
+
+
+@command()
+@click.option("--wait", type=click.IntRange(1, 3600), default=WAIT, show_default=True)
+@as_json
+@with_shell
+def sync(shell: Shell, /, *, wait: int, as_json: bool) -> None:
+    """Synchronise once and say what changed."""
+    found = shell.round(wait)
+    if as_json:
+        print_json(found)
+    elif found["online"]:
+        shell.say("sync.logs", entries=found["entries"], log=found["log"])
+        shell.say("sync.messages", **found)
+    if not found["online"]:
+        shell.refuse("sync.no-relay", Exit.QUEUED, waiting=found["waiting"])
+    if found["alarms"]:
+        shell.refuse("sync.alarms", Exit.INTEGRITY)
+    if not found["synchronised"]:
+        shell.refuse("sync.not-in-time", Exit.FAILED, wait=wait)
+
+
+@command()
+@click.option("--after", type=click.IntRange(0), metavar="N")
+@click.option("--notify", is_flag=True)
+@as_json
+@with_shell
+def watch(shell: Shell, /, *, after: int | None, notify: bool, as_json: bool) -> None:
+    """Tell what happens, as it happens, until Ctrl+C."""
+    try:
+        for event in shell.stream("watch", after=after):
+            if as_json:
+                click.echo(json_line(event))
+            elif notify:
+                _notify(shell, event)
+            else:
+                _tell(shell, event)
+    except KeyboardInterrupt:
+        sys.exit(Exit.DONE)
+    shell.refuse("watch.ended", Exit.LOCKED)
+
+
+def _notify(shell: Shell, event: dict[str, Any]) -> None:
+    if event["notification"] is not None:
+        shell.say(f"notification.{event['notification']}")
+
+
+def _tell(shell: Shell, event: dict[str, Any]) -> None:
+    what, over = event["what"], False
+    if what.endswith(OVER):
+        what, over = what.removesuffix(OVER), True
+    code = f"event.{what}"
+    if not shell.words.knows(code):  # of a newer agent
+        code = "event.other"
+    said = shell.words.say(code, id=event["id"] or "", post=event["post"] or "")
+    if over:
+        said = shell.words.say("event.over", said=said)
+    shell.say("watch.line", at=clock(event["at"]), said=said)
+
+
+COMMANDS: Final = {"sync": sync, "watch": watch}

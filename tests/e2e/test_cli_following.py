@@ -1,0 +1,212 @@
+"""``sync``, ``watch``, ``export`` and ``import``, through real processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Queue
+from typing import Any
+
+import pytest
+
+from client.demo.ministry import BERN, TFC
+from tests.support.live import PASSPHRASE, PROGRAM, Live, founded, koerier, said
+
+PATIENCE = 60.0  # seconds for a line to come; a loaded machine takes a few
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    with founded(tmp_path_factory.mktemp("f"), (TFC, BERN)) as ministry:
+        yield ministry
+
+
+class Watching:
+    """A ``koerier watch`` whose lines are read as they come."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.process = process
+        self.lines: Queue[str] = Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.put(line.rstrip("\n"))
+
+    def line(self) -> str:
+        return self.lines.get(timeout=PATIENCE)
+
+    def until(self, what: str) -> dict[str, Any]:
+        while True:
+            event: dict[str, Any] = json.loads(self.line())
+            if event["what"] == what:
+                return event
+
+
+@contextmanager
+def watching(home: Path, *options: str, lang: str = "en") -> Iterator[Watching]:
+    line = [sys.executable, "-c", PROGRAM, "--home", str(home), "--lang", lang]
+    process = subprocess.Popen(  # noqa: S603 -- our own program
+        [*line, "watch", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield Watching(process)
+    finally:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdout, process.stderr):
+            assert pipe is not None
+            pipe.close()
+
+
+def test_what_happens_is_told_as_it_happens(live: Live) -> None:
+    with (
+        watching(live.tfc, "--json") as machine,
+        watching(live.tfc, lang="nl") as person,
+        watching(live.tfc, "--notify", lang="nl") as bell,
+    ):
+        assert json.loads(machine.line())["what"] == "watching"
+        assert "Kijkt mee." in person.line()
+        message = live.send("Nu.", "--precedence", "FLASH", sender=BERN)
+        came = machine.until("received")
+        assert (came["id"], came["post"], came["notification"]) == (
+            message,
+            "bern",
+            "now",
+        )
+        assert f"{message}: binnengekomen van bern" in person.line()
+        assert bell.line() == "Koerier: nu nodig."
+        routine = live.send("Ooit.", sender=BERN)
+        assert machine.until("received")["id"] == routine
+        assert bell.line() == "Koerier: er is iets voor u."
+        machine.process.send_signal(signal.SIGINT)
+        assert machine.process.wait(PATIENCE) == 0
+    with watching(live.tfc, "--json", "--after", str(came["number"] - 1)) as again:
+        json.loads(again.line())
+        assert json.loads(again.line()) == came
+
+
+def test_one_round_says_what_changed(live: Live) -> None:
+    live.send("Rond.", sender=BERN)
+    found = said(live.home(BERN), "sync")
+    assert (found["online"], found["synchronised"], found["alarms"]) == (True, True, 0)
+    assert found["waiting"] == 0
+    shown = koerier(live.home(BERN), "sync", lang="nl")
+    assert shown.returncode == 0, shown.stderr
+    assert "Adresgids: 0 nieuwe regels." in shown.stdout
+
+
+def unlocked(home: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command that unlocks for itself."""
+    reading, writing = os.pipe()
+    os.write(writing, PASSPHRASE.encode() + b"\n")
+    os.close(writing)
+    try:
+        return subprocess.run(  # noqa: S603 -- our own program
+            [
+                *(sys.executable, "-c", PROGRAM, "--home", str(home), "--lang", "en"),
+                *("--passphrase-fd", str(reading), *words),
+            ],
+            input="Per koerier.",
+            pass_fds=(reading,),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=90,
+        )
+    finally:
+        os.close(reading)
+
+
+def test_without_a_line_a_message_goes_by_courier(live: Live, tmp_path: Path) -> None:
+    bern = live.home(BERN)
+    live.follow(live.send("Eerst.", sender=BERN), "delivered", sender=BERN)
+    assert said(bern, "sync")["synchronised"]  # keys are kept of whom it wrote to
+    said(bern, "sync")
+    with watching(bern, "--json") as last:
+        last.line()
+        assert koerier(bern, "terminal", "lock").returncode == 0
+        assert last.process.wait(PATIENCE) == 5
+    locked = koerier(bern, "sync")
+    assert locked.returncode == 5
+    sent = unlocked(
+        bern,
+        *("send", "--to", "tfc", "--subject", "Koerier", "--level", "Dep.V"),
+        *("--until", "31-01-2031", "--json"),
+    )
+    assert sent.returncode == 4, sent.stderr
+    message = json.loads(sent.stdout)["id"]
+    file = tmp_path / "bern.koerier"
+    made = unlocked(bern, "export", message, "--out", str(file))
+    assert made.returncode == 0, made.stderr
+    assert "without a current directory" in made.stderr
+    assert "tfc" in made.stdout
+    taken = unlocked(bern, "export", message, "--out", str(file))
+    assert taken.returncode == 2
+
+    came = koerier(live.tfc, "import", file)
+    assert came.returncode == 0, came.stderr
+    assert message in came.stdout
+    shown = koerier(live.tfc, "read", message)
+    assert "Came by courier" in shown.stdout
+    assert "Per koerier." in shown.stdout
+    again = said(live.tfc, "import", str(file))
+    assert (again["known"], again["id"]) == (True, message)
+
+    round_ = unlocked(bern, "sync", "--json", "--wait", "60")  # without an agent
+    assert round_.returncode == 0, round_.stderr
+    found = json.loads(round_.stdout)
+    assert found["synchronised"]
+    receipts = unlocked(bern, "receipts", message, "--json")
+    states = json.loads(receipts.stdout)["to"][0]["states"]
+    assert states["delivered"]
+    assert states["read"]
+
+
+def test_a_file_that_is_no_bundle_is_refused_in_one_sentence(
+    live: Live, tmp_path: Path
+) -> None:
+    hostile = {
+        "leeg": b"",
+        "tekst": b"Geachte collega,\n",
+        "groot": bytes(9_000_000),
+        "nest": b"\x81" * 5_000,
+    }
+    for name, data in hostile.items():
+        (tmp_path / name).write_bytes(data)
+        done = koerier(live.tfc, "import", tmp_path / name, lang="nl")
+        assert (done.returncode, done.stdout) == (2, ""), name
+        assert len(done.stderr.splitlines()) == 1
+    missing = koerier(live.tfc, "import", tmp_path / "weg", lang="nl")
+    assert missing.returncode == 2
+    assert "is er niet" in missing.stderr
+    assert koerier(live.tfc, "export", "ffffffffffff", "--out", "x").returncode == 2
+
+
+def test_a_relay_that_is_away_is_said_and_queues(live: Live) -> None:
+    relay = live.services.pid("relay")
+    os.kill(relay, signal.SIGKILL)
+    with watching(live.tfc, "--json") as last:
+        last.line()
+        done = koerier(live.tfc, "sync", "--wait", "30", lang="nl")
+    assert done.returncode == 4, done.stderr
+    assert "niet bereikbaar" in done.stderr
+    sent = koerier(
+        live.tfc,
+        *("send", "--to", "bern", "--subject", "Later", "--level", "Dep.V"),
+        *("--until", "2031-01-31"),
+        text="Straks.",
+    )
+    assert sent.returncode == 4
+    assert "In the outbox" in sent.stdout
+    assert "leaves by itself" in sent.stderr
