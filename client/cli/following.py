@@ -64,9 +64,8 @@ def _tell(shell: Shell, event: dict[str, Any]) -> None:
     what, over = event["what"], False
     if what.endswith(OVER):
         what, over = what.removesuffix(OVER), True
-    code = f"event.{what}"
-    if not shell.words.knows(code):  # of a newer agent
-        code = "event.other"
+    known = (f"event.{what}", f"alarm.{what}")  # else it is of a newer agent
+    code = next(filter(shell.words.knows, known), "event.other")
     said = shell.words.say(code, id=event["id"] or "", post=event["post"] or "")
     if over:
         said = shell.words.say("event.over", said=said)
