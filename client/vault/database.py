@@ -106,15 +106,6 @@ class Database:
         if self._connection.in_transaction:
             self._connection.execute(f"ROLLBACK TO {_POINT}; RELEASE {_POINT}")
 
-    def on_commit(self, told: Callable[[], None]) -> None:
-        """Call ``told`` at each commit, a moment before it: to wake who looks later."""
-
-        def hook() -> bool:
-            told()
-            return False  # let it commit
-
-        self._connection.set_commit_hook(hook)
-
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """See one state of everything inside, whatever is written meanwhile."""
@@ -185,6 +176,15 @@ class Database:
         """Raise VaultError if a page or an index is damaged."""
         if self.rows("PRAGMA integrity_check") != [("ok",)]:
             raise VaultError
+
+    def on_commit(self, told: Callable[[], None]) -> None:
+        """Call ``told`` at each commit, a moment before it: to wake who looks later."""
+
+        def hook() -> bool:
+            told()
+            return False  # let it commit
+
+        self._connection.set_commit_hook(hook)
 
     def close(self) -> None:
         """Close the file; the write-ahead log is merged by SQLite."""
