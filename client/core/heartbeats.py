@@ -13,7 +13,7 @@ from typing import Final
 from client.core.alarms import Alarm, Alarms
 from client.core.compose import Wish, action
 from client.core.holes import Holes, Queue
-from client.core.outbox import STREAM, STREAM_BYTES
+from client.core.placing import PlacedSealing
 from client.core.rows import PeerRow
 from client.core.station import Station
 from client.core.tracking import Tracking
@@ -47,6 +47,7 @@ class Heartbeats:
         self._identity = station.identity
         self._entropy = station.entropy
         self._holes = holes
+        self._sealing = PlacedSealing(station)
         self._alarms = Alarms(station.vault)
         self._tracking = Tracking(station.vault)
         self._next = 0  # wall clock: when to look again
@@ -142,7 +143,7 @@ class Heartbeats:
     ) -> None:
         given = self._vault.stream_out(terminal)
         if given is None:
-            sent, own = 0, self._own_stream()
+            sent, own = 0, self._sealing.stream()
         else:
             sent, own = given.seq, given.stream
         floor, name = (
@@ -166,13 +167,6 @@ class Heartbeats:
         self._vault.set_peer(replace(self._peer(terminal), beaten=beaten))
         self._vault.put(_AWAITED + terminal.hex(), b"0")
         # A crash before the caller's commit: no heartbeat, and none that was counted.
-
-    def _own_stream(self) -> StreamId:
-        stream = self._vault.get(STREAM)
-        if stream is None:
-            stream = self._entropy(STREAM_BYTES)
-            self._vault.put(STREAM, stream)
-        return StreamId(stream)
 
     def _peer(self, terminal: KeyId) -> PeerRow:
         return self._vault.peer(terminal) or PeerRow(terminal)

@@ -136,7 +136,7 @@ class Holes:
     def asked(self, terminal: KeyId, body: ResendBody, now: int) -> list[Digest]:
         """Answer a terminal that lacks places of ours, in the caller's transaction.
 
-        Returns the records that are to be sealed again.
+        Returns the records that are to be sealed or deposited again.
         """
         span = (body.first, body.last)
         stream = StreamId(body.stream)
@@ -145,11 +145,9 @@ class Holes:
             if target.asked:
                 moved = self._tracking.move(target, delivery.Missed(), now)
             else:
-                doubt = delivery.Doubt(forgotten=True)
-                moved = self._tracking.move(target, doubt, now)
+                moved = self._tracking.reopen(target, now)
                 self._vault.set_target(replace(moved, asked=1))
-            if moved.delivery.state is delivery.State.COMPOSED:
-                again.append(target.name)
             if moved is not target:
+                again.append(target.name)
                 self._vault.add_event(now, "asked-again", target.name, target.post)
         return again

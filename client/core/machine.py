@@ -42,7 +42,7 @@ from client.core.questions import (
 )
 from client.core.rows import RecordRow
 from client.core.station import Station
-from client.core.sync import Sync
+from client.core.sync import EntriesLackingError, Sync
 from client.core.watching import Watching
 from client.core.witnesses import Said, Witnesses
 from client.core.writing import Writing
@@ -264,7 +264,10 @@ class Machine:
         if again := self._sync.overtaken(tag):
             return again
         first = self.beliefs.directory is None
-        outcomes = self._sync.checkpoint(tag.log, answer)
+        try:
+            outcomes = self._sync.checkpoint(tag.log, answer)
+        except EntriesLackingError:
+            return [self._sync.more()]
         compared = self._witnesses.told(tag.log, now)
         if tag.log is LogName.MESSAGE:
             return [*compared, *self._sync.proofs()]

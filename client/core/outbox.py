@@ -14,32 +14,27 @@ from client.core.alarms import Alarm, Alarms
 from client.core.compose import Composed
 from client.core.deadlines import delivery_deadline
 from client.core.offered import Offered
+from client.core.placing import PlacedSealing
 from client.core.questions import Deposited, Effect, PrekeysWanted, Question
 from client.core.rows import OUT, Deposit, RecordRow, Target
-from client.core.sealing import Recipient, Sealed, Sender, seal
+from client.core.sealing import Sealed
 from client.core.station import Station
 from client.core.tracking import Tracking
 from crypto.digest import H
 from crypto.merkle import leaf_hash
-from crypto.types import ZERO_DIGEST, Digest, KeyId, Signature, StreamId
+from crypto.types import Digest, KeyId
 from protocol import delivery
 from protocol.codec import decode
 from protocol.decision import Decision, draft_of, may_send
 from protocol.directory_view import Terminal
 from protocol.errors import ExpiredError, FreshnessError, PolicyError, Reason
-from protocol.given import Given, give
 from protocol.label import Level, Precedence
 from protocol.leaf import message_leaf
 from protocol.limits import MAX_RECORD
 from protocol.manifest import PrekeyKind
 from protocol.record import Record
 from protocol.requests import Ask, Offer, Offers, Prekeys, Submit
-from protocol.signed import SignatureLine
-from protocol.slip import Place
 from protocol.trusted_manifest import Prekey
-
-STREAM = "stream.id"
-STREAM_BYTES = 16
 
 
 class Outbox:
@@ -51,9 +46,11 @@ class Outbox:
         self._beliefs = station.beliefs
         self._entropy = station.entropy
         self._offered = Offered(station)
+        self._sealing = PlacedSealing(station)
         self._tracking = Tracking(station.vault)
         self._alarms = Alarms(station.vault)
         self._asked: set[Digest] = set()  # records whose prekeys were asked for
+        self._again: set[Digest] = set()  # records with deposits that were reopened
 
     # --- composed
 
@@ -148,7 +145,7 @@ class Outbox:
         for target in self._vault.waiting(delivery.State.COMPOSED):
             if target.name not in self._asked and self._may_seal(target.name, wall):
                 wanted.setdefault(target.name, []).append(target.terminal)
-        effects: list[Effect] = []
+        effects = self._reopened()
         for name, terminals in wanted.items():
             self._asked.add(name)
             size = self._beliefs.key_log.size
@@ -157,6 +154,16 @@ class Outbox:
             lane = self._lane(name)
             effects.append(Question(question, Ask.PREKEYS, body, lane))
         return effects
+
+    def _reopened(self) -> list[Effect]:
+        """Return the deposits that somebody asked for again, since the last look."""
+        names, self._again = self._again, set()
+        return [
+            deposited(deposit)
+            for name in sorted(names)
+            for deposit in self._vault.deposits(name)
+            if deposit.log_index is None and deposit.sealed is not None
+        ]
 
     def urgent(self) -> bool:
         """Tell whether a record of lane 0 is not at the relay yet."""
@@ -176,8 +183,9 @@ class Outbox:
         self._asked.clear()
 
     def again(self, name: Digest) -> None:
-        """Take note that a record is to be sealed anew: it needs other prekeys."""
+        """Take note that a record is to be sealed or deposited again, at once."""
         self._asked.discard(name)
+        self._again.add(name)
 
     def offered(self, wanted: PrekeysWanted, offers: Offers, now: int) -> list[Effect]:
         """Seal records to the prekeys that came, and deposit them.
@@ -212,14 +220,7 @@ class Outbox:
         if not targets:
             return []
         with self._vault.transaction():
-            placed = [self._placed(target) for target in targets]
-            sealed = seal(
-                row.document,
-                sender=self._sender(),
-                recipients=[_recipient(t, prekeys[t.terminal]) for t in placed],
-                entropy=self._entropy,
-                release=self._release(row),
-            )
+            sealed, placed = self._sealing.seal(row, targets, prekeys)
             deposit = self._deposit(sealed)
             self._vault.add_deposit(deposit)
             for target in placed:
@@ -241,14 +242,7 @@ class Outbox:
         Places are given as for any sealing; the delivery stands where it stood.
         """
         with self._vault.transaction():
-            placed = [self._placed(target) for target in targets]
-            sealed = seal(
-                row.document,
-                sender=self._sender(),
-                recipients=[_recipient(t, prekeys[t.terminal]) for t in placed],
-                entropy=self._entropy,
-                release=self._release(row),
-            )
+            sealed, placed = self._sealing.seal(row, targets, prekeys)
             for target in placed:
                 self._vault.set_target(target)
             # A crash before the commit: no file was written; after it: the places
@@ -268,34 +262,6 @@ class Outbox:
             with self._vault.transaction():
                 self._alarms.tell(Alarm.PREKEY_ODD, now, None, target.post)
         return False
-
-    def _placed(self, target: Target) -> Target:
-        """Return the target with its place in the stream, given once."""
-        if target.place is not None:
-            return target
-        last = self._vault.stream_out(target.terminal)
-        if last is None:
-            stream = self._vault.get(STREAM)
-            if stream is None:
-                stream = self._entropy(STREAM_BYTES)
-                self._vault.put(STREAM, stream)
-            last = Place(StreamId(stream), 0, ZERO_DIGEST)
-        given, place = give(Given(*last), target.name)
-        after = Place(given.stream, given.seq, given.last)
-        self._vault.set_stream_out(target.terminal, after)
-        return replace(target, place=place)
-
-    def _sender(self) -> Sender:
-        view = self._beliefs.view()
-        return Sender(
-            self._identity.terminal, view, self._beliefs.heads, view.policy.floor
-        )
-
-    def _release(self, row: RecordRow) -> SignatureLine | None:
-        if not row.release:
-            return None
-        record = decode(row.document, Record, limit=MAX_RECORD)
-        return SignatureLine(record.by[0], Signature(row.release))
 
     def _deposit(self, sealed: Sealed) -> Deposit:
         return Deposit(
@@ -371,19 +337,6 @@ class Outbox:
         for target in self._vault.targets(deposit.name):
             if target.delivery.envelope == deposit.envelope:
                 self._tracking.move(target, event, now)
-
-
-def _recipient(target: Target, prekey: Prekey) -> Recipient:
-    if target.place is None:
-        raise RuntimeError("a target without its place")
-    return Recipient(
-        post=target.post,
-        key_id=target.terminal,
-        mailbox=prekey.mailbox,
-        kid=prekey.kid,
-        public=prekey.public,
-        place=target.place,
-    )
 
 
 def deposited(deposit: Deposit) -> Deposited:

@@ -46,6 +46,10 @@ KEY_NOTE, MESSAGE_NOTE, TIME = "log.key", "log.message", "witnessed"
 _NOTES = {LogName.KEY: KEY_NOTE, LogName.MESSAGE: MESSAGE_NOTE}
 
 
+class EntriesLackingError(Exception):
+    """A genuine checkpoint covers entries that we have not got yet: ask for more."""
+
+
 class Sync:
     """Follows the relay's two logs for one terminal."""
 
@@ -58,6 +62,7 @@ class Sync:
         self._realm = realm
         self._pending: list[bytes] = []  # entries that no checkpoint covers yet
         self._room = MAX_UNCOVERED  # bytes that may still be added to them
+        self._short = False  # a checkpoint was ahead of the entries; they were asked
         self._looked: int | None = None  # wall clock: when the time was asked last
         self._open: set[LogName] = set(LogName)  # not seen in this round yet
 
@@ -69,7 +74,8 @@ class Sync:
         self._room = MAX_UNCOVERED
         self._looked = None
         self._open = set(LogName)
-        return [self._more(), self._checkpoint(LogName.MESSAGE)]
+        self._short = False
+        return [self.more(), self._checkpoint(LogName.MESSAGE)]
 
     @property
     def settled(self) -> bool:
@@ -95,14 +101,15 @@ class Sync:
         if self._room < 0:
             pass  # more than we take on its word in one session
         elif key_size > self._beliefs.key_log.size + len(self._pending):
-            effects.append(self._more())
+            effects.append(self.more())
         elif key_size > self._beliefs.key_log.size:
             effects.append(self._checkpoint(LogName.KEY))
         if message_size > self._beliefs.message_log.size:
             effects.append(self._checkpoint(LogName.MESSAGE))
         return effects
 
-    def _more(self) -> Question:
+    def more(self) -> Question:
+        """Return the question for the entries behind those that we have."""
         start = self._beliefs.key_log.size + len(self._pending)
         return Question(KeyLogWanted(), Ask.KEY_LOG, KeyLog(start=start))
 
@@ -159,13 +166,14 @@ class Sync:
         expected = self._beliefs.key_log.size + len(self._pending)
         if answer.start == expected:
             self._pending.extend(answer.entries)
+            self._short = self._short and not answer.entries
             self._room -= _cost(answer.entries)
         if self._room < 0:
             self._pending.clear()
             raise BusyError
         have = self._beliefs.key_log.size + len(self._pending)
         if answer.entries and answer.size > have:
-            return [self._more()]
+            return [self.more()]
         return [self._checkpoint(LogName.KEY)]
 
     def checkpoint(self, log: LogName, answer: SignedCheckpoint) -> tuple[Outcome, ...]:
@@ -176,6 +184,8 @@ class Sync:
         Raises:
             VerificationError: and its kinds; nothing was adopted.
             MalformedError: not a note.
+            EntriesLackingError: genuine, and ahead of the entries that came: the log
+                grew in between.  Once; a relay that then keeps them back is odd.
         """
         if log is LogName.KEY:
             outcomes = self._adopt_key_log(answer)
@@ -200,6 +210,9 @@ class Sync:
         trusted = beliefs.key_log.governed(root.key_log, root.witnesses)
         message_log = beliefs.message_log.governed(root.message_log, root.witnesses)
         adopted = trusted.adopt(answer.note, answer.consistency)
+        if adopted.size > start + len(self._pending) and not self._short:
+            self._short = True
+            raise EntriesLackingError
         seen = Witnessed(adopted.size, adopted.root, adopted.witnessed)
         if beliefs.directory is None:
             directory, outcomes = found_directory(
@@ -211,6 +224,7 @@ class Sync:
             self._remember(LogName.KEY, adopted)
             self._vault.add_entries(start, leaves, adopted.witnessed)
         # A crash before the commit: the old view, and the same entries come again.
+        self._short = False
         del self._pending[: len(leaves)]
         self._room += _cost(leaves)
         beliefs.key_log, beliefs.directory = adopted, directory

@@ -59,6 +59,15 @@ class Tracking:
         for target in targets:
             self.move(target, event, now)
 
+    def reopen(self, target: Target, now: int) -> Target:
+        """Have the same bytes deposited again: they may be lost at the relay."""
+        moved = self.move(target, delivery.Doubt(forgotten=True), now)
+        name = moved.delivery.envelope
+        deposit = None if name is None else self._vault.deposit(name)
+        if moved.delivery.state is delivery.State.SEALED and deposit is not None:
+            self._vault.set_deposit(replace(deposit, log_index=None))
+        return moved
+
     def settle(self, target: Target, now: int) -> None:
         """Let go of a record that needs no receipt: its terminal confirmed the place.
 
