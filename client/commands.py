@@ -20,8 +20,10 @@ from client.core.ports import Vault
 from client.core.questions import Effect
 from client.core.rows import IN, OUT, RecordRow
 from client.core.showing import require_shown
+from client.core.withdrawals import withdrawn
 from client.evidence import evidence_of
 from client.link import AgentRefusal
+from client.oversight import OversightCommands, doubts_of, refusals_of
 from client.present import iso, level_of, parts_of, precedence_of, subject_of
 from client.spool import Spool
 from client.vault.database import DiskError
@@ -72,6 +74,7 @@ class Commands:
                 "outbox": self._outbox,
                 "receipts": self._receipts,
                 **BundleCommands(machine, clock, self._found).methods,
+                **OversightCommands(machine, vault, clock, self._found).methods,
                 **AttachmentCommands(machine, vault, clock, spool, self._found).methods,
             }
         )
@@ -211,6 +214,7 @@ class Commands:
             "courier": row.log_index is None,
             "attachments": len(record.atts),
             "complete": complete(self._vault.blobs.of(row.name)),
+            **doubts_of(row, self._vault, self._machine.beliefs, self._now()),
         }
 
     def _read(self, arguments: Arguments) -> Any:  # noqa: ANN401
@@ -279,6 +283,8 @@ class Commands:
                 "attachments": sum(a.length for a in record.atts),
             },
             "proof": self._proof(row),
+            "refused": refusals_of(row, self._vault),
+            "withdrawn": withdrawn(self._vault, row)[0],
         }
 
     def _whole(self, row: RecordRow, record: Record, post: str) -> bool | None:

@@ -24,6 +24,8 @@ COMMANDS: Final = {
     "ack": "client.cli.messages",
     "outbox": "client.cli.messages",
     "receipts": "client.cli.messages",
+    "withdraw": "client.cli.alarms",
+    "alarms": "client.cli.alarms",
     "export": "client.cli.courier",
     "import": "client.cli.courier",
     "attach": "client.cli.attach",

@@ -167,6 +167,10 @@ def receipts(shell: Shell, /, *, message: str, as_json: bool) -> None:
             shell.say("receipts.line", post=target["post"], state=word, at=when)
         if target["complete"] is not None and target["states"]["delivered"]:
             shell.say(f"receipts.{_whole(target)}", post=target["post"])
+    for refused in found["refused"]:
+        why = shell.words.say(f"refused.{refused['reason']}", post=refused["post"])
+        when, post = clock(refused["at"]), refused["post"]
+        shell.say("receipts.refused", post=post, at=when, why=why)
 
 
 def _whole(found: dict[str, Any]) -> str:

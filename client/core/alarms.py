@@ -31,6 +31,7 @@ class Alarm(enum.StrEnum):
     WITNESS_ODD = "witness-odd"  # an answer that is not a witness's
     # --- another terminal, or somebody between
     UNREADABLE = "unreadable"  # does not open, or is nobody's
+    PREKEY_UNKNOWN = "prekey-unknown"  # sealed to a prekey that never was ours
     FORK = "fork"  # one place in a stream, two records
     STREAM_ODD = "stream-odd"  # a peer has in our stream what we did not put there
     HOLE = "hole"  # places of a stream that stay empty
@@ -61,6 +62,7 @@ INTEGRITY: Final = frozenset(
         Alarm.LEAF_ODD,
         Alarm.PREKEY_ODD,
         Alarm.UNREADABLE,
+        Alarm.PREKEY_UNKNOWN,
         Alarm.FORK,
         Alarm.STREAM_ODD,
         Alarm.TWO_STREAMS,

@@ -36,6 +36,7 @@ class Wish:
     label: Label | None = None
     ref: Digest | None = None
     rcpts: tuple[Statement, ...] = ()
+    expires: int | None = None  # POSIX seconds: afterwards it is shown as expired
     spooled: tuple[Spooled, ...] = ()
 
 
@@ -92,6 +93,7 @@ def compose(
         body=encode(wish.body),
         atts=tuple(one.line for one in wish.spooled),
         rcpts=wish.rcpts,
+        expires=wish.expires,
     )
     document = encode(record)
     # Encoding looks at no bound; whoever opens it does, and that is too late.

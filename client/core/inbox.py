@@ -100,7 +100,7 @@ class Inbox:
             with self._vault.transaction():
                 self._answer_again(row, index, now)
         elif not self._nacks.say(came, now):
-            self._alarm(Alarm.UNREADABLE, now)
+            self._alarm(Alarm.PREKEY_UNKNOWN, now)
 
     def _wait_for(self, envelope: Digest) -> None:
         """Keep an envelope waiting until the directory was synchronised once more.

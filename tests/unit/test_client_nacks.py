@@ -102,7 +102,7 @@ def test_a_prekey_that_never_was_ours_is_not_answered(
     tfc.seeds.held.clear()
     assert tfc.machine.delivered(came, tfc.now)
     assert tfc.store.due_nacks() == []
-    assert tfc.alarms() == {"unreadable"}
+    assert tfc.alarms() == {"prekey-unknown"}
 
 
 def test_a_nack_is_given_until_the_relay_has_it(desks: tuple[Desk, Desk]) -> None:

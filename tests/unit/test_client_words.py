@@ -69,6 +69,16 @@ def test_every_event_and_every_alarm_has_words() -> None:
             assert words.say(f"{where}.{code}", id="3f2a", post="bern")
 
 
+
+@pytest.mark.parametrize("alarm", Alarm)
+def test_every_alarm_says_what_happened_and_what_to_do(alarm: Alarm) -> None:
+    for language in LANGUAGES:
+        for section in ("alarm", "alarm-do"):
+            said = Words(language).say(f"{section}.{alarm}", post="bern", id="3f2a")
+            assert said.endswith((".", "?", "3f2a")), said
+            assert "{" not in said
+
+
 def test_a_code_without_words_is_a_bug() -> None:
     with pytest.raises(KeyError):
         Words("nl").say("nothing.here")
