@@ -69,7 +69,6 @@ def test_every_event_and_every_alarm_has_words() -> None:
             assert words.say(f"{where}.{code}", id="3f2a", post="bern")
 
 
-
 @pytest.mark.parametrize("alarm", Alarm)
 def test_every_alarm_says_what_happened_and_what_to_do(alarm: Alarm) -> None:
     for language in LANGUAGES:
