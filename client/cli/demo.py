@@ -1,6 +1,6 @@
 """``koerier demo``: a small ministry on this machine, with real messages in it.
 
-The main job: a post's message and another's incident report go to
+The main job: a post's message with an attachment and another's incident report go to
 the Taskforce Cyber, which then warns all posts.  Each is sealed, stored, logged,
 delivered, accepted with a verified proof, read and acknowledged.  Standard output holds
 the summary and nothing else; what happens is told on standard error.
@@ -117,7 +117,10 @@ class _Play:
         shell.tell("demo.running")
         props = make_props(self._folder / "papers", shell.entropy)
         through = [
-            self._scene("demo.message", lambda: scenes.message(SUBJECT, props.text)),
+            self._scene(
+                "demo.message",
+                lambda: scenes.message(SUBJECT, props.text, props.attachment),
+            ),
             self._scene("demo.report", lambda: scenes.report(report_file)),
             self._scene("demo.warning", lambda: scenes.warning(WARNING, props.warning)),
         ]

@@ -59,11 +59,11 @@ class Scenes:
         sent = self._run(NAIROBI, "incident", "send", report, "--json")
         return Sent(str(sent["id"]), NAIROBI, (TFC,))
 
-    def message(self, subject: str, text: Path) -> Sent:
-        """Let a post send a ROUTINE message to the Taskforce."""
+    def message(self, subject: str, text: Path, attachment: Path) -> Sent:
+        """Let a post send a ROUTINE message with an attachment to the Taskforce."""
         return self._send(
             *(BERN, (TFC,), "--precedence", "ROUTINE", "--subject", subject),
-            *("--text", text),
+            *("--text", text, "--attach", attachment),
         )
 
     def warning(self, subject: str, text: Path) -> Sent:

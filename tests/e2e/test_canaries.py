@@ -9,6 +9,7 @@ proven by what it must find: a word in the memory of the receiving terminal.
 
 import json
 import re
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,7 +45,9 @@ def plant(live: Live, folder: Path) -> tuple[list[str], str]:
         attachment = folder / f"{name}.txt"
         attachment.write_text(" ".join(body[:2]) * 400)
         text = "\n\n".join([*body[2:], f"w.g. {drafter}"])
-        last = live.send(text, "--subject", subject, "--event", event)
+        last = live.send(
+            text, "--subject", subject, "--event", event, "--attach", attachment
+        )
     planted += words(MESSAGES - 1)
     report = json.loads(SAMPLE.read_bytes())
     title, drafter, event, aware, what, hit, now, later, asked, tear = words(19)
@@ -95,6 +98,11 @@ def test_two_hundred_canaries_are_found_nowhere(live: Live, tmp_path: Path) -> N
 
     ministry = live.ministry
     relay = live.services.pid("relay")
+    health = (ministry.relay / "run" / "health").read_text().strip()
+    with urllib.request.urlopen(f"http://{health}/metrics") as answer:
+        metrics = answer.read()
+    assert b"koerier_" in metrics
+    assert [piece for piece in pieces if piece in metrics] == []
     folders = [ministry.relay, *ministry.witnesses, ministry.folder / "log"]
     assert search(folders, pieces) == 0
     assert in_memory(relay, pieces) == set()
