@@ -116,14 +116,16 @@ class _Play:
         scenes.wait_until_reachable()
         shell.tell("demo.running")
         props = make_props(self._folder / "papers", shell.entropy)
-        through = [
-            self._scene(
-                "demo.message",
-                lambda: scenes.message(SUBJECT, props.text, props.attachment),
-            ),
-            self._scene("demo.report", lambda: scenes.report(report_file)),
-            self._scene("demo.warning", lambda: scenes.warning(WARNING, props.warning)),
-        ]
+        sent, message = self._scene(
+            "demo.message",
+            lambda: scenes.message(SUBJECT, props.text, props.attachment),
+        )
+        self._save(sent, props.attachment)
+        _, flash = self._scene("demo.report", lambda: scenes.report(report_file))
+        _, warning = self._scene(
+            "demo.warning", lambda: scenes.warning(WARNING, props.warning)
+        )
+        through = [message, flash, warning]
         for message in through:
             shell.tell("demo.matrix", matrix=matrix_of(message, shell.words))
         pieces = [*canaries(report), *props.words]
@@ -131,12 +133,23 @@ class _Play:
         shell.tell("demo.leak", canaries=len(pieces), found=found)
         return summary_of(NAME, through, (len(pieces), found), self._passed())
 
-    def _scene(self, told: str, send: Callable[[], Sent]) -> dict[str, Any]:
+    def _scene(
+        self, told: str, send: Callable[[], Sent]
+    ) -> tuple[Sent, dict[str, Any]]:
+        """Play one message to its last receipt; return it and its receipts."""
         self._shell.tell(told)
         sent = send()
         self._scenes.follow(sent, "sealed", "stored", "delivered", "accepted")
         self._scenes.read_and_acknowledge(sent)
-        return self._scenes.follow(sent, "read", "acknowledged")
+        return sent, self._scenes.follow(sent, "read", "acknowledged")
+
+    def _save(self, sent: Sent, original: Path) -> None:
+        """Let TFC save the attachment, and compare it with what was sent."""
+        folder = private_folder(self._folder / "saved")
+        saved = self._scenes.save_attachment(sent, folder)
+        if saved != original.read_bytes():
+            raise StepFailedError(original.name)
+        self._shell.tell("demo.saved", name=original.name, bytes=len(saved))
 
     def _news(self, news: News) -> None:
         click.echo(line_of(news, self._passed(), self._shell.words), err=True)

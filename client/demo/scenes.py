@@ -14,7 +14,7 @@ from typing import Any, Final
 from client.demo.ministry import BERN, NAIROBI, POSTS, TFC, UNITS, Ministry, Unit
 from client.demo.processes import StepFailedError, command, run_json
 
-LIMIT: Final = 60.0  # seconds for each state: a loaded machine takes a few
+LIMIT: Final = 180.0  # seconds for each state: a loaded machine takes many
 STEP: Final = 0.1
 STATES: Final = ("sealed", "stored", "delivered", "accepted", "read", "acknowledged")
 
@@ -97,7 +97,7 @@ class Scenes:
                 f"{target['post']}: {state}"
                 for target in found["to"]
                 for state in states
-                if target["states"][state] is None
+                if not _reached(target, state)
             ]
             if not missing:
                 return found
@@ -131,6 +131,13 @@ class Scenes:
             self._run(unit, "read", sent.id, "--json")
             self._run(unit, "ack", sent.id, "--json")
 
+    def save_attachment(self, sent: Sent, folder: Path) -> bytes:
+        """Let the addressee save the message's attachment; return what is in it."""
+        for unit in sent.to:
+            self._run(unit, "attach", "save", sent.id, "--out", folder, "--json")
+        (file,) = folder.iterdir()
+        return file.read_bytes()
+
     # --- commands
 
     def _run(self, unit: Unit, *arguments: object) -> Any:  # noqa: ANN401 -- JSON
@@ -143,3 +150,10 @@ class Scenes:
             if time.monotonic() > limit:
                 raise StepFailedError(unit.post)
             time.sleep(STEP)
+
+
+def _reached(target: dict[str, Any], state: str) -> bool:
+    """Say whether a state is reached; a text without its attachments is not there."""
+    if state == "delivered" and target["complete"] is False:
+        return False
+    return target["states"][state] is not None

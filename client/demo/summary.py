@@ -33,9 +33,11 @@ def summary_of(
 def _is_through(message: dict[str, Any]) -> bool:
     proof = message["proof"]
     states = [target["states"].values() for target in message["to"]]
-    return bool(proof and proof["verified"]) and all(map(all, states))
+    whole = all(target["complete"] is not False for target in message["to"])
+    return bool(proof and proof["verified"]) and whole and all(map(all, states))
 
 
 def _message(message: dict[str, Any]) -> dict[str, Any]:
-    kept = ("id", "type", "precedence", "from", "to", "size", "proof")
-    return {name: message[name] for name in kept}
+    kept = ("id", "type", "precedence", "from", "size", "proof")
+    to = [{name: one[name] for name in ("post", "states")} for one in message["to"]]
+    return {**{name: message[name] for name in kept}, "to": to}

@@ -145,13 +145,16 @@ def test_a_summary_is_ok_only_when_everything_is() -> None:
         states = dict.fromkeys(("sealed", "read"), "2026-01-01T00:00:00Z")
         message: dict[str, object] = {
             **dict.fromkeys(("id", "type", "precedence", "from", "size"), "x"),
-            "to": [{"post": "tfc", "states": states}],
+            "to": [{"post": "tfc", "states": states, "complete": None}],
             "proof": {"verified": True},
         }
         return {**message, **changes}
 
-    late = [{"post": "tfc", "states": {"sealed": "x", "read": None}}]
+    seen = dict.fromkeys(("sealed", "read"), "x")
+    late = [{"post": "tfc", "states": {**seen, "read": None}, "complete": None}]
+    text_only = [{"post": "tfc", "states": seen, "complete": False}]
     assert summary_of("m", [through()], (3, 0), 1.0)["ok"] is True
     assert summary_of("m", [through()], (3, 1), 1.0)["ok"] is False
     assert summary_of("m", [through(proof=None)], (3, 0), 1.0)["ok"] is False
     assert summary_of("m", [through(to=late)], (3, 0), 1.0)["ok"] is False
+    assert summary_of("m", [through(to=text_only)], (3, 0), 1.0)["ok"] is False
