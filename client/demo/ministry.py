@@ -114,7 +114,7 @@ class Ministry:
                 *("terminal", "unlock", "--foreground"),
             ),
             home / "run" / "agent.pid",
-            passphrase=self._passphrase(f"terminal-{unit.post}"),
+            passphrase=self.passphrase(f"terminal-{unit.post}"),
         )
 
     # --- steps
@@ -141,7 +141,7 @@ class Ministry:
         home = self.folder / "operators" / name
         run(
             command("koerier", "--home", home, "operator", "init"),
-            passphrase=self._passphrase(name),
+            passphrase=self.passphrase(name),
         )
 
     def _make_root(self) -> None:
@@ -167,7 +167,7 @@ class Ministry:
                 *witnesses,
                 *("--quorum", QUORUM, "--out", self._root),
             ),
-            passphrase=self._passphrase("holder-1"),
+            passphrase=self.passphrase("holder-1"),
         )
         for home in (self.relay, *self.witnesses):
             shutil.copyfile(self._root, home / "root.cbor")
@@ -212,7 +212,7 @@ class Ministry:
                 *self.elsewhere,
                 *("--member", unit.member, "--out", request),
             ),
-            passphrase=self._passphrase(f"terminal-{unit.post}"),
+            passphrase=self.passphrase(f"terminal-{unit.post}"),
         )
         run(
             command(
@@ -220,14 +220,14 @@ class Ministry:
                 *("operator", "propose", request, *root, "--level", "Stg.G"),
                 *("--release", "Stg.C", "--out", proposal),
             ),
-            passphrase=self._passphrase(anna),
+            passphrase=self.passphrase(anna),
         )
         run(
             command(
                 *("koerier", "--home", self.folder / "operators" / bram),
                 *("operator", "approve", proposal, *root, "--out", entry),
             ),
-            passphrase=self._passphrase(bram),
+            passphrase=self.passphrase(bram),
         )
 
     @property
@@ -240,6 +240,6 @@ class Ministry:
         folder.mkdir(exist_ok=True)  # two enrolments at once ask for it
         return folder / name
 
-    def _passphrase(self, who: str) -> str:
+    def passphrase(self, who: str) -> str:
         """Return a person's passphrase; drawn at first use, kept in memory only."""
         return self._known.setdefault(who, self._draw())
