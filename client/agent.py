@@ -11,6 +11,7 @@ import errno
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
 from client.bell import Bell
@@ -19,13 +20,14 @@ from client.core.alarms import Alarm
 from client.core.witnesses import Said
 from client.files import write_atomic
 from client.home import Home, HomeError
+from client.link import has_sockets
 from client.net.link import Link
 from client.net.transport import LinkError
 from client.news import news_of, watching
 from client.polling import Polling
 from client.rounds import Rounds
 from client.session import Session
-from client.sockets import serve
+from client.sockets import serve, serve_loopback
 from client.terminal import OpenTerminal
 from client.transfers import Job, Transfers
 from client.vault.database import DiskError, VaultError
@@ -103,8 +105,7 @@ class Agent:
             self._terminal.close()
 
     async def _serve(self) -> None:
-        streams = {"watch": self._watch, "sync": self._sync}
-        async with serve(self._home.socket, self._answer, streams):
+        async with self._door():
             write_atomic(self._home.run / PID, str(os.getpid()).encode())
             async with asyncio.TaskGroup() as group:  # a fault in it ends the agent
                 parts = (
@@ -118,6 +119,12 @@ class Agent:
                 for task in tasks:
                     task.cancel()
                 self._bell.ring()  # who watches sees that it ends
+
+    def _door(self) -> AbstractAsyncContextManager[None]:
+        streams = {"watch": self._watch, "sync": self._sync}
+        if has_sockets():
+            return serve(self._home.socket, self._answer, streams)
+        return serve_loopback(self._home.door, self._answer, system, streams)
 
     def _answer(self, method: str, arguments: dict[str, object]) -> object:
         if method == "lock":

@@ -82,6 +82,11 @@ class Home:
             raise HomeError("home.path-too-long", limit=MAX_SOCKET_PATH)
         return path
 
+    @property
+    def door(self) -> Path:
+        """Where the agent says how it is reached, on a system without sockets."""
+        return self.run / "agent.port"
+
     def create(self, config: Config) -> None:
         """Make the folders and write the configuration.
 

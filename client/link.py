@@ -1,15 +1,20 @@
 """How a command talks to the agent: one JSON line each way on a Unix socket.
 
 The socket lies in the home's ``run`` folder, which only its owner can enter, and
-the agent checks the peer's user id besides.  Requests and answers are bounded.
+the agent checks the peer's user id besides.  Where there are no such sockets it is a
+port of the loopback and a secret in a file (:mod:`client.loopback`).  Requests and
+answers are bounded.
 """
 
 import json
+import os
 import socket
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
 
 from client.home import Home
+from client.loopback import StrangerError, enter
+from crypto.entropy import system
 
 MAX_LINE: Final = 12 * 1024 * 1024  # bytes: the largest courier bundle in base64
 
@@ -26,6 +31,23 @@ class AgentRefusal(Exception):  # noqa: N818 -- an answer of the agent, not a fa
         self.code = code
         self.exit_code = exit_code
         self.parts = parts
+
+
+def has_sockets() -> bool:
+    """Tell whether this system has Unix sockets."""
+    return hasattr(socket, "AF_UNIX") and os.name != "nt"
+
+
+def _connected(home: Home) -> socket.socket:
+    if not has_sockets():
+        return enter(home.door, system)
+    link = socket.socket(socket.AF_UNIX)
+    try:
+        link.connect(str(home.socket))
+    except OSError:
+        link.close()
+        raise
+    return link
 
 
 def ask(home: Home, method: str, /, **arguments: Any) -> Any:  # noqa: ANN401 -- JSON
@@ -47,10 +69,13 @@ def stream(home: Home, method: str, /, **arguments: Any) -> Iterator[Any]:  # no
         NoAgentError: nobody listens.
         AgentRefusal: the agent refused, with its reason.
     """
-    with socket.socket(socket.AF_UNIX) as link:
+    try:
+        opened = _connected(home)
+    except (OSError, StrangerError):  # nobody of ours
+        raise NoAgentError from None
+    with opened as link:
         request = json.dumps({"method": method, "arguments": arguments}).encode()
         try:
-            link.connect(str(home.socket))
             link.sendall(request + b"\n")
         except OSError:
             raise NoAgentError from None

@@ -1,7 +1,8 @@
-"""The agent's socket: JSON lines from this user's own processes, one at a time."""
+"""The agent's door: JSON lines from this user's own processes, one at a time."""
 
 import asyncio
 import contextlib
+import hmac
 import json
 import os
 import socket
@@ -14,6 +15,8 @@ from typing import Any
 from client.cli.exits import Exit
 from client.home import HomeError
 from client.link import MAX_LINE, AgentRefusal
+from client.loopback import HOST, NONCE, PATIENCE, proof, write_door
+from crypto.entropy import Entropy
 
 Answer = Callable[[str, dict[str, Any]], object]
 Stream = Callable[[dict[str, Any]], AsyncIterator[object]]
@@ -39,14 +42,7 @@ async def serve(
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             if _is_ours(writer.get_extra_info("socket")):
-                line = await reader.readuntil(b"\n")
-                method, arguments = _request(line)
-                if method in streams:
-                    await _flow(reader, writer, streams[method](arguments))
-                else:
-                    await _write(writer, {"result": answer(method, arguments)})
-        except AgentRefusal as refusal:
-            await _refuse(writer, refusal)
+                await _talk(reader, writer, answer, streams)
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError):
             pass  # a peer that hangs up or never ends its line gets no answer
         finally:
@@ -56,6 +52,66 @@ async def serve(
     path.chmod(0o600)  # noqa: ASYNC240 -- a file of our own, once
     async with server:
         yield
+
+
+@asynccontextmanager
+async def serve_loopback(
+    door: Path, answer: Answer, entropy: Entropy, streams: Mapping[str, Stream]
+) -> AsyncIterator[None]:
+    """Answer requests on a port of the loopback while the context lasts.
+
+    Only who read ``door`` is answered, and only they learn that somebody is here.
+    """
+    secret = entropy(NONCE)
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                proven = await _proven(reader, writer, secret, entropy(NONCE))
+            if proven:
+                await _talk(reader, writer, answer, streams)
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError):
+            pass  # also a stranger who waits: TimeoutError is an OSError
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(talk, HOST, 0, limit=MAX_LINE)
+    async with server:
+        write_door(door, server.sockets[0].getsockname()[1], secret)
+        try:
+            yield
+        finally:
+            door.unlink(missing_ok=True)  # noqa: ASYNC240 -- a file of our own, once
+
+
+async def _proven(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    secret: bytes,
+    answered: bytes,
+) -> bool:
+    asked = await reader.readexactly(NONCE)
+    writer.write(answered + proof(secret, b"agent", asked, answered))
+    await writer.drain()
+    wanted = proof(secret, b"command", asked, answered)
+    return hmac.compare_digest(await reader.readexactly(NONCE), wanted)
+
+
+async def _talk(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    answer: Answer,
+    streams: Mapping[str, Stream],
+) -> None:
+    try:
+        line = await reader.readuntil(b"\n")
+        method, arguments = _request(line)
+        if method in streams:
+            await _flow(reader, writer, streams[method](arguments))
+        else:
+            await _write(writer, {"result": answer(method, arguments)})
+    except AgentRefusal as refusal:
+        await _refuse(writer, refusal)
 
 
 def _take(path: Path) -> None:

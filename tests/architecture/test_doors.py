@@ -13,6 +13,7 @@ CORE = ("crypto", "protocol", "client/core")
 WIRING = {
     Path("client/agent.py"),
     Path("client/cli/shell.py"),
+    Path("client/link.py"),  # a command's nonce at the agent's door
     Path("server/cli.py"),
     Path("server/witness/cli.py"),
 }

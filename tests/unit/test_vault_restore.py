@@ -110,6 +110,8 @@ def test_a_restored_terminal_reads_and_writes_and_its_peers_are_told(
     assert {row.name for row in tfc.inbox()} == {old.name, lost.name, new.name}
     assert bern.store.get("stream.id") not in {None, stream}
     assert "fork" not in tfc.happened()
+    told = [(a.what, a.post) for a in tfc.store.alarms(99, ended=True)]
+    assert told.count(("restored", "bern")) == 1
     later = tfc.write("bern", "Aan de teruggezette.")
     exchange(bern, tfc)
     assert later.name in {row.name for row in bern.inbox()}
