@@ -4,8 +4,6 @@ Compose, queue and read work; what is queued leaves when the agent runs.  The va
 lock keeps two processes apart.
 """
 
-from typing import Any
-
 from client.clock import SystemClock
 from client.home import Home
 from client.terminal import OpenTerminal
@@ -28,13 +26,3 @@ def open_alone(
     except BaseException:
         vault.close()
         raise
-
-
-def answer_alone(terminal: OpenTerminal, method: str, arguments: dict[str, Any]) -> Any:  # noqa: ANN401
-    """Return the answer to one command; nothing is sent.
-
-    Raises:
-        AgentRefusal: with the words' code and the exit status.
-    """
-    answer, _ = terminal.answer(method, arguments)
-    return answer

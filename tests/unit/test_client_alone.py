@@ -16,12 +16,14 @@ from client.filelock import held
 from client.home import HomeError
 from client.vault.database import DiskError, VaultError
 from client.vault.opening import LOCK, VAULT_KEY
+from tests.support import typed
 from tests.support.desk import Desk, exchange
 from tests.support.fake_relay import FakeRelay
 from tests.support.home_desk import HomeDesk
 from tests.support.homes import ANNA, WORDS
 from tests.support.light import make_light
 from tests.support.ministry import Ministry, ministry
+from tests.support.typed import told
 
 NEW = "een heel nieuwe zin"
 
@@ -51,52 +53,12 @@ def bern(hague: Ministry, tmp_path: Path) -> HomeDesk:
     return desk
 
 
-def koerier(
-    desk: HomeDesk, *arguments: object, lang: str = "en", **words: str
-) -> Result:
-    """Run a command; ``words`` are what its descriptors bring, by option."""
-    options, opened = [], []
-    for option, word in words.items():
-        reading, writing = os.pipe()
-        os.write(writing, f"{word}\n".encode())
-        os.close(writing)
-        options += [f"--{option.replace('_', '-')}", str(reading)]
-        opened.append(reading)
-    line = ["--home", str(desk.home.path), "--lang", lang, *map(str, arguments)]
-    try:
-        return CliRunner().invoke(main, [*line, *options])
-    finally:
-        for reading in opened:
-            with _closed():
-                os.close(reading)
+def koerier(desk: HomeDesk, *arguments: object, **words: str) -> Result:
+    return typed.koerier(desk.home, *arguments, **words)
 
 
-class _closed:  # noqa: N801 -- reads as a statement
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: object, trace: object) -> bool:
-        return isinstance(error, OSError)
-
-
-def alone(
-    desk: HomeDesk, *arguments: object, word: str = WORDS[ANNA], lang: str = "en"
-) -> Result:
-    """Run a command that unlocks for itself."""
-    reading, writing = os.pipe()
-    os.write(writing, f"{word}\n".encode())
-    os.close(writing)
-    line = ["--home", str(desk.home.path), "--lang", lang]
-    line += ["--passphrase-fd", str(reading)]
-    done = CliRunner().invoke(main, [*line, *map(str, arguments)])
-    with _closed():
-        os.close(reading)
-    return done
-
-
-def told(result: Result, status: int = 0) -> str:
-    assert result.exit_code == status, result.output
-    assert "Traceback" not in result.output
-    return result.output
+def alone(desk: HomeDesk, *arguments: object, **words: str) -> Result:
+    return typed.alone(desk.home, *arguments, **words)
 
 
 def inbox(desk: HomeDesk) -> Any:  # noqa: ANN401 -- JSON
@@ -138,12 +100,12 @@ def test_at_a_terminal_the_passphrase_is_asked_once(
 ) -> None:
     asked = []
 
-    def typed(question: str) -> str:
+    def answer(question: str) -> str:
         asked.append(question)
         return WORDS[ANNA]
 
     monkeypatch.setattr("client.cli.shell._at_a_terminal", lambda: True)
-    monkeypatch.setattr("getpass.getpass", typed)
+    monkeypatch.setattr("getpass.getpass", answer)
     assert "tfc" in told(koerier(bern, "inbox"))
     assert len(asked) == 1
 
@@ -204,8 +166,8 @@ def test_a_row_typed_wrongly_is_named_and_asked_again(
     text = sheet(bern)
     rows = [line.split()[1] for line in text.splitlines()[4:13]]
     wrong = rows[3][:-1] + ("0" if rows[3][-1] != "0" else "1")
-    typed = iter([*rows[:3], wrong, *rows[3:]])
-    monkeypatch.setattr("getpass.getpass", lambda _: next(typed))
+    lines = iter([*rows[:3], wrong, *rows[3:]])
+    monkeypatch.setattr("getpass.getpass", lambda _: next(lines))
     done = koerier(bern, "terminal", "recover", passphrase_fd=NEW)
     assert "Row 4 is wrong" in told(done)
     other = koerier(
