@@ -17,6 +17,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
+from crypto.digest import H
 from crypto.entropy import Entropy
 from crypto.errors import SignatureError
 from crypto.session import Handshake, Hello
@@ -42,6 +43,7 @@ from protocol.limits import KIB
 
 HANDSHAKE_SECONDS: Final = 10.0  # from the connection to the end of the handshake
 NONCE: Final = 32  # bytes
+DAY_KEY_NAME: Final = 16  # bytes of the hash that names a day key
 MAX_DAY_KEY: Final = 4 * KIB  # bytes of the document: S2's key is 1,665
 MAX_CHALLENGE: Final = 16 * KIB  # bytes: document, signature, nonce
 
@@ -98,6 +100,35 @@ def challenge(signed: Challenge, entropy: Entropy) -> Challenge:
         day_key=signed.day_key,
         signature=signed.signature,
         nonce=entropy(NONCE),
+    )
+
+
+def day_key_name(data: bytes) -> str:
+    """Return the name of the day key in an encoded challenge, 32 hexadecimal digits.
+
+    A terminal names the key that it verified last; the relay then sends the nonce
+    alone, and four kilobytes stay off a poor line.
+
+    Raises:
+        MalformedError: not a challenge.
+    """
+    message = decode(data, Challenge, limit=MAX_CHALLENGE)
+    return H(message.day_key)[:DAY_KEY_NAME].hex()
+
+
+def completed(data: bytes, known: bytes | None) -> bytes:
+    """Return the challenge that ``data`` stands for.
+
+    Args:
+        data: as it arrived: a challenge, or a nonce alone.
+        known: the encoded challenge whose day key this terminal named, if it did.
+            It is verified again like any other.
+    """
+    if known is None or len(data) != NONCE:
+        return data
+    before = decode(known, Challenge, limit=MAX_CHALLENGE)
+    return encode(
+        Challenge(v=1, day_key=before.day_key, signature=before.signature, nonce=data)
     )
 
 

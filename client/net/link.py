@@ -27,7 +27,7 @@ from crypto.types import Digest
 from protocol import client_session
 from protocol.client_session import ChallengeReceived, FrameReceived
 from protocol.errors import ErrorCode, ProtocolError
-from protocol.handshake import RootRelay
+from protocol.handshake import RootRelay, completed, day_key_name
 from protocol.line.effects import Effect, Stalled
 from protocol.line.machine import Line
 
@@ -60,11 +60,17 @@ class Link:
         self._clock = clock
         self._entropy = entropy
         self._something = asyncio.Event()
+        self._challenge: bytes | None = None  # the last one that opened a session
         self._polling_until = 0.0  # monotonic seconds: no WebSocket before that
 
     def nudge(self) -> None:
         """Look at the line again: something was offered."""
         self._something.set()
+
+    @property
+    def day_key(self) -> str:
+        """The name of the relay's day key that is known here; empty: none."""
+        return "" if self._challenge is None else day_key_name(self._challenge)
 
     async def run(
         self,
@@ -96,9 +102,9 @@ class Link:
             async with http(pin) as client:
                 if self._clock.monotonic() >= self._polling_until:
                     with suppress(NotCarriedError):
-                        async with websocket(client, origin) as socket:
+                        async with websocket(client, origin, self.day_key) as socket:
                             await carry(socket)
-                await carry(Poll(client, origin))
+                await carry(Poll(client, origin, self.day_key))
         except aiohttp.ClientConnectorCertificateError:
             raise LinkError(alarm=True) from None
         except (aiohttp.ClientError, OSError):  # a TimeoutError is one too
@@ -130,9 +136,9 @@ class Link:
     ) -> tuple[FrameSealer, FrameOpener]:
         now = self._clock.monotonic()
         session = client_session.start(identity, relay, self._entropy, now)
-        data = await transport.receive(QUIET)
+        challenge = completed(await transport.receive(QUIET), self._challenge)
         session, effects = client_session.step(
-            session, ChallengeReceived(data, witnessed)
+            session, ChallengeReceived(challenge, witnessed)
         )
         while True:
             for effect in effects:
@@ -140,8 +146,10 @@ class Link:
                     case client_session.Send(data):
                         await transport.send((data,))
                     case client_session.Established(sealer, opener):
+                        self._challenge = challenge
                         return sealer, opener
                     case client_session.Close(code):
+                        self._challenge = None  # whatever was known of it
                         odd = code in {ErrorCode.NOT_VERIFIED, ErrorCode.MALFORMED}
                         raise LinkError(alarm=odd)
             data = await transport.receive(QUIET)

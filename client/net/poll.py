@@ -13,7 +13,7 @@ from typing import Final
 
 import aiohttp
 
-from client.net.transport import QUIET, LinkError
+from client.net.transport import DAY_KEY, QUIET, LinkError
 from protocol.errors import MalformedError
 from protocol.line.cells import MAX_BODY, MAX_BUNDLE, bundle, unbundle
 
@@ -30,9 +30,12 @@ class Poll:
 
     at_once = MAX_BUNDLE
 
-    def __init__(self, http: aiohttp.ClientSession, address: str) -> None:
+    def __init__(
+        self, http: aiohttp.ClientSession, address: str, day_key: str = ""
+    ) -> None:
         self._http = http
         self._address = address
+        self._day_key = day_key
         self._name: str | None = None
         self._proven = False
         self._up = 0  # cells that went
@@ -51,7 +54,8 @@ class Poll:
 
     async def _fetch(self) -> None:
         if self._name is None:
-            answer = await self._post("", {}, b"")
+            known = {DAY_KEY: self._day_key} if self._day_key else {}
+            answer = await self._post("", known, b"")
             self._name = answer[:NAME].hex()
             self._waiting.append(answer[NAME:])
             return

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+DAY_KEY: Final = "Koerier-Day-Key"  # header: the relay's day key that is known here
 QUIET: Final = 10.0  # seconds for each step before the session is open
 
 

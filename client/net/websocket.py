@@ -8,7 +8,7 @@ from typing import Final
 import aiohttp
 
 from client.net.connecting import Shallow
-from client.net.transport import LinkError, NotCarriedError
+from client.net.transport import DAY_KEY, LinkError, NotCarriedError
 
 MAX_CELL: Final = 17 * 1024  # bytes of one WebSocket message: the largest sealed cell
 CLOSING: Final = 3.0  # seconds that a close may take
@@ -50,9 +50,9 @@ class WebSocket:
 
 @asynccontextmanager
 async def websocket(
-    http: aiohttp.ClientSession, address: str
+    http: aiohttp.ClientSession, address: str, day_key: str = ""
 ) -> AsyncIterator[WebSocket]:
-    """Open a WebSocket to ``https://host:port``.
+    """Open a WebSocket to ``https://host:port``; name the day key that is known.
 
     Raises:
         NotCarriedError: somebody answered, but with no WebSocket.
@@ -60,6 +60,7 @@ async def websocket(
     try:
         socket = await http.ws_connect(
             f"{address}/session",
+            headers={DAY_KEY: day_key} if day_key else None,
             compress=0,
             max_msg_size=MAX_CELL,
             timeout=aiohttp.ClientWSTimeout(ws_close=CLOSING),

@@ -10,6 +10,7 @@ from typing import Final
 
 from protocol.directory_view import Terminal
 from protocol.errors import UnauthenticatedError
+from protocol.handshake import day_key_name
 from protocol.relay_session import (
     Established,
     HelloReceived,
@@ -22,6 +23,7 @@ from protocol.relay_session import (
 )
 from server.services.relay import Relay
 
+DAY_KEY: Final = "Koerier-Day-Key"  # header: the day key that the terminal knows
 MAX_HELLO: Final = 8 * 1024  # bytes: a hello of the larger suite is 6,486
 
 
@@ -34,8 +36,13 @@ class Proven:
     ready: bytes
 
 
-def begin(relay: Relay) -> tuple[RelaySession, bytes]:
-    """Return a new session and the challenge to send."""
+def begin(relay: Relay, known: str = "") -> tuple[RelaySession, bytes]:
+    """Return a new session and what to send: the challenge, or its nonce alone.
+
+    Args:
+        relay: ours.
+        known: the name of the day key that the terminal says it has verified.
+    """
     directory = relay.directory
     offered = relay.day_keys.current(directory.root.suite, directory.realm)
     session, effects = start(
@@ -46,6 +53,8 @@ def begin(relay: Relay) -> tuple[RelaySession, bytes]:
         relay.clock.monotonic(),
     )
     (challenge,) = (effect.data for effect in effects if isinstance(effect, Send))
+    if known and known == day_key_name(challenge):
+        return session, session.handshake.nonce
     return session, challenge
 
 

@@ -36,7 +36,7 @@ from protocol.relay_session import RelaySession
 from server.logbook import logbook
 from server.services.relay import Relay
 from server.web.exchange import Exchange
-from server.web.handshake import MAX_HELLO, Proven, begin, prove
+from server.web.handshake import DAY_KEY, MAX_HELLO, Proven, begin, prove
 from server.web.session import talk
 from server.web.strangers import MAX_STRANGERS
 
@@ -77,11 +77,12 @@ class PollRoutes:
 
     # --- the handshake
 
-    async def begin(self, _: web.Request) -> web.Response:
+    async def begin(self, request: web.Request) -> web.Response:
         """Return a session's name and its challenge."""
         if len(self._begun) >= MAX_STRANGERS:
             self._forget(next(iter(self._begun)))  # the oldest makes room
-        session, challenge = begin(self._relay)
+        known = request.headers.get(DAY_KEY, "")
+        session, challenge = begin(self._relay, known)
         name = self._relay.entropy(NAME)
         loop = asyncio.get_running_loop()
         timer = loop.call_later(2 * HANDSHAKE_SECONDS, self._forget, name.hex())

@@ -10,7 +10,8 @@ How a terminal connects
 3. The handshake is one whole message each, in this order (types and machines:
    :mod:`protocol.handshake`, :mod:`protocol.relay_session`)::
 
-       relay    -> Challenge  signed day key and a fresh nonce
+       relay    -> Challenge  signed day key and a fresh nonce; the nonce alone to a
+                              terminal that named the day key in ``Koerier-Day-Key``
        terminal -> hello      HPKE to the day key: secret, key id, signature
        relay    -> Ready      the first sealed frame; the key confirmation
        both     -> cells
@@ -51,7 +52,7 @@ from protocol.relay_session import RelaySession
 from server.services.relay import Relay
 from server.storage.interfaces import StoreBrokenError
 from server.web.conversation import Conversation
-from server.web.handshake import Proven, begin, prove
+from server.web.handshake import DAY_KEY, Proven, begin, prove
 from server.web.strangers import Strangers
 from server.web.tcp import UNSENT, received
 from server.web.transport import Transport, WebSocketTransport
@@ -82,7 +83,8 @@ class SessionRoute:
             async with self._strangers.handshake() as place:
                 await socket.prepare(request)
                 _shallow(request)
-                session, challenge = begin(self._relay)
+                known = request.headers.get(DAY_KEY, "")
+                session, challenge = begin(self._relay, known)
                 await socket.send_bytes(challenge)
                 place.came = _since_now(request)
                 proven = await self._proof(socket, session)

@@ -32,8 +32,11 @@ class Polling:
         name: str | None,
         body: bytes | AsyncIterator[bytes],
         number: int | str | None = None,
+        day_key: str = "",
     ) -> tuple[int, bytes]:
         headers = {} if name is None else {"Koerier-Session": name}
+        if day_key:
+            headers["Koerier-Day-Key"] = day_key
         if number is not None:
             headers["Koerier-Cell"] = str(number)
         async with self.client.post(

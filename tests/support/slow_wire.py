@@ -92,7 +92,8 @@ class Way:
 class Wire:
     """One connection."""
 
-    def __init__(self, rate: float, delay: float, buffer: int) -> None:
+    def __init__(self, rate: float, delay: float, buffer: int, known: str = "") -> None:
+        self.known = known  # the day key that the upgrade names
         self.ways = tuple(Way(rate, delay, buffer) for _ in (UP, DOWN))
 
     async def open_(self) -> None:

@@ -129,7 +129,7 @@ class Post:
         people = self.whole.ministry
         known = RootRelay(people.relay.verify_key, people.suite, people.realm)
         while True:
-            self.wire = Wire(self.rate, self.delay, SOCKET)
+            self.wire = Wire(self.rate, self.delay, SOCKET, self.link.day_key)
             self.wires.append(self.wire)
             await self.wire.open_()
             async with asyncio.TaskGroup() as group:
@@ -222,7 +222,7 @@ class Whole:
         relay, end = self.parts.relay, RelayEnd(wire)
         with suppress(ProtocolError, TimeoutError, ConnectionError):
             async with asyncio.timeout(2 * HANDSHAKE_SECONDS):
-                session, challenge = begin(relay)
+                session, challenge = begin(relay, wire.known)
                 await end.send(challenge)
                 proven = prove(relay, session, await end.receive() or b"")
                 await end.send(proven.ready)

@@ -27,6 +27,8 @@ from protocol.line.effects import (
 from protocol.line.frames import Kind
 from protocol.line.machine import Line
 from protocol.requests import Answer, Ask, Delivery, Entries, KeyLog, Request
+from server.web import handshake
+from server.web import poll as poll_routes
 from tests.support.front import PIN, Front, certified, front
 from tests.support.keys import drawn
 from tests.support.ministry import ministry
@@ -195,7 +197,7 @@ async def test_a_lost_ready_is_a_cut_and_a_new_handshake_works(
 
 
 async def test_what_worked_is_remembered_and_then_a_websocket_is_tried_again(
-    relay: RunningRelay, before: Front
+    relay: RunningRelay, before: Front, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     terminal = Terminal()
     link = Link(terminal.line, terminal, terminal.clock, drawn("remembers"))
@@ -207,9 +209,18 @@ async def test_what_worked_is_remembered_and_then_a_websocket_is_tried_again(
             await terminal.open.wait()
             task.cancel()
 
+    named: list[str] = []
+
+    def begin(*given: object) -> object:
+        named.append(str(given[1]))
+        return handshake.begin(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(poll_routes, "begin", begin)
+    assert link.day_key == ""
     await once()
     await once()
     assert before.upgrades == 1
+    assert named == ["", link.day_key]  # the second time without the day key
     terminal.clock.later = link_module.REMEMBERED
     await once()
     assert before.upgrades == 2
