@@ -11,6 +11,7 @@ what a message asks for besides, and what comes again after cuts.
 import argparse
 import asyncio
 import json
+import re
 import sys
 import tempfile
 from collections import Counter
@@ -162,6 +163,15 @@ def flash(folder: Path, kbit: float, count: int, cuts: int) -> dict[str, float]:
     }
 
 
+def unhurried(config: Path) -> None:
+    """Let one pair deposit as often as it likes: the rate is not what is measured."""
+    text, found = re.subn(
+        r"(p(?:ost|air)_per_minute) = \d+", r"\1 = 1000000", config.read_text()
+    )
+    assert found == 2
+    config.write_text(text)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
@@ -169,6 +179,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         homes = made(root)
+        unhurried(homes.relay / "relay.toml")
         with homes.up() as relay:
             homes.append(root)
             asyncio.run(back_to_back(homes, relay.address, 100 if quick else 1_000))

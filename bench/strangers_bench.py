@@ -14,6 +14,7 @@ import json
 import statistics
 import sys
 import tempfile
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -23,9 +24,18 @@ from server.web.listener import many_files
 from tests.support.crowd import crowd, honest_wait
 from tests.support.process_cost import cost, files
 from tests.support.processes import Homes, Serving, made
-from tests.support.relay import connected, unpinned
+from tests.support.relay import TestTerminal, connected, unpinned
 
 MIB = 1 << 20
+
+
+async def talks_on(honest: TestTerminal, up: asyncio.Event) -> None:
+    """Keep a session busy: this terminal counts what came only when it speaks."""
+    while not up.is_set():
+        await honest.ask(Ask.KEY_LOG, KeyLog(start=0))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(2.0):
+                await up.wait()
 
 
 async def measured(homes: Homes, relay: Serving, number: int) -> dict[str, float]:
@@ -36,7 +46,12 @@ async def measured(homes: Homes, relay: Serving, number: int) -> dict[str, float
         await honest.ask(Ask.KEY_LOG, KeyLog(start=0))
         before = statistics.median([await honest_wait(honest) for _ in range(3)])
         on_disk, at_rest = files(homes.relay), cost(pid)
-        async with crowd(relay.address, number) as here:
+        async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+            all_here = asyncio.Event()
+            talking = group.create_task(talks_on(honest, all_here))
+            here = await stack.enter_async_context(crowd(relay.address, number))
+            all_here.set()
+            await talking
             up = cost(pid)
             during = statistics.median([await honest_wait(honest) for _ in range(3)])
             later = cost(pid)
@@ -71,7 +86,12 @@ async def main() -> None:
                 row = await measured(homes, relay, number)
                 for name, value in row.items():
                     print(f"{name:>14} {value:10.2f}")
-                print(json.dumps({"bench": "strangers", **row}))
+                print(json.dumps({"bench": "strangers", **row}), flush=True)
+            async with crowd(relay.address, 140, once=True) as each:
+                lives = {kind: life for kind, (_, life) in (await each.ended()).items()}
+            for kind, life in lives.items():
+                print(f"{kind:>24} closed after {life:6.2f} s at most")
+            print(json.dumps({"bench": "strangers-lives", **lives}))
 
 
 if __name__ == "__main__":
