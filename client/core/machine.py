@@ -130,8 +130,12 @@ class Machine:
         return self._online
 
     def urgent(self) -> bool:
-        """Tell whether a FLASH waits in the outbox: the relay is tried more often."""
-        return self._outbox.urgent()
+        """Tell whether the relay is to be tried more often.
+
+        A FLASH waits in the outbox; or nothing was synchronised ever, and somebody
+        who sets up this terminal waits for the second operator.
+        """
+        return self.beliefs.directory is None or self._outbox.urgent()
 
     @property
     def synced(self) -> bool:

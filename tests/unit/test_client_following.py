@@ -331,3 +331,20 @@ def test_a_clock_that_is_years_ahead_makes_nothing_overdue(
 
 def cable_now() -> Wish:
     return cable("tfc", precedence=Precedence.FLASH)
+
+
+def test_the_relay_is_tried_more_often_for_a_flash_and_before_the_first_session(
+    desks: tuple[Desk, Desk],
+) -> None:
+    bern, tfc = desks
+    assert not bern.machine.urgent()
+    bern.machine.disconnected()
+    bern.write("tfc", "kan wachten")
+    assert not bern.machine.urgent()
+    bern.write("tfc", "Nu.", Precedence.FLASH)
+    assert bern.machine.urgent()
+    bern.connect()
+    assert not bern.machine.urgent()
+    fresh = Desk(bern.ministry, bern.ministry.posts["tfc"], bern.relay)
+    assert fresh.machine.urgent()
+    assert not tfc.machine.urgent()
