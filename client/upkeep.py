@@ -21,9 +21,9 @@ from client.operator.addition import (
 )
 from client.vault.backup import write_backup
 from client.vault.check import faults_of
-from client.vault.locked import Unlocked
+from client.vault.locked import Unlocked, holds
 from client.vault.making import keep_member
-from client.vault.opening import OpenVault, member_seed
+from client.vault.opening import VAULT_KEY, OpenVault, member_seed
 from crypto.sign import SigningKey, key_id
 from crypto.types import PublicKey, Secret
 from protocol.codec import decode, encode
@@ -101,8 +101,10 @@ class Upkeep:
         return found
 
     def _member_add(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
-        """Keep the keys of a new member; who has no way in yet is replaced."""
+        """Keep the keys of a new member; who has a way in is not replaced."""
         name, database = arguments["name"], self._vault.database
+        if holds((self._home.keys / VAULT_KEY).read_bytes(), name):
+            raise HomeError("member.there", name=name)
         with database.transaction():
             keep_member(
                 database,

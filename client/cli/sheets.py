@@ -11,6 +11,7 @@ from typing import Final
 from client.cli.exits import Exit
 from client.cli.shell import Shell
 from client.files import write_atomic
+from client.harmless import harmless
 from client.paper import ROWS, Kind, SheetError, check_row, read_rows, rows_of
 from crypto.types import Secret
 
@@ -23,7 +24,7 @@ def write_sheet(shell: Shell, kind: Kind, secret: Secret, whose: str) -> None:
     code = kind.name.lower()
     rows = rows_of(secret, kind)
     lines = [
-        shell.words.say(f"sheet.{code}-title", whose=whose),
+        shell.words.say(f"sheet.{code}-title", whose=harmless(whose)),
         "",
         shell.words.say(f"sheet.{code}-use"),
         "",

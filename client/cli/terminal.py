@@ -75,11 +75,11 @@ def init(
     language = shell.words.language
     elsewhere = dict(pair.partition("=")[::2] for pair in witnesses)
     config = Config(language=language, post=post, relay=relay, witnesses=elsewhere)
-    shell.home.create(config)
-    write_atomic(shell.home.root_file, root_file.read_bytes())
     suite = root.document.suite
     keys = draw_keys(suite, post, member, shell.entropy)
     person = draw_member(suite, member, passphrase, shell.entropy)
+    shell.home.create(config)
+    write_atomic(shell.home.root_file, root_file.read_bytes())
     facts = {PIN: root.digest, POST: post.encode()}
     make_vault(shell.home, keys.terminal, person, facts, shell.entropy)
     asked: Message

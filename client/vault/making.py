@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from client.files import write_atomic
-from client.home import Home
+from client.home import Home, HomeError
 from client.operator.enrolment import draw_signing_key
 from client.paper import SECRET_BYTES
 from client.vault.database import Database
@@ -23,6 +23,7 @@ from crypto.types import PublicKey, Secret
 
 PIN, POST = "root.pin", "post"
 KEY_BYTES: Final = 32
+MAX_NAME: Final = 200  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,13 @@ class NewMember:
 def draw_member(
     suite: SuiteId, name: str, passphrase: str, entropy: Entropy
 ) -> NewMember:
-    """Return fresh keys for somebody who is to have a place."""
+    """Return fresh keys for somebody who is to have a place.
+
+    Raises:
+        HomeError: a name that the directory cannot hold, empty or too long.
+    """
+    if not 1 <= len(name) <= MAX_NAME:
+        raise HomeError("member.bad-name", limit=MAX_NAME)
     seed, key = draw_signing_key(suite, entropy)
     return NewMember(
         name=name,

@@ -23,7 +23,9 @@ from client.operator.addition import (
 from client.operator.documents import write_document
 from client.operator.enrolment import invite
 from client.operator.showing import sentences
+from client.vault.making import draw_member
 from crypto.sign import SigningKey, Usage
+from crypto.suite import SuiteId
 from protocol.codec import decode, encode
 from protocol.directory_entry import Action
 from protocol.errors import BindingError, ChainError, MalformedError
@@ -102,7 +104,8 @@ def asked(desk: HomeDesk, addition: Addition, name: str = BRAM) -> AdditionReque
 
 
 def enrol_bram(hague: Ministry, relay: FakeRelay, bern: HomeDesk) -> None:
-    bern.give_place(BRAM)
+    if BRAM not in bern.people:
+        bern.give_place(BRAM)
     request = asked(bern, invited(bern, Action.ADD_MEMBER))
     entry = addition_proposal(request, HIGH, Level.DEP_V, expires=hague.now + DAY)
     log(hague, relay, signed_by_two(hague, entry))
@@ -204,6 +207,21 @@ def test_a_member_without_the_right_key_does_not_sit(bern: HomeDesk) -> None:
     assert bern.refused("seat", name=BRAM, own=own).code == "vault.no-member"
     assert bern.refused("seat", name="Chris", own=own).code == "vault.no-member"
     assert bern.ask("members")[0]["seated"]
+
+
+def test_a_member_who_has_a_way_in_is_not_replaced(bern: HomeDesk) -> None:
+    bern.give_place(BRAM)
+    before = bern.ask("members")
+    for name in (ANNA, BRAM):
+        refusal = bern.refused("member-add", name=name, public="00", box="00")
+        assert refusal.code == "member.there"
+    assert bern.ask("members") == before
+
+
+@pytest.mark.parametrize("name", ["", "x" * 201])
+def test_a_name_that_the_directory_cannot_hold_gets_no_place(name: str) -> None:
+    with pytest.raises(HomeError, match="bad-name"):
+        draw_member(SuiteId.S1, name, "een lange zin", drawn("x"))
 
 
 @pytest.mark.parametrize("what", ["nonsense", "", "zz"])
