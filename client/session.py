@@ -119,7 +119,9 @@ class Session:
             case line_effects.ObjectAccepted(sent, index, leaf):
                 envelope = self._deposits.pop(sent, None)
                 if envelope is not None:
-                    self._machine.stored(envelope, index, leaf, self._clock.wall())
+                    now = self._clock.wall()
+                    self._machine.stored(envelope, index, leaf, now)
+                    self.carry_out(self._machine.pump(now))  # its attachments follow
             case line_effects.ObjectRefused(sent) if sent in self._requests:
                 self._gone(sent)
             case _:

@@ -14,6 +14,7 @@ transaction; it runs beside a working relay and after every crash test:
 6. what is outstanding for each pair of post and mailbox is what quotas count
 7. every manifest's entry in the key log names it
 8. the schema is this program's
+9. the parts of every attachment are what is durable of it, and give its name
 
 A fault is one line that names what is hurt, by number; nothing of the content.
 """
@@ -34,6 +35,7 @@ from protocol.leaf import LEAF_SIZE
 from protocol.note import parse_note
 from protocol.requests import LogName
 from server.services.log_tree import LogTree
+from server.storage.check_blobs import blob_faults
 from server.storage.meta import REFILLED, read_spans
 from server.storage.schema import newest, version
 from server.storage.tables import (
@@ -62,6 +64,7 @@ def faults_of(connection: Connection) -> list[str]:
     faults += _envelopes(connection)
     faults += _deliveries(connection)
     faults += _outstanding(connection)
+    faults += blob_faults(connection)
     return faults + _manifests(connection)
 
 

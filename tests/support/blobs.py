@@ -38,6 +38,8 @@ class Mover:
     received: int = 0
     totals: dict[bytes, int] = field(default_factory=dict)
     acknowledged: int = 0  # the highest durable offset that the relay named
+    together: int = 0  # most downloads that were open at one time
+    _open: set[bytes] = field(default_factory=set)
     _up: dict[bytes, bytes] = field(default_factory=dict)
     _done: dict[bytes, "asyncio.Future[None]"] = field(default_factory=dict)
 
@@ -61,6 +63,10 @@ class Mover:
         line, now = self.terminal.line, self.terminal.now()
         line.offer_streamed(Kind.ATTACHMENT_UP, short, len(blob), BULK, now)
         return self._done[short]
+
+    def only(self, short: bytes, content: bytes) -> None:
+        """Have no more than ``content`` of a blob that was offered."""
+        self._up[short] = content
 
     async def upload(self, blob: bytes, name: Digest | None = None) -> None:
         """Return when the relay has it.
@@ -94,6 +100,8 @@ class Mover:
     def _feed(self) -> None:
         for want in self.terminal.line.wants():
             content = self._up[want.id][want.offset :][: want.size]
+            if not content:
+                continue
             self.sent += len(content)
             self.terminal.line.feed(want.id, want.offset, content, self.terminal.now())
 
@@ -103,6 +111,8 @@ class Mover:
             case ObjectOpened(_, short, _, total):
                 if short in self.have:
                     self.totals[short] = total
+                    self._open.add(short)
+                    self.together = max(self.together, len(self._open))
                     line.accept(short, len(self.have[short]))
                 else:
                     line.refuse(short, CloseReason.NOT_WANTED)
@@ -112,6 +122,8 @@ class Mover:
                 held += content
                 self.received += len(content)
                 line.stored(short, len(held))
+                if len(held) == self.totals[short]:
+                    self._open.discard(short)
             case ObjectAcknowledged(short, offset, total):
                 self.acknowledged = max(self.acknowledged, offset)
                 if offset == total and short in self._done:
@@ -125,8 +137,6 @@ class Mover:
     def _ended(self) -> None:
         """Settle downloads whose stream has ended."""
         for short, done in tuple(self._done.items()):
-            if short in self._up:
-                continue
             if short in self.have and self._whole(short):
                 del self._done[short]
                 done.set_result(None)

@@ -138,6 +138,7 @@ class Desk:
                 own = self.post.terminal.key.id
                 index, leaf = self.relay.submit(body, own)  # type: ignore[arg-type]
                 self.machine.stored(envelope, index, leaf, self.now)
+                self.effects.extend(self.machine.pump(self.now))
 
     def fetch(self) -> int:
         """Take everything that waits in our mailbox; return how much came."""

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from crypto.digest import H
 from crypto.entropy import system
-from protocol.requests import LogName
+from protocol.requests import Announce, LogName
 from server.app import Ports, founded
 from server.clock import SystemClock
 from server.config import ConfigError
@@ -18,10 +19,14 @@ from server.storage.interfaces import StoreBrokenError
 from server.storage.opening import check_store, open_store
 from tests.support import postgres
 from tests.support import relay as support
+from tests.support.keys import stretched
 from tests.support.ministry import ministry
 from tests.support.relay import own, running, submit_to
 
 ENGINES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.pg)]
+
+
+BLOB = stretched("blob", 2_500_000)  # several pages of parts
 
 
 @dataclass
@@ -76,6 +81,12 @@ async def work(folder: Path) -> None:
             await services.mailbox.submit(
                 bern, 2, submit_to(tfc.mailbox, bern.mailbox, name=name)
             )
+        announce = Announce(blob=H(BLOB), total=len(BLOB), mailboxes=(tfc.mailbox,))
+        await services.attachments.announce(bern, announce)
+        blob = await services.attachments.begun(bern, H(BLOB)[:16])
+        assert blob is not None
+        await services.attachments.append(blob, 0, BLOB)
+        await services.attachments.compare(bern.key_id, blob)
         await relay.published(LogName.MESSAGE, 3)
         await relay.published(LogName.KEY, len(relay.ministry.leaves))
 
@@ -129,6 +140,11 @@ EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         ("INSERT INTO mailboxes VALUES (x'00', 2, 1)", "an empty mailbox with a gap"),
         ("UPDATE outstanding SET messages = 9", "what is outstanding"),
         ("DELETE FROM outstanding", "what is outstanding"),
+        ("DELETE FROM blob_parts WHERE place = 65536", "attachment 1: its parts"),
+        ("UPDATE blobs SET durable = durable - 1", "attachment 1: its parts"),
+        ("UPDATE blobs SET total = total - 1", "attachment 1: its parts"),
+        ("UPDATE blobs SET total = total + 1", "attachment 1: not what"),
+        ("UPDATE blobs SET name = zeroblob(32)", "attachment 1: not what"),
         ("UPDATE alembic_version SET version_num = '0'", "the schema is not"),
         (MANIFEST.format(name=EMPTY, manifest="", entry=2), "manifest at entry 2"),
         (MANIFEST.format(name=EMPTY, manifest="", entry=99), "manifest at entry 99"),
