@@ -125,13 +125,18 @@ def say_file(shell: Shell, file: dict[str, Any]) -> None:
 @contextmanager
 def bar(shell: Shell, code: str, total: int) -> Iterator[Callable[[int], None]]:
     """Show how far something of ``total`` bytes is, where somebody looks."""
-    if not sys.stderr.isatty():
+    if not _looked_at():
         yield lambda _: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
+    console = Console(stderr=True, force_terminal=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(shell.words.say(code), total=total)
         yield lambda more: progress.advance(task, more)
+
+
+def _looked_at() -> bool:
+    return sys.stderr.isatty()
