@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from client import link
 from client.cli import attaching
+from client.cli.attach import _named
 from client.cli.exits import Exit
 from client.cli.main import main
 from client.spool import Spool, seal_file
@@ -217,6 +218,22 @@ def test_where_links_do_not_exist_it_is_renamed_and_still_overwrites_nothing(
     agent.add("kaart.png")
     assert run("attach", "save", "3f2a91", "--out", out).exit_code == 0
     assert names(out) == ["kaart.png"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_what_appears_meanwhile_is_not_overwritten_either(
+    out: Path, monkeypatch: pytest.MonkeyPatch, *, links: bool
+) -> None:
+    def no_links(*_: object, **__: object) -> None:
+        raise PermissionError(1, "no links here")
+
+    if not links:
+        monkeypatch.setattr("os.link", no_links)
+    (out / "quarantine").write_bytes(b"ours")
+    (out / "kaart.png").write_bytes(b"theirs")
+    with pytest.raises(FileExistsError):
+        _named(out / "quarantine", out / "kaart.png")
+    assert (out / "kaart.png").read_bytes() == b"theirs"
 
 
 # --- sending

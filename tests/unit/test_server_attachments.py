@@ -323,6 +323,7 @@ async def test_a_sender_that_keeps_no_bound_is_closed(
         up.offer(BLOB)
         await sender.flush()
         assert await ended(sender) == 1008
+        assert up.acknowledged < len(BLOB)  # by its bytes, and not for its silence
 
 
 async def test_wishes_have_a_bound(
