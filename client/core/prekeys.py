@@ -96,11 +96,11 @@ class Prekeys:
         if notice is None or notice.notice.manifest != self._vault.get(PUBLISHED):
             return
         name = f"{NAMED}.{notice.notice.number}"
-        if self._vault.get(name) is None:
-            with self._vault.transaction():
+        with self._vault.transaction():
+            if self._vault.get(name) is None:
                 self._vault.put(name, self._beliefs.witnessed.to_bytes(8, "big"))
-                if self._holds(notice.notice.number):
-                    self._alarms.over(Alarm.PREKEYS_LOST, now)
+            if self._holds(notice.notice.number):
+                self._alarms.over(Alarm.PREKEYS_LOST, now)
 
     def synced(self) -> None:
         """Take note that the directory is the one of this session."""
