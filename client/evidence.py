@@ -22,8 +22,14 @@ def evidence_of(proof: bytes, policy: WitnessPolicy) -> dict[str, Any]:
         "verified": True,
         "leaf": found.index,
         "checkpoint": parse_checkpoint(note.text).size,
-        "witnesses": sum(_cosigned(note, witness) for witness in policy.witnesses),
+        "witnesses": witnesses_of(found.note, policy),
     }
+
+
+def witnesses_of(data: bytes, policy: WitnessPolicy) -> int:
+    """Return how many witnesses of the policy cosigned an adopted note."""
+    note = parse_note(data)
+    return sum(_cosigned(note, witness) for witness in policy.witnesses)
 
 
 def _cosigned(note: Note, witness: WitnessKey) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from client.checkup import checkup
 from client.cli.exits import Exit
 from client.clock import Clock
 from client.core.machine import Machine
@@ -56,6 +57,7 @@ class Upkeep:
                 "position": self._position,
                 "consent": self._consent,
                 "check": self._check,
+                "checkup": self._checkup,
                 "backup": self._backup,
             }
         )
@@ -170,6 +172,9 @@ class Upkeep:
         return {"document": encode(signed).hex()}
 
     # --- the vault
+
+    def _checkup(self, _: Arguments) -> Any:  # noqa: ANN401
+        return checkup(self._machine, self._vault.store, self._clock)
 
     def _check(self, _: Arguments) -> Any:  # noqa: ANN401 -- JSON
         return {"faults": faults_of(self._vault.database)}

@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "attach": "client.cli.attach",
     "sync": "client.cli.following",
     "watch": "client.cli.following",
+    "doctor": "client.cli.doctor",
     "terminal": "client.cli.terminal",
     "operator": "client.cli.operator",
     "root": "client.cli.root",

@@ -106,6 +106,15 @@ class Shell:
         except link.AgentRefusal as refusal:
             self.refuse(refusal.code, Exit(refusal.exit_code), **refusal.parts)
 
+    def facts(self) -> tuple[bool, Any]:
+        """Return whether an agent runs, and what is known inside the vault, if open."""
+        try:
+            return True, link.ask(self.home, "checkup")
+        except link.NoAgentError:
+            if self._descriptor is None and self._known is None:
+                return False, None  # nothing is asked of who only wants to look
+        return False, self.ask("checkup")
+
     def round(self, wait: int) -> Any:  # noqa: ANN401 -- JSON
         """Return what one round of synchronising changed, by the agent or without."""
         try:

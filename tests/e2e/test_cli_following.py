@@ -106,6 +106,27 @@ def test_one_round_says_what_changed(live: Live) -> None:
     assert "Adresgids: 0 nieuwe regels." in shown.stdout
 
 
+def grades(done: "subprocess.CompletedProcess[str]") -> dict[str, str]:
+    return {line["check"]: line["grade"] for line in json.loads(done.stdout)}
+
+
+def test_the_doctor_finds_a_healthy_terminal_healthy(live: Live) -> None:
+    done = koerier(live.tfc, "doctor", "--json")
+    assert done.returncode == 0, done.stdout
+    found = grades(done)
+    assert found.pop("disk") in {"ok", "warn"}  # of whatever machine this is
+    assert set(found.values()) == {"ok"}
+    assert {"relay", "agent", "clock", "witnesses", "prekeys"} <= found.keys()
+    shown = koerier(live.tfc, "doctor", lang="nl")
+    assert "Relais: verbonden." in shown.stdout
+    key = live.tfc / "keys" / "vault.key"
+    key.chmod(0o644)
+    done = koerier(live.tfc, "doctor", lang="nl")
+    key.chmod(0o600)
+    assert done.returncode == 1
+    assert f"anderen op deze machine kunnen {key} lezen" in done.stdout
+
+
 def unlocked(home: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     """Run a command that unlocks for itself."""
     reading, writing = os.pipe()
@@ -139,6 +160,13 @@ def test_without_a_line_a_message_goes_by_courier(live: Live, tmp_path: Path) ->
         assert last.process.wait(PATIENCE) == 5
     locked = koerier(bern, "sync")
     assert locked.returncode == 5
+    outside = koerier(bern, "doctor", "--json")  # it looks at the relay by itself
+    assert outside.returncode == 0, outside.stdout
+    assert grades(outside)["agent"] == "warn"
+    assert grades(outside)["relay"] == "ok"
+    assert "prekeys" not in grades(outside)
+    inside = unlocked(bern, "doctor", "--json")
+    assert grades(inside)["prekeys"] == "ok"
     sent = unlocked(
         bern,
         *("send", "--to", "tfc", "--subject", "Koerier", "--level", "Dep.V"),
@@ -201,6 +229,9 @@ def test_a_relay_that_is_away_is_said_and_queues(live: Live) -> None:
         done = koerier(live.tfc, "sync", "--wait", "30", lang="nl")
     assert done.returncode == 4, done.stderr
     assert "niet bereikbaar" in done.stderr
+    doctor = koerier(live.tfc, "doctor", "--json")
+    assert doctor.returncode == 1
+    assert grades(doctor)["relay"] == "fail"
     sent = koerier(
         live.tfc,
         *("send", "--to", "bern", "--subject", "Later", "--level", "Dep.V"),
