@@ -64,12 +64,22 @@ def _tell(shell: Shell, event: dict[str, Any]) -> None:
     what, over = event["what"], False
     if what.endswith(OVER):
         what, over = what.removesuffix(OVER), True
-    known = (f"event.{what}", f"alarm.{what}")  # else it is of a newer agent
-    code = next(filter(shell.words.knows, known), "event.other")
-    said = shell.words.say(code, id=event["id"] or "", post=event["post"] or "")
+    said = _said(shell, what, {name: event[name] or "" for name in ("id", "post")})
     if over:
         said = shell.words.say("event.over", said=said)
     shell.say("watch.line", at=clock(event["at"]), said=said)
+
+
+def _said(shell: Shell, what: str, parts: dict[str, str]) -> str:
+    """Return the sentence of an event; of an alarm, with what to do."""
+    words = shell.words
+    if words.knows(f"event.{what}"):
+        return words.say(f"event.{what}", **parts)
+    if words.knows(f"alarm.{what}"):
+        said = words.say(f"alarm.{what}", **parts)
+        todo = words.say(f"alarm-do.{what}", **parts)
+        return words.say("event.alarm", said=said, todo=todo)
+    return words.say("event.other")  # of a newer agent
 
 
 COMMANDS: Final = {"sync": sync, "watch": watch}
