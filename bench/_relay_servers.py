@@ -27,6 +27,7 @@ from aiohttp import WSMsgType, web
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from server.config import Quotas
+from server.serve import steady
 from server.storage.opening import located
 from server.web.public import public_app
 from tests.support import relay as support
@@ -164,6 +165,7 @@ async def main(kind: str, folder: Path, database: str, posts: int) -> None:
             task = group.create_task(bare.run())
             stack.callback(task.cancel)
             app = bare.app()
+        steady()
         print(await stack.enter_async_context(served(app)), flush=True)
         await until_stopped(result)
     print(json.dumps(result), flush=True)

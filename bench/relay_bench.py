@@ -103,7 +103,7 @@ async def connected(
             continue
         own = ministry.posts[f"p{number}"].terminal
         made = await stack.enter_async_context(sealed(url, ministry, own))
-        to = f"p{(number + 1) % load.senders}"
+        to = f"p{load.senders + number}"  # nobody is there: a deposit is measured
         made.prepare(
             [submission(f"{number}/{n}", ministry, to) for n in range(load.each)]
         )
@@ -115,7 +115,7 @@ async def rate(
     kind: str, database: str, load: Load, ministry: Ministry
 ) -> tuple[float, float]:
     """Return submissions for each second, and CPU microseconds of each."""
-    with started(kind, database, load.senders) as server:
+    with started(kind, database, 2 * load.senders) as server:
         async with AsyncExitStack() as stack:
             senders = await connected(stack, kind, server.url, ministry, load)
             start = time.perf_counter()
@@ -127,7 +127,7 @@ async def rate(
 
 async def memory(kind: str, count: int, ministry: Ministry) -> float:
     """Return the bytes that a connected and idle peer costs."""
-    with started(kind, "", count) as server:
+    with started(kind, "", 2 * count) as server:
         async with AsyncExitStack() as stack:
             load = Load(1, 1, 0)
             await connected(stack, kind, server.url, ministry, load)  # what is once
@@ -218,7 +218,7 @@ def main() -> None:
     loads = QUICK if options.quick else FULL
     rounds = 1 if options.quick else options.rounds
     count = 12 if options.quick else 200
-    ministry = people(max(count, *(load.senders for load in loads)))
+    ministry = people(max(2 * count, *(2 * load.senders for load in loads)))
     names = iter(range(10_000))
     with postgres.server() as server:
         pairs = [

@@ -6,6 +6,7 @@ taken is committed and answered, then the store is closed.
 """
 
 import asyncio
+import gc
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
@@ -37,6 +38,7 @@ from server.web.listener import (
 from server.web.public import public_app
 from server.web.tls import refuse_key_log, server_context
 
+COLLECT: Final = (50_000, 20, 100)  # objects, and rounds, between collections
 DRAIN: Final = 10.0  # seconds that what was taken has to be committed and answered
 
 
@@ -85,8 +87,21 @@ async def serve(
         )
         rules = Rules(signing, config.quotas, config.retention)
         parts = wired(store, state, keys.identity, rules, ports)
+        steady()
         await _listening(stack, Plan(home, config, options, keys), parts)
         await _work(parts)
+
+
+def steady() -> None:
+    """Let the collector leave alone what lives as long as the process.
+
+    Each full round goes through every object of the program and of the directory, and
+    a batch makes enough short-lived ones to start it.  What is dropped is freed by its
+    reference count all the same.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT)
 
 
 async def _listening(stack: AsyncExitStack, plan: Plan, parts: Parts) -> None:

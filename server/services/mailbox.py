@@ -4,6 +4,7 @@ The order of a deposit's life: read and bounded here, allowed and stored by the
 committer, then its addressees' sessions are woken and ask :meth:`owed`.
 """
 
+import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
@@ -48,10 +49,21 @@ class MailboxService:
             UnauthenticatedError: the caller is no longer current.
             BusyError: too much of late or outstanding, or too much waits: later.
         """
+        return await self.deposit(caller, lane, submit)
+
+    def deposit(
+        self, caller: Terminal, lane: int, submit: Submit
+    ) -> asyncio.Future[Stored]:
+        """Begin :meth:`submit`; the future raises what is found in the transaction.
+
+        Raises:
+            MalformedError: not an envelope of v1.
+            BusyError: too much of late, or too much waits: nothing was kept.
+        """
         submission = read_submission(submit, caller, min(lane, LAST_LANE))
         mailboxes = (wrap.mailbox for wrap in submission.envelope.wraps)
         self._rates.deposit(caller.post, mailboxes, self._clock.monotonic())
-        return await self._committer.submit(submission)
+        return self._committer.submit(submission)
 
     async def owed(
         self, caller: Terminal, *, skip: Collection[int], lane: int, limit: int

@@ -90,17 +90,22 @@ class Draft:
         if post not in self._ledger.posts:
             self._ledger.learn(post, await envelopes.outstanding(post))
         limits = self._ledger.limits
-        total = self._ledger.totals[post] + self._posts.get(post, NOTHING)
-        total += Amount(len(new), sum(one.size for one in new))
-        pairs = self._ledger.posts[post]
-        if not total <= limits.post or not all(
-            pairs.get(one.mailbox, NOTHING)
-            + self.changes.get((post, one.mailbox), NOTHING)
-            + Amount(1, one.size)
-            <= limits.pair
-            for one in new
+        size = sum(one.size for one in new)
+        held, more = self._ledger.totals[post], self._posts.get(post, NOTHING)
+        if (
+            held.messages + more.messages + len(new) > limits.post.messages
+            or held.size + more.size + size > limits.post.size
         ):
             raise BusyError
+        pairs = self._ledger.posts[post]
+        for one in new:
+            held = pairs.get(one.mailbox, NOTHING)
+            more = self.changes.get((post, one.mailbox), NOTHING)
+            if (
+                held.messages + more.messages >= limits.pair.messages
+                or held.size + more.size + one.size > limits.pair.size
+            ):
+                raise BusyError
         for one in new:
             self._change((post, one.mailbox), Amount(1, one.size))
 

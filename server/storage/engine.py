@@ -27,6 +27,7 @@ _WRITER = (
     "PRAGMA synchronous = EXTRA",
     "PRAGMA journal_mode = WAL",
     "PRAGMA foreign_keys = ON",
+    "PRAGMA wal_autocheckpoint = 4000",  # pages: what changes often is written once
     "PRAGMA secure_delete = ON",  # what is erased is overwritten with zeros
 )
 _READER = (

@@ -86,10 +86,6 @@ class Amount:
     def __add__(self, other: "Amount") -> "Amount":
         return Amount(self.messages + other.messages, self.size + other.size)
 
-    def __le__(self, limit: "Amount") -> bool:
-        """Say whether both are within ``limit``."""
-        return self.messages <= limit.messages and self.size <= limit.size
-
 
 @dataclass(frozen=True, slots=True)
 class Owed:

@@ -9,6 +9,7 @@ task beside them, and their number is bounded.  All decisions are the line's
 import asyncio
 from collections.abc import Coroutine, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 from aiohttp import WSCloseCode
@@ -31,7 +32,7 @@ from protocol.line.effects import (
 from protocol.line.frames import CloseReason, Kind
 from protocol.line.machine import Line
 from protocol.relay_session import Established
-from protocol.requests import Answer, LogName, Notice, Request, Submit
+from protocol.requests import Answer, LogName, Notice, Request, Stored, Submit
 from server.services.mailbox import delivery
 from server.services.relay import Relay
 from server.web.attachments import Attachments
@@ -182,7 +183,7 @@ class Conversation:
                 if self._asked >= MAX_ASKED:
                     self._line.refuse(effect.id, CloseReason.BUSY)
                 else:
-                    self._start(self._submission(effect))
+                    self._submission(effect)
             case ObjectComplete(Kind.REQUEST):
                 request = read_request(effect.content)
                 if self._asked >= MAX_ASKED:
@@ -207,22 +208,33 @@ class Conversation:
             self._asked -= 1
         self._sendable.set()
 
-    async def _submission(self, effect: ObjectComplete) -> None:
-        line = self._line
+    def _submission(self, effect: ObjectComplete) -> None:
         try:
             submit = decode(effect.content, Submit, limit=MAX_REQUEST)
-            stored = await self._relay.mailbox.submit(
-                self._terminal, effect.lane, submit
-            )
-        except BusyError:
-            line.refuse(effect.id, CloseReason.BUSY)
-        except ProtocolError:
-            line.refuse(effect.id, CloseReason.NOT_WANTED)
+            answer = self._relay.mailbox.deposit(self._terminal, effect.lane, submit)
+        except ProtocolError as error:
+            self._refuse(effect.id, error)
+            return
+        self._asked += 1
+        answer.add_done_callback(partial(self._deposited, effect.id))
+
+    def _deposited(self, object_id: bytes, answer: asyncio.Future[Stored]) -> None:
+        self._asked -= 1
+        try:
+            stored = answer.result()
+        except ProtocolError as error:
+            self._refuse(object_id, error)
         else:
             # Both leave only now, after the commit that they speak of.
-            line.accepted(effect.id, stored.index, stored.leaf)
-            line.stored(effect.id)
+            self._line.accepted(object_id, stored.index, stored.leaf)
+            self._line.stored(object_id)
             self._awaited.add(stored.index)
+        self._sendable.set()
+
+    def _refuse(self, object_id: bytes, error: ProtocolError) -> None:
+        busy = isinstance(error, BusyError)
+        reason = CloseReason.BUSY if busy else CloseReason.NOT_WANTED
+        self._line.refuse(object_id, reason)
 
     async def _request(self, lane: int, request: Request) -> None:
         wish = self._attachments.wish

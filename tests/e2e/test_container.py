@@ -1,10 +1,15 @@
-"""What the container starts, and the first command of docker-compose.yml's head."""
+"""What the container starts, and what docker-compose.yml wires it to."""
 
 import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+from sqlalchemy.engine import make_url
+
+from tests.support import postgres
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "server/Dockerfile").read_text(encoding="utf-8")
@@ -56,3 +61,33 @@ def test_the_health_check_asks_the_listener_that_init_configures(
     (port,) = re.findall(r"127\.0\.0\.1:(\d+)/readyz", DOCKERFILE)
     config = (home / "relay.toml").read_text(encoding="utf-8")
     assert f'health = "127.0.0.1:{port}"' in config
+
+
+def told_database() -> str:
+    (told,) = re.findall(r"docker compose run .* --database (\S+)", COMPOSE)
+    return str(told)
+
+
+def test_the_database_that_is_told_is_the_one_of_the_compose_file() -> None:
+    url = make_url(told_database())
+    assert re.search(rf"^  {url.host}:\n    image: postgres:", COMPOSE, re.MULTILINE)
+    assert f"POSTGRES_USER: {url.username}\n" in COMPOSE
+    assert f"POSTGRES_DB: {url.database}\n" in COMPOSE
+    assert url.password is None
+    (ours,) = re.findall(r"PGPASSWORD: \$\{(\w+):", COMPOSE)
+    (theirs,) = re.findall(r"POSTGRES_PASSWORD: \$\{(\w+):", COMPOSE)
+    assert ours == theirs
+
+
+@pytest.mark.pg
+def test_what_the_image_starts_keeps_its_store_there(
+    tmp_path: Path, pg_server: postgres.Server
+) -> None:
+    home = tmp_path / "data"
+    url = pg_server.url("container")
+    assert started("init", "--home", str(home), "--database", url).returncode == 0
+    done = started("migrate", "--home", str(home))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("version ")
+    assert not list(home.rglob("*.sqlite*"))
+    assert "deliveries" in pg_server.psql("container", "SELECT * FROM pg_tables")
