@@ -174,7 +174,7 @@ def test_a_member_who_may_not_see_it_gets_no_subject_and_no_text(
     monkeypatch.setattr(view, "member", lower)
     (line,) = tfc.run("inbox")
     assert line["subject"] == ""
-    for method in ("read", "acknowledge"):
+    for method in ("read", "acknowledge", "attachments", "attach-open"):
         refused = tfc.refused(method, id=line["id"])
         assert refused.exit_code == Exit.REFUSED
     assert tfc.desk.store.owed_posts() == []
