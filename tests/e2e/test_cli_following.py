@@ -127,6 +127,22 @@ def test_the_doctor_finds_a_healthy_terminal_healthy(live: Live) -> None:
     assert f"anderen op deze machine kunnen {key} lezen" in done.stdout
 
 
+def test_a_message_is_withdrawn_and_nothing_is_wrong(live: Live) -> None:
+    message = live.send("Te vroeg.", sender=BERN)
+    live.follow(message, "delivered", sender=BERN)
+    bern = live.home(BERN)
+    done = koerier(bern, "withdraw", message, "--reason", "te vroeg", "--json")
+    assert done.returncode == 0, done.stderr
+    with watching(live.tfc, "--json", "--after", "0") as events:
+        assert events.until("withdrawn")["id"] == message
+    assert said(live.tfc, "alarms") == []
+    assert koerier(live.tfc, "alarms", lang="nl").stdout == "Geen alarmen.\n"
+    checked = koerier(bern, "terminal", "check")
+    assert checked.returncode == 0, checked.stderr
+    unknown = koerier(bern, "withdraw", "ffffffffffff", "--reason", "x")
+    assert unknown.returncode == 2
+
+
 def unlocked(home: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     """Run a command that unlocks for itself."""
     reading, writing = os.pipe()

@@ -214,6 +214,21 @@ def test_a_command_whose_page_is_not_written_shows_its_own_words() -> None:
     assert "Not in the guide." in page
 
 
+def test_every_command_is_run_as_a_process_by_some_test() -> None:
+    """As words of an argument list, or as typed in a drill of operations.md."""
+    root = CLIENT.parent
+    lists = [*(root / "tests/e2e").glob("*.py"), *(root / "client/demo").glob("*.py")]
+    lists.append(root / "tests/support/live.py")
+    code = " ".join(file.read_text() for file in lists)
+    drills = (root / "docs/operations.md").read_text()
+    for path, command in EVERY:
+        if isinstance(command, click.Group) or path[0] in PASSED_ON:
+            continue  # test_relay_processes.py has those
+        words = r'",\s*"'.join(path)
+        typed = rf"koerier (--\S+ \S+ )*{' '.join(path)}"
+        assert re.search(f'"{words}"', code) or re.search(typed, drills + code), path
+
+
 # --- words stand in the catalogues, and help is read when it is asked for
 
 
@@ -281,3 +296,16 @@ def test_help_starts_with_little_more_than_its_library() -> None:
     assert len(more - ours) <= 15, sorted(more - ours)
     for heavy in ("protocol", "crypto", "msgspec", "pathlib", "asyncio", "json"):
         assert heavy not in more
+
+
+@pytest.mark.parametrize("name", sorted(PASSED_ON))
+def test_the_other_programs_help_comes_through(name: str) -> None:
+    done = subprocess.run(  # noqa: S603 -- our own program
+        [sys.executable, "-m", "client.cli.main", name, "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"koerier-{name}" in done.stdout
+    assert "serve" in done.stdout
