@@ -108,8 +108,9 @@ class Way:
         config = home / "koerier.toml"
         lines = config.read_text().splitlines()
         kept = [line for line in lines if not line.startswith("relay = ")]
-        kept.append(f'relay = "{self.line.address}"')
-        config.write_text("\n".join([*kept, ""]))
+        # Before the tables, so that it is none of theirs.
+        relay = f'relay = "{self.line.address}"'
+        config.write_text("\n".join([relay, *kept, ""]))
         self.live.unlock(self.unit)
 
     def interrupt(self, size: int, count: int) -> None:
