@@ -21,6 +21,7 @@ from tests.support.relay import PATIENCE, RunningRelay, own, running, submit_to
 
 SIZE = 200_000  # bytes of an envelope: more than a socket takes at once
 ENVELOPES = 12
+SOON = 20.0  # seconds: before an unanswered ping or unasked cells end it (30 s)
 
 
 class Clock(SystemClock):
@@ -51,7 +52,7 @@ def is_in(relay: RunningRelay) -> bool:
 
 
 async def until_it_is(relay: RunningRelay, *, there: bool) -> None:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(SOON):
         while is_in(relay) is not there:  # noqa: ASYNC110 -- no event says so
             await asyncio.sleep(0.01)
 

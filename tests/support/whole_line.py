@@ -53,7 +53,7 @@ from tests.support.slow_wire import RelayEnd, TerminalEnd, Wire
 from tests.support.virtual_loop import LoopClock
 from tests.support.witnesses import WITNESS_POLICY, note_key
 
-SOCKET = 2  # messages that an end's own socket holds
+BUFFER = 1 << 20  # messages that the network's buffers hold: whatever is sent
 STILL = 20.0  # virtual seconds
 STEP = 0.05  # virtual seconds between looks
 
@@ -129,7 +129,7 @@ class Post:
         people = self.whole.ministry
         known = RootRelay(people.relay.verify_key, people.suite, people.realm)
         while True:
-            self.wire = Wire(self.rate, self.delay, SOCKET, self.link.day_key)
+            self.wire = Wire(self.rate, self.delay, BUFFER, self.link.day_key)
             self.wires.append(self.wire)
             await self.wire.open_()
             async with asyncio.TaskGroup() as group:
