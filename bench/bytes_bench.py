@@ -28,12 +28,12 @@ from protocol.label import Precedence
 from protocol.line.cells import CELL
 from protocol.line.effects import Effect, ObjectComplete
 from protocol.requests import Ask, KeyLog, Submit
-from tests.simulation.test_whole_line import overtaking, percentile
+from tests.simulation.test_whole_line import SlowLine, overtaking, percentile
 from tests.support.fault_proxy import FaultProxy, Faults, fault_proxy
 from tests.support.processes import Homes, made
 from tests.support.relay import TestTerminal, connected, submit_to, unpinned
 from tests.support.virtual_loop import run
-from tests.support.whole_line import now, settled, until, whole
+from tests.support.whole_line import NETWORK, now, settled, until, whole
 
 SIZE = 5_700  # bytes of a body; with its wrap an envelope of about 7 kB
 WINDOW = 48  # submissions under way
@@ -147,10 +147,10 @@ async def from_nothing(folder: Path, kbit: float) -> dict[str, float]:
     }
 
 
-def flash(folder: Path, kbit: float, count: int, cuts: int) -> dict[str, float]:
+def flash(folder: Path, line: SlowLine, count: int, cuts: int) -> dict[str, float]:
     """Return what FLASHes behind an attachment took, with or without cuts."""
     with pytest.MonkeyPatch.context() as patch:
-        seen = run(overtaking(folder, patch, kbit, count, cuts))
+        seen = run(overtaking(folder, patch, line, count, cuts))
     up, down = seen.post.carried
     return {
         "flash_p50_s": percentile(seen.took, 0.5),
@@ -184,12 +184,19 @@ def main() -> None:
             homes.append(root)
             asyncio.run(back_to_back(homes, relay.address, 100 if quick else 1_000))
         for kbit in LINES:
-            for name in (f"nothing-{kbit}", f"flash-{kbit}", f"cuts-{kbit}"):
-                (root / name).mkdir()
+            for name in ("nothing", "flash", "full", "cuts"):
+                (root / f"{name}-{kbit}").mkdir()
             show(f"nothing/{kbit}", **run(from_nothing(root / f"nothing-{kbit}", kbit)))
             if not quick:
-                show(f"flash/{kbit}", **flash(root / f"flash-{kbit}", kbit, 60, 0))
-                show(f"cuts/{kbit}", **flash(root / f"cuts-{kbit}", kbit, 20, 5))
+                show(
+                    f"flash/{kbit}",
+                    **flash(root / f"flash-{kbit}", SlowLine(kbit), 60, 0),
+                )
+                line = SlowLine(kbit)
+                endless = SlowLine(kbit, NETWORK)
+                full = flash(root / f"full-{kbit}", endless, 60, 0)
+                show(f"full buffers/{kbit}", **full)
+                show(f"cuts/{kbit}", **flash(root / f"cuts-{kbit}", line, 20, 5))
 
 
 if __name__ == "__main__":

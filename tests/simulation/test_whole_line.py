@@ -10,12 +10,21 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from protocol.label import Precedence
 from tests.support.virtual_loop import run
-from tests.support.whole_line import Post, now, settled, until, whole
+from tests.support.whole_line import (
+    NETWORK,
+    SOCKET,
+    Post,
+    now,
+    settled,
+    until,
+    whole,
+)
 
 BULK = 20_000_000
 ROUND_TRIP = 2.0
@@ -29,6 +38,13 @@ def percentile(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
+class SlowLine(NamedTuple):
+    """The line that is tested."""
+
+    kbit: float  # per second
+    buffer: int = SOCKET  # messages that wait where it is slow
+
+
 @dataclass
 class Seen:
     """What one run gave."""
@@ -40,12 +56,17 @@ class Seen:
 
 
 async def overtaking(
-    folder: Path, patch: pytest.MonkeyPatch, kbit: float, flashes: int, cuts: int = 0
+    folder: Path,
+    patch: pytest.MonkeyPatch,
+    line: SlowLine,
+    flashes: int,
+    cuts: int = 0,
 ) -> Seen:
     """Send FLASH after FLASH while one attachment is under way."""
+    kbit, buffer = line
     rng = random.Random(f"{kbit}/{cuts}")
     async with whole(folder, patch) as here:
-        post = here.post("bern", kbit * 125, ROUND_TRIP / 2)
+        post = here.post("bern", kbit * 125, ROUND_TRIP / 2, buffer)
         tfc = here.post("tfc", FAST, 0.02)
         async with post.connected(), tfc.connected():
             await settled(post, tfc)
@@ -63,7 +84,7 @@ async def overtaking(
             assert len(tfc.desk.inbox()) == 1 + flashes
             assert before < here.durable < BULK  # it ran all the time
         took = [
-            post.session.stored[name] - offered - ROUND_TRIP / 2
+            here.deposits[name] - offered
             for name, (offered, lane) in post.session.offered.items()
             if lane == 0
         ]
@@ -71,15 +92,26 @@ async def overtaking(
         return Seen(took, goodput / (kbit * 125), here.came - here.durable, post)
 
 
-@pytest.mark.parametrize(("kbit", "goal"), [(64.0, 4.0), (9.6, 14.0)])
+# A FLASH of one member carries two signatures: 9,622 bytes with its submission.  The
+# goals for two are 5 s and 14 s.  Where the network's buffers are endless and both ways
+# are busy, the second is missed (17.6 s seen); the limit there keeps it from growing.
+@pytest.mark.parametrize(
+    ("line", "goal"),
+    [
+        (SlowLine(64.0), 4.0),
+        (SlowLine(64.0, NETWORK), 5.0),
+        (SlowLine(9.6), 14.0),
+        (SlowLine(9.6, NETWORK), 20.0),
+    ],
+)
 def test_flash_overtakes_a_running_attachment_end_to_end(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     record_property: Callable[[str, object], None],
-    kbit: float,
+    line: SlowLine,
     goal: float,
 ) -> None:
-    seen = run(overtaking(tmp_path, monkeypatch, kbit, 25))
+    seen = run(overtaking(tmp_path, monkeypatch, line, 25))
     record_property("p99", percentile(seen.took, 0.99))
     record_property("goodput", seen.goodput)
     record_property("bytes", seen.post.carried)
@@ -92,7 +124,7 @@ def test_flash_overtakes_a_running_attachment_end_to_end(
 def test_cuts_lose_no_flash_and_nothing_durable_comes_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kbit: float
 ) -> None:
-    seen = run(overtaking(tmp_path, monkeypatch, kbit, 10, cuts=5))
+    seen = run(overtaking(tmp_path, monkeypatch, SlowLine(kbit), 10, cuts=5))
     assert len(seen.post.wires) >= 6
     assert seen.again == 0
 

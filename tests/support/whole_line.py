@@ -26,19 +26,23 @@ from client.net.transport import LinkError
 from client.session import Session
 from client.spool import seal_file
 from client.transfers import Job, Transfers
+from crypto.digest import H
 from crypto.notekey import NoteAlgorithm
 from crypto.types import Digest
 from protocol.codec import decode
+from protocol.directory_view import Terminal
 from protocol.errors import ProtocolError
 from protocol.handshake import HANDSHAKE_SECONDS, RootRelay
 from protocol.label import Precedence
 from protocol.line import effects as line_effects
 from protocol.line.effects import Side
 from protocol.line.machine import Line
+from protocol.requests import Stored, Submit
 from protocol.witness import Conflict, WitnessRefusal
 from server.app import Parts
 from server.mirror import MAX_BODY, Push
 from server.services.attachments import AttachmentService
+from server.services.mailbox import MailboxService
 from server.services.witnesses import WitnessClient
 from server.storage.blob_interfaces import StoredBlob
 from server.web.handshake import begin, prove
@@ -53,7 +57,8 @@ from tests.support.slow_wire import RelayEnd, TerminalEnd, Wire
 from tests.support.virtual_loop import LoopClock
 from tests.support.witnesses import WITNESS_POLICY, note_key
 
-BUFFER = 1 << 20  # messages that the network's buffers hold: whatever is sent
+SOCKET = 2  # messages that an end's own socket holds, where it is the slow place
+NETWORK = 1 << 20  # messages that a modem or a carrier takes: whatever is sent
 STILL = 20.0  # virtual seconds
 STEP = 0.05  # virtual seconds between looks
 
@@ -93,6 +98,7 @@ class Post:
     desk: Desk
     rate: float  # bytes per second
     delay: float  # seconds, one way
+    buffer: int = SOCKET
     wire: Wire | None = None
     wires: list[Wire] = field(default_factory=list)
 
@@ -129,7 +135,7 @@ class Post:
         people = self.whole.ministry
         known = RootRelay(people.relay.verify_key, people.suite, people.realm)
         while True:
-            self.wire = Wire(self.rate, self.delay, BUFFER, self.link.day_key)
+            self.wire = Wire(self.rate, self.delay, self.buffer, self.link.day_key)
             self.wires.append(self.wire)
             await self.wire.open_()
             async with asyncio.TaskGroup() as group:
@@ -211,11 +217,12 @@ class Whole:
     parts: Parts
     came: int = 0  # bytes of attachments that came to the relay, again or not
     durable: int = 0  # how far the last of them is stored
+    deposits: dict[Digest, float] = field(default_factory=dict)  # H(envelope): when
 
-    def post(self, name: str, rate: float, delay: float) -> Post:
+    def post(self, name: str, rate: float, delay: float, buffer: int = SOCKET) -> Post:
         """Return the terminal of an enrolled post, not yet connected."""
         desk = Desk(self.ministry, self.ministry.posts[name], FakeRelay(self.ministry))
-        return Post(self, desk, rate, delay)
+        return Post(self, desk, rate, delay, buffer)
 
     async def serve(self, wire: Wire) -> None:
         """Be the relay's side of one connection."""
@@ -249,6 +256,7 @@ async def whole(folder: Path, patch: pytest.MonkeyPatch) -> AsyncIterator[Whole]
         stack.callback(task.cancel)
         made_ = Whole(people, parts)
         patch.setattr(AttachmentService, "append", _counted(made_))
+        patch.setattr(MailboxService, "submit", _noted(made_))
         yield made_
 
 
@@ -278,6 +286,20 @@ def _counted(here: Whole) -> Callable[..., Awaitable[None]]:
         here.durable = offset + len(content)
 
     return counted
+
+
+def _noted(here: Whole) -> Callable[..., Awaitable[Stored]]:
+    """Return what stores an envelope and notes when it was on the relay's disk."""
+    submit = MailboxService.submit
+
+    async def noted(
+        self: MailboxService, terminal: Terminal, lane: int, body: Submit
+    ) -> Stored:
+        stored = await submit(self, terminal, lane, body)
+        here.deposits.setdefault(H(body.envelope), now())
+        return stored
+
+    return noted
 
 
 def _called(made: dict[str, Witness]) -> Callable[..., Awaitable[tuple[int, bytes]]]:
