@@ -256,7 +256,7 @@ async def whole(folder: Path, patch: pytest.MonkeyPatch) -> AsyncIterator[Whole]
         stack.callback(task.cancel)
         made_ = Whole(people, parts)
         patch.setattr(AttachmentService, "append", _counted(made_))
-        patch.setattr(MailboxService, "submit", _noted(made_))
+        patch.setattr(MailboxService, "deposit", _noted(made_))
         yield made_
 
 
@@ -288,16 +288,17 @@ def _counted(here: Whole) -> Callable[..., Awaitable[None]]:
     return counted
 
 
-def _noted(here: Whole) -> Callable[..., Awaitable[Stored]]:
-    """Return what stores an envelope and notes when it was on the relay's disk."""
-    submit = MailboxService.submit
+def _noted(here: Whole) -> Callable[..., asyncio.Future[Stored]]:
+    """Return what deposits an envelope and notes when it was on the relay's disk."""
+    deposit = MailboxService.deposit
 
-    async def noted(
+    def noted(
         self: MailboxService, terminal: Terminal, lane: int, body: Submit
-    ) -> Stored:
-        stored = await submit(self, terminal, lane, body)
-        here.deposits.setdefault(H(body.envelope), now())
-        return stored
+    ) -> asyncio.Future[Stored]:
+        answer = deposit(self, terminal, lane, body)
+        name = H(body.envelope)
+        answer.add_done_callback(lambda _: here.deposits.setdefault(name, now()))
+        return answer
 
     return noted
 
