@@ -11,8 +11,9 @@ from server.config import ConfigError
 from server.files import write_atomic
 
 # asyncio's read buffer per TLS connection: 256 KiB by default, which an idle
-# terminal would hold for nothing.  A record of TLS is at most 16 KiB and a header.
-READ_BUFFER: Final = 17 * 1024
+# terminal or a stranger would hold for nothing.  An envelope of the usual size comes in
+# one read; a TLS record of 16 KiB takes two or three.
+READ_BUFFER: Final = 8 * 1024
 
 
 def refuse_key_log() -> None:
