@@ -99,7 +99,7 @@ async def _body(request: web.Request) -> bytes:
     try:
         async with asyncio.timeout(PATIENCE):
             return await request.read()
-    except TimeoutError:
+    except (TimeoutError, ConnectionError):  # who hangs up is no disk that failed
         raise MalformedError from None
 
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
+import aiohttp.web
 import pytest
+from aiohttp.typedefs import Handler
 from msgspec import structs
 
 from protocol import bulletins as board_rules
@@ -217,3 +219,36 @@ async def test_a_bounded_number_is_served_at_a_time_each_for_a_bounded_time(
             assert await status() == 200
         for _, writer in slow:
             writer.close()
+
+
+async def test_a_stranger_that_hangs_up_in_the_middle_ends_nobody_else(
+    mirror: Witness, tmp_path: Path
+) -> None:
+    failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    notices = board_of(ministry(), mirror, tmp_path)
+    app = witness_app(mirror, notices, failure)
+    begun, over = asyncio.Event(), asyncio.Event()
+
+    @aiohttp.web.middleware
+    async def seen(
+        request: aiohttp.web.Request, handler: Handler
+    ) -> aiohttp.web.StreamResponse:
+        begun.set()
+        try:
+            return await handler(request)
+        finally:
+            over.set()
+
+    app.middlewares.insert(0, seen)
+    async with served(app) as url:
+        host, _, port = url.removeprefix("http://").rpartition(":")
+        for path in ("/add-checkpoint", "/mirror", "/bulletins"):
+            begun.clear()
+            over.clear()
+            _, writer = await asyncio.open_connection(host, int(port))
+            head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc"
+            writer.write(head.encode())
+            await begun.wait()
+            writer.transport.abort()
+            await over.wait()
+            assert not failure.done()
