@@ -8,6 +8,8 @@ import asyncio
 import json
 from pathlib import Path
 
+import pytest
+
 from client.demo.ministry import POST, TFC, Ministry
 from client.demo.processes import Services, command, run_json
 from client.demo.story import Story
@@ -43,9 +45,12 @@ def exchange(ministry: Ministry) -> str:
     return message
 
 
-async def test_a_report_and_its_receipts_pass_in_plain_requests(tmp_path: Path) -> None:
-    with Services(private_folder(tmp_path / "log")) as services:
-        ministry = Ministry(tmp_path, services, lambda: PASSPHRASE, (TFC, POST))
+async def test_a_report_and_its_receipts_pass_in_plain_requests(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("h")  # short: sockets have 100 bytes
+    with Services(private_folder(folder / "log")) as services:
+        ministry = Ministry(folder, services, lambda: PASSPHRASE, (TFC, POST))
         await asyncio.to_thread(ministry.found)
         relay = (ministry.relay / "run" / "address").read_text().strip()
         pem = ministry.relay / "keys" / "tls.pem"
