@@ -171,11 +171,25 @@ class WitnessClient:
         self, http: aiohttp.ClientSession, path: str, body: bytes
     ) -> tuple[int, bytes]:
         async with http.post(self._address + path, data=body) as response:
-            return response.status, await response.content.read(MAX_ANSWER)
+            return response.status, await _whole(response)
 
     async def _get(self, http: aiohttp.ClientSession, path: str) -> tuple[int, bytes]:
         async with http.get(self._address + path) as response:
-            return response.status, await response.content.read(MAX_ANSWER)
+            return response.status, await _whole(response)
+
+
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    """Return a body of at most MAX_ANSWER bytes, in however many parts it comes.
+
+    Raises:
+        WitnessError: it is longer.
+    """
+    body = bytearray()
+    async for part in response.content.iter_any():
+        body += part
+        if len(body) > MAX_ANSWER:
+            raise WitnessError("an answer without end")
+    return bytes(body)
 
 
 def _size(text: bytes) -> int:
