@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from client.demo.ministry import BERN, TFC
-from tests.support.live import PASSPHRASE, PROGRAM, Live, founded, koerier, said
+from tests.support.live import BOUND, PASSPHRASE, PROGRAM, Live, founded, koerier, said
 
 PATIENCE = 60.0  # seconds for a line to come; a loaded machine takes a few
 
@@ -159,7 +159,7 @@ def unlocked(home: Path, *words: str) -> "subprocess.CompletedProcess[str]":
             capture_output=True,
             text=True,
             check=False,
-            timeout=90,
+            timeout=BOUND,
         )
     finally:
         os.close(reading)

@@ -7,66 +7,25 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from client.demo.ministry import POST, TFC, Ministry
-from client.demo.processes import Services, command
-from client.demo.story import Story
-from client.files import private_folder
+from client.demo.processes import command
+from tests.support.live import BOUND, PASSPHRASE, PROGRAM, Live, founded, koerier
 
 SAMPLE = Path(__file__).parents[2] / "docs/samples/alert-kasat-2022.json"
-PROGRAM = "from client.cli.main import main; main()"
-PASSPHRASE = "correct horse é battery"  # noqa: S105 -- of a test
-
-
-def koerier(
-    home: Path, *arguments: object, text: str = "", lang: str = "en"
-) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(  # noqa: S603 -- our own program
-        [
-            *(sys.executable, "-c", PROGRAM, "--home", str(home), "--lang", lang),
-            *map(str, arguments),
-        ],
-        input=text,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=90,
-    )
-
-
-@dataclass
-class Live:
-    ministry: Ministry
-    services: Services
-    story: Story
-
-    @property
-    def post(self) -> Path:
-        return self.ministry.terminal(POST)
-
-    @property
-    def tfc(self) -> Path:
-        return self.ministry.terminal(TFC)
-
-    def delivered(self, message: str) -> Any:  # noqa: ANN401 -- JSON
-        return self.story.follow(message, "delivered", "accepted")
 
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    folder = tmp_path_factory.mktemp("live")
-    with Services(private_folder(folder / "log")) as services:
-        ministry = Ministry(folder, services, lambda: PASSPHRASE)
-        ministry.found()
-        ministry.unlock()
-        story = Story(ministry, lambda _: None)
-        story.wait_until_reachable()
-        yield Live(ministry, services, story)
+    with founded(tmp_path_factory.mktemp("live")) as ministry:
+        yield ministry
+
+
+def delivered(live: Live, message: str) -> Any:  # noqa: ANN401 -- JSON
+    return live.follow(message, "delivered", "accepted")
 
 
 def sent(live: Live, subject: str, *options: object) -> str:
@@ -82,7 +41,7 @@ def sent(live: Live, subject: str, *options: object) -> str:
 
 def test_a_message_is_written_read_and_acknowledged(live: Live) -> None:
     message = sent(live, "Overleg", "--precedence", "IMMEDIATE")
-    live.delivered(message)
+    delivered(live, message)
     listed = koerier(live.tfc, "inbox")
     assert message in listed.stdout
     assert "IMMEDIATE" in listed.stdout
@@ -91,7 +50,7 @@ def test_a_message_is_written_read_and_acknowledged(live: Live) -> None:
     assert lines[0] == lines[-1] == "=== Dep.V ==="
     assert "Tweede alinea." in shown.stdout
     assert koerier(live.tfc, "ack", message).returncode == 0
-    through = live.story.follow(message, "read", "acknowledged")
+    through = live.follow(message, "read", "acknowledged")
     assert through["proof"]["verified"] is True
     assert message in koerier(live.post, "outbox").stdout
     told = koerier(live.post, "receipts", message).stdout
@@ -100,7 +59,7 @@ def test_a_message_is_written_read_and_acknowledged(live: Live) -> None:
 
 def test_each_listing_is_json_when_asked(live: Live) -> None:
     message = sent(live, "JSON")
-    live.delivered(message)
+    delivered(live, message)
     (found,) = [
         line
         for line in json.loads(koerier(live.tfc, "inbox", "--json").stdout)
@@ -120,7 +79,7 @@ def test_a_report_is_sent_and_shown_by_its_own_command(live: Live) -> None:
     done = koerier(live.post, "incident", "send", SAMPLE)
     assert done.returncode == 0, done.stderr
     message = done.stdout.split()[-1]
-    live.delivered(message)
+    delivered(live, message)
     shown = koerier(live.tfc, "incident", "show", message, lang="nl")
     assert "Onderwerp" in shown.stdout
 
@@ -182,7 +141,7 @@ def test_a_message_that_met_a_kill_of_the_relay_arrives_once(live: Live) -> None
         ),
         live.ministry.relay / "run" / "address",
     )
-    through = live.delivered(message)
+    through = delivered(live, message)
     assert through["to"][0]["states"]["delivered"]
     inbox = json.loads(koerier(live.tfc, "inbox", "--json").stdout)
     assert [line["subject"] for line in inbox].count("Onderweg") == 1
@@ -191,7 +150,7 @@ def test_a_message_that_met_a_kill_of_the_relay_arrives_once(live: Live) -> None
 def test_a_terminal_is_locked_and_unlocked_again(live: Live) -> None:
     assert koerier(live.post, "terminal", "lock").returncode == 0
     process = live.services.pid("terminal-post")
-    until = time.monotonic() + 20
+    until = time.monotonic() + BOUND
     while Path(f"/proc/{process}/cmdline").read_bytes() and time.monotonic() < until:
         time.sleep(0.05)
     locked = koerier(live.post, "inbox", lang="nl")
@@ -211,7 +170,7 @@ def test_a_terminal_is_locked_and_unlocked_again(live: Live) -> None:
             capture_output=True,
             text=True,
             check=False,
-            timeout=90,
+            timeout=BOUND,
         )
         os.close(reading)
         assert done.returncode == status, done.stderr

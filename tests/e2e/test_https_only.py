@@ -12,10 +12,11 @@ import pytest
 
 from client.demo.ministry import POST, TFC, Ministry
 from client.demo.processes import Services, command, run_json
-from client.demo.story import Story
+from client.demo.scenes import Scenes, Sent
 from client.files import private_folder
 from client.home import CONFIG
 from tests.support.front import front, holding
+from tests.support.live import said
 
 PASSPHRASE = "correct horse battery"  # noqa: S105 -- of a test
 SAMPLE = Path(__file__).parents[2] / "docs/samples/alert-kasat-2022.json"
@@ -35,12 +36,14 @@ def reroute(home: Path, address: str) -> None:
 def exchange(ministry: Ministry) -> str:
     """Send a report from the post to TFC and follow it to its end."""
     ministry.unlock()
-    story = Story(ministry, lambda _: None)
-    story.wait_until_reachable()
-    message = story.send(SAMPLE)
-    story.follow(message, "delivered", "accepted")
-    story.read_and_acknowledge()
-    found = story.follow(message, "read", "acknowledged")
+    scenes = Scenes(ministry, lambda _: None)
+    scenes.wait_until_reachable((TFC, POST))
+    home = ministry.terminal(POST)
+    message = str(said(home, "incident", "send", SAMPLE)["id"])
+    sent = Sent(message, POST, (TFC,))
+    scenes.follow(sent, "delivered", "accepted")
+    scenes.read_and_acknowledge(sent)
+    found = scenes.follow(sent, "read", "acknowledged")
     assert found["proof"]["verified"] is True
     return message
 

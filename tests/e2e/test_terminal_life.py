@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from client.demo.ministry import Ministry
+from client.demo.ministry import POST, TFC, Ministry
 from client.demo.processes import Services
-from client.demo.story import Story
+from client.demo.scenes import Scenes
 from client.files import private_folder
 from tests.support.drills import LIMIT, Desktop, drills
 
@@ -39,7 +39,7 @@ def desktop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desktop]:
         ministry = Ministry(folder, services, lambda: WORD)
         ministry.found()
         ministry.unlock()
-        Story(ministry, lambda _: None).wait_until_reachable()
+        Scenes(ministry, lambda _: None).wait_until_reachable((TFC, POST))
         found = Desktop(folder)
         yield found
         for terminal in found.terminals():

@@ -26,6 +26,7 @@ from client.demo.scenes import Scenes, Sent
 from client.files import private_folder
 
 PROGRAM = "from client.cli.main import main; main()"
+BOUND = 300.0  # seconds for one command: a loaded machine takes many
 PASSPHRASE = "correct horse é battery"  # noqa: S105 -- of a test
 
 
@@ -42,7 +43,7 @@ def koerier(
         capture_output=True,
         text=True,
         check=False,
-        timeout=90,
+        timeout=BOUND,
     )
 
 
@@ -84,7 +85,7 @@ class Live:
             capture_output=True,
             text=True,
             check=False,
-            timeout=90,
+            timeout=BOUND,
         )
 
     def follow(self, message: str, *states: str, sender: Unit = POST) -> Any:  # noqa: ANN401

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from client.demo import ministry, processes, story
+from client.demo import ministry, processes, scenes
 from client.demo.processes import Services, StepFailedError, command, run, run_json, say
 
 
@@ -66,31 +66,36 @@ def test_progress_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> 
 def test_a_state_that_never_comes_ends_the_story(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(story, "LIMIT", -1.0)
-    monkeypatch.setattr(story, "run_json", lambda _: NOTHING)
+    monkeypatch.setattr(scenes, "LIMIT", -1.0)
+    monkeypatch.setattr(scenes, "run_json", lambda _: NOTHING)
     with Services(tmp_path) as services:
-        told: list[str] = []
-        tale = story.Story(
+        told: list[scenes.News] = []
+        tale = scenes.Scenes(
             ministry.Ministry(tmp_path, services, lambda: "x"), told.append
         )
         with pytest.raises(StepFailedError, match=r"tfc|post"):
-            tale.wait_until_reachable()
-        with pytest.raises(StepFailedError, match="read, acknowledged"):
-            tale.follow("x", "sealed", "read", "acknowledged")
-        assert told == ["sealed"]
+            tale.wait_until_reachable((ministry.TFC, ministry.POST))
+        sent = scenes.Sent("x", ministry.POST, (ministry.TFC,))
+        with pytest.raises(StepFailedError, match="tfc: read, tfc: acknowledged"):
+            tale.follow(sent, "sealed", "read", "acknowledged")
+        assert [news.state for news in told] == ["sealed"]
 
 
 NOTHING = {
+    "precedence": "FLASH",
     "reachable": False,
     "online": False,
     "to": [
         {
+            "post": "tfc",
+            "complete": None,
             "states": {
                 "sealed": "now",
                 **dict.fromkeys(
                     ("stored", "delivered", "accepted", "read", "acknowledged")
                 ),
-            }
+            },
         }
     ],
+    "size": {"sealed": 1, "attachments": 0},
 }
