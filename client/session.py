@@ -151,6 +151,8 @@ class Session:
                     if notice.nack is not None:
                         now = self._clock.wall()
                         asked = [*asked, *self._machine.nacked(notice.nack, now)]
+                    if notice.undelivered is not None:
+                        asked = [*asked, *self._machine.expiring()]
                     self.carry_out(asked)
                 case _:
                     self._line.stored(effect.id)  # nothing that v1 knows

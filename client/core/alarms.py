@@ -47,6 +47,7 @@ class Alarm(enum.StrEnum):
     PREKEYS_LOST = "prekeys-lost"  # the key sheet is gone
     # --- messages
     UNDELIVERED = "undelivered"  # no receipt by the deadline
+    UNFETCHED = "unfetched"  # nobody came for it, and the relay lets it go
     RESEALS_SPENT = "reseals-spent"  # its prekeys keep disappearing
     OVERDUE = "overdue"  # not acknowledged by the deadline
     REFUSED = "refused"  # arrived, and refused by the addressee
@@ -81,8 +82,8 @@ class Alarms:
 
     def tell(
         self, what: Alarm, now: int, name: Digest | None = None, post: str = ""
-    ) -> None:
-        """Raise an alarm; one that stands already is only counted.
+    ) -> bool:
+        """Raise an alarm; one that stands already is only counted.  True: it is new.
 
         Args:
             what: the cause.
@@ -90,8 +91,10 @@ class Alarms:
             name: the record that it is about.
             post: whom it is about.
         """
-        if self._vault.raise_alarm(now, what.value, name, post):
+        fresh = self._vault.raise_alarm(now, what.value, name, post)
+        if fresh:
             self._vault.add_event(now, what.value, name, post)
+        return fresh
 
     def over(
         self, what: Alarm, now: int, name: Digest | None = None, post: str = ""

@@ -33,6 +33,7 @@ from client.core.questions import (
     ConsistencyWanted,
     CourierKeysWanted,
     Effect,
+    ExpiringWanted,
     KeyLogWanted,
     ManifestPublished,
     NackGiven,
@@ -43,6 +44,7 @@ from client.core.questions import (
 from client.core.rows import RecordRow
 from client.core.station import Station
 from client.core.sync import EntriesLackingError, Sync
+from client.core.unfetched import Unfetched
 from client.core.watching import Watching
 from client.core.witnesses import Said, Witnesses
 from client.core.writing import Writing
@@ -102,6 +104,7 @@ class Machine:
         )
         self.courier = Courier(station, self._outbox, self._inbox)
         self._forgotten = Forgotten(station)
+        self._unfetched = Unfetched(station)
         self._witnesses = Witnesses(station)
         self._online = False
         self._inbox.erase_used()  # a crash may have come between use and erasure
@@ -114,6 +117,7 @@ class Machine:
         self._prekeys.connected(now)
         self.courier.connected()
         self._forgotten.connected()
+        self._unfetched.connected()
         self.attachments.connected()
         self._nacks_out.connected()
         self._watching.connected(now)
@@ -157,6 +161,10 @@ class Machine:
             return []
         self._prekeys.forgotten()
         return [*map(deposited, lost), *self.pump(now)]
+
+    def expiring(self) -> list[Effect]:
+        """Take the relay's word that something of ours will go: ask what."""
+        return self._unfetched.noticed()
 
     def nacked(self, nack: bytes, now: int) -> list[Effect]:
         """Take a nack that the relay passed on: a record may have to be sealed anew."""
@@ -235,6 +243,8 @@ class Machine:
         match tag:
             case KeyLogWanted() | CheckpointWanted() | ConsistencyWanted():
                 return self._told_log(tag, body, now)
+            case ExpiringWanted():
+                return self._told_expiring(tag, body, now)
             case CourierKeysWanted():
                 self.courier.offered(_read(body, Offers))
                 return []
@@ -245,6 +255,14 @@ class Machine:
                 return self._proven(tag, _read(body, Proof), now)
             case _:
                 assert_never(tag)
+
+    def _told_expiring(
+        self, tag: ExpiringWanted, body: bytes, now: int
+    ) -> list[Effect]:
+        effects, again = self._unfetched.answered(tag, body, now)
+        for name in again:
+            self._outbox.again(name)
+        return effects
 
     def _told_log(
         self,

@@ -98,6 +98,13 @@ class NackGiven:
     body: Digest
 
 
+@dataclass(frozen=True, slots=True)
+class ExpiringWanted:
+    """What of ours nobody fetched, after what we were told of already."""
+
+    rounds: int  # how often it may be asked on
+
+
 Tag = (
     KeyLogWanted
     | CheckpointWanted
@@ -108,6 +115,7 @@ Tag = (
     | BlobTag
     | NackGiven
     | ConsistencyWanted
+    | ExpiringWanted
 )
 
 

@@ -19,6 +19,7 @@ _TOLD = {
     delivery.Alarm.OVERDUE: Alarm.UNDELIVERED,
     delivery.Alarm.RESEALS_SPENT: Alarm.RESEALS_SPENT,
 }
+_UNDELIVERED = (*_TOLD.values(), Alarm.UNFETCHED)  # over when it is there
 
 
 class Tracking:
@@ -48,7 +49,7 @@ class Tracking:
                 case _:
                     pass  # the outbox finds it by its state
         if after.state >= delivery.State.DELIVERED:
-            for alarm in _TOLD.values():
+            for alarm in _UNDELIVERED:
                 self._alarms.over(alarm, now, target.name, target.post)
         return moved
 

@@ -105,6 +105,8 @@ class Desk:
         self.effects.extend(self.machine.told_life(life, self.now))
         self.run()
         self.effects.extend(self.machine.noticed(*self.relay.sizes))
+        if self.relay.expired:
+            self.effects.extend(self.machine.expiring())
         for nack in self.relay.nacks[self.post.terminal.key.id]:
             self.effects.extend(self.machine.nacked(nack, self.now))
         self.run()

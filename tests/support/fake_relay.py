@@ -27,10 +27,13 @@ from protocol.manifest import Manifest, leaves_of, paths_of
 from protocol.nack import Nack as NackDocument
 from protocol.note import add_lines, parse_note, sign_note
 from protocol.requests import (
+    MAX_EXPIRING,
     Announce,
     Ask,
     Delivery,
     Entries,
+    Expiring,
+    Expiry,
     KeyLog,
     LogName,
     Nack,
@@ -42,6 +45,7 @@ from protocol.requests import (
     Publish,
     SignedCheckpoint,
     Submit,
+    Undelivered,
 )
 from protocol.requests import Checkpoint as CheckpointRequest
 from tests.support.fake_blobs import FakeBlobs
@@ -108,6 +112,7 @@ class FakeRelay:
         self.seen: dict[Digest, int] = {}  # H(envelope) -> index
         self.incarnation = b"first life".ljust(16)
         self.depositors: dict[bytes, KeyId] = {}  # H(body) -> who deposited it
+        self.expired: list[Expiry] = []  # nobody fetched it; noted: no more
         self.nacks: dict[KeyId, list[bytes]] = defaultdict(list)
         for leaf in ministry.leaves:
             self.logs[LogName.KEY].append(leaf)
@@ -152,6 +157,9 @@ class FakeRelay:
                 depositor = self.depositors[decode(document, NackDocument).body]
                 self.nacks[depositor].append(encode(body))
                 return b""
+            case Undelivered(told=told):
+                self.expired = [one for one in self.expired if one.envelope not in told]
+                found = Expiring(expiries=tuple(self.expired[:MAX_EXPIRING]))
             case Announce():
                 announced = self.blobs.announce(body)
                 if announced is None:

@@ -65,6 +65,10 @@ class FakeMachine:
         self.told.append(("noticed", key, message))
         return []
 
+    def expiring(self) -> list[Effect]:
+        self.told.append(("expiring",))
+        return [QUESTION]
+
     def delivered(self, delivery: Delivery, _: int) -> bool:
         self.told.append(("delivered", delivery.index))
         return self.ready
@@ -266,3 +270,13 @@ def test_a_notice_moves_the_core_and_nonsense_nothing(scene: Scene) -> None:
     other = next(k for k in Kind if k.name not in {"NOTICE", "ANSWER", "DELIVERY"})
     assert scene.comes(other, b"") in scene.line.acknowledged
     assert scene.machine.told == told
+
+
+@pytest.mark.parametrize("undelivered", [None, 3])
+def test_what_will_go_is_asked_for(scene: Scene, undelivered: int | None) -> None:
+    notice = Notice(
+        key_log=1, message_log=1, incarnation=bytes(16), undelivered=undelivered
+    )
+    scene.comes(Kind.NOTICE, encode(notice))
+    assert (("expiring",) in scene.machine.told) == (undelivered is not None)
+    assert len(scene.line.offered) == (undelivered is not None)
