@@ -14,7 +14,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from client.demo.ministry import POST, TFC, Ministry, Unit
 from client.demo.processes import Services, command
 from client.demo.scenes import Scenes, Sent
 from client.files import private_folder
+from tests.support.template import furnish, shared, template
 
 PROGRAM = "from client.cli.main import main; main()"
 BOUND = 300.0  # seconds for one command: a loaded machine takes many
@@ -106,12 +107,23 @@ class Live:
 def founded(
     folder: Path,
     units: Sequence[Unit] = (TFC, POST),
-    **founding: Any,  # noqa: ANN401 -- of Ministry
+    database: str | None = None,
+    services_in: Callable[[Path], Services] = Services,
 ) -> Iterator[Live]:
-    """Found a ministry in ``folder`` and keep it up until the block ends."""
-    with Services(private_folder(folder / "log")) as services:
-        ministry = Ministry(folder, services, lambda: PASSPHRASE, units, **founding)
-        ministry.found()
+    """Keep a ministry up in ``folder`` until the block ends.
+
+    It is a copy of the one that was founded for this test run.
+
+    Args:
+        folder: made by ``tmp_path_factory``.
+        units: those of the ministry whose terminals are unlocked.
+        database: a URL of the relay's; None: the embedded one.
+        services_in: makes what starts processes, from the folder of its logs.
+    """
+    original = template(shared(folder), lambda: PASSPHRASE)
+    with services_in(private_folder(folder / "log")) as services:
+        ministry = Ministry(folder, services, lambda: PASSPHRASE, units)
+        furnish(ministry, original, services, database)
         ministry.unlock()
         scenes = Scenes(ministry, lambda _: None)
         scenes.wait_until_reachable(units)
