@@ -12,8 +12,8 @@ passed over, a hole is refused.  ``down`` names the first cell that the terminal
 what lies before it has arrived and is forgotten, the rest is answered again.  The same
 sealed bytes go again, never a second sealing under one number.
 
-Everything is bounded: one body of MAX_BUNDLE cells each way, and QUIET seconds without
-any request, after which the terminal is gone.
+Everything is bounded: one body of MAX_BUNDLE cells each way, MAX_ASKING requests at
+once, and QUIET seconds without any request, after which the terminal is gone.
 """
 
 import asyncio
@@ -27,6 +27,9 @@ from protocol.line.cells import MAX_BUNDLE
 
 HOLD: Final = 20.0  # seconds that a request for cells waits: proxies give up at 30
 QUIET: Final = 30.0  # seconds without a request, then the terminal is gone
+# Requests at once: a terminal has two, and some that a proxy still holds after it gave
+# up.  Each may hold a whole body, so their number bounds what one session takes.
+MAX_ASKING: Final = 8
 
 
 class Exchange:
@@ -117,7 +120,13 @@ class Exchange:
 
     @contextmanager
     def asked(self) -> Iterator[None]:
-        """Count one request of the terminal while it lasts."""
+        """Count one request of the terminal while it lasts.
+
+        Raises:
+            UnexpectedMessageError: more at once than any terminal has.
+        """
+        if self._asking >= MAX_ASKING:
+            raise UnexpectedMessageError
         self._asking += 1
         self._quiet.cancel()
         try:

@@ -126,13 +126,13 @@ class PollRoutes:
     async def up(self, request: web.Request) -> web.Response:
         """Take cells of the terminal."""
         exchange, first = self._session(request)
-        with exchange.asked():
-            try:
+        try:
+            with exchange.asked():
                 body = await _body(request, MAX_BODY, BODY_SECONDS)
                 goes_on = await exchange.up(first, unbundle(body))
-            except ProtocolError:
-                exchange.close()
-                raise web.HTTPBadRequest from None
+        except ProtocolError:
+            exchange.close()
+            raise web.HTTPBadRequest from None
         if not goes_on:
             raise web.HTTPNotFound
         return web.Response(status=204)
@@ -140,12 +140,12 @@ class PollRoutes:
     async def down(self, request: web.Request) -> web.Response:
         """Return cells for the terminal, or nothing after a while."""
         exchange, first = self._session(request)
-        with exchange.asked():
-            try:
+        try:
+            with exchange.asked():
                 cells = await exchange.down(first)
-            except ProtocolError:
-                exchange.close()
-                raise web.HTTPBadRequest from None
+        except ProtocolError:
+            exchange.close()
+            raise web.HTTPBadRequest from None
         if cells is None:
             raise web.HTTPNotFound
         return _bytes(bundle(cells)) if cells else web.Response(status=204)

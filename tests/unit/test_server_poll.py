@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import aiohttp
@@ -104,6 +105,28 @@ async def test_a_hole_in_the_count_or_no_whole_cells_end_the_session(
     assert (await polling.post(path, name, body, number))[0] == 400
     await gone(relay)
     assert (await polling.post("/down", name, b"", 0))[0] == 404
+
+
+async def test_requests_at_once_have_an_end_and_who_ends_makes_room() -> None:
+    exchange = Exchange()
+    with ExitStack() as parked:
+        for _ in range(exchange_module.MAX_ASKING):
+            parked.enter_context(exchange.asked())
+        with pytest.raises(UnexpectedMessageError), exchange.asked():
+            pass
+    with exchange.asked():
+        pass
+    exchange.close()
+
+
+@pytest.mark.parametrize("path", ["/up", "/down"])
+async def test_more_requests_than_any_terminal_has_end_the_session(
+    relay: RunningRelay, polling: Polling, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = await shaken(polling, relay.ministry, own(relay, "tfc").key)
+    monkeypatch.setattr(exchange_module, "MAX_ASKING", 0)
+    assert (await polling.post(path, name, JUNK, 0))[0] == 400
+    await gone(relay)
 
 
 async def test_a_cell_that_does_not_open_ends_the_session(
