@@ -164,7 +164,9 @@ class Commands:
                 "agent.bad-input", Exit.BAD_INPUT, {"what": what}
             ) from None
         to = action(tuple(arguments["to"]), Precedence.FLASH)
-        wish = Wish(RecordType.INCIDENT, to_body(report), to, report.label)
+        files = spooled(arguments, self._spool)
+        body, label = to_body(report), report.label
+        wish = Wish(RecordType.INCIDENT, body, to, label, spooled=files)
         return self._compose(wish)
 
     def _compose(self, wish: Wish) -> Any:  # noqa: ANN401

@@ -7,6 +7,8 @@ import json
 import os
 import socket
 import struct
+import sys
+import traceback
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -109,7 +111,13 @@ async def _talk(
         if method in streams:
             await _flow(reader, writer, streams[method](arguments))
         else:
-            await _write(writer, {"result": answer(method, arguments)})
+            try:
+                result = answer(method, arguments)
+            except AgentRefusal:
+                raise
+            except Exception as error:  # noqa: BLE001 -- the agent stays up, and says so
+                raise _failed(error) from None
+            await _write(writer, {"result": result})
     except AgentRefusal as refusal:
         await _refuse(writer, refusal)
 
@@ -147,6 +155,18 @@ def _request(line: bytes) -> tuple[str, dict[str, Any]]:
     raise AgentRefusal("agent.bad-input", Exit.BAD_INPUT, {"what": "request"})
 
 
+def _failed(error: Exception) -> AgentRefusal:
+    """Write down where the agent failed, without what it was about.
+
+    Its transaction was rolled back: the vault is as it was before the command.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    places = " ".join(f"{Path(one.filename).name}:{one.lineno}" for one in frames)
+    print(f"agent failed: {type(error).__name__} at {places}", file=sys.stderr)  # noqa: T201 -- its log
+    parts = {"what": type(error).__name__}
+    return AgentRefusal("agent.failed", Exit.FAILED, parts)
+
+
 async def _refuse(writer: asyncio.StreamWriter, refusal: AgentRefusal) -> None:
     parts = {"code": refusal.code, "exit": refusal.exit_code, "parts": refusal.parts}
     with contextlib.suppress(OSError):  # who hung up gets no answer
@@ -166,7 +186,15 @@ async def _flow(
     """Write each item as it comes; a peer that hangs up ends the stream."""
 
     async def send() -> None:
-        async for item in items:
+        while True:
+            try:
+                item = await anext(items)
+            except StopAsyncIteration:
+                return None
+            except AgentRefusal as refusal:
+                return await _refuse(writer, refusal)
+            except Exception as error:  # noqa: BLE001 -- the agent stays up, and says so
+                return await _refuse(writer, _failed(error))
             await _write(writer, {"result": item})
 
     try:

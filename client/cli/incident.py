@@ -1,9 +1,11 @@
 """``koerier incident``: reports from a post to the Taskforce Cyber."""
 
+from pathlib import Path
 from typing import BinaryIO, Final
 
 import click
 
+from client.cli.attaching import sealed
 from client.cli.exits import Exit
 from client.cli.messages import read_message, sent
 from client.cli.report_file import problems_of
@@ -21,16 +23,28 @@ def incident() -> None:
 @incident.command()
 @click.argument("file", type=click.File("rb"))
 @click.option("--to", default=TFC, show_default=True, metavar="UNIT")
+@click.option(
+    "--attach", type=click.Path(path_type=Path), multiple=True, metavar="FILE"
+)
 @as_json
 @with_shell
-def send(shell: Shell, /, *, file: BinaryIO, to: str, as_json: bool) -> None:
+def send(
+    shell: Shell,
+    /,
+    *,
+    file: BinaryIO,
+    to: str,
+    attach: tuple[Path, ...],
+    as_json: bool,
+) -> None:
     """Send a report (koerier-incident/1, JSON) as a FLASH message."""
     data = file.read()
     problems = problems_of(data, file.name, shell.words)
     if problems:
         click.echo("\n".join(problems), err=True)
         raise SystemExit(Exit.BAD_INPUT)
-    answer = shell.ask("incident", report=data.decode(), to=[to])
+    with sealed(shell, attach) as files:
+        answer = shell.ask("incident", report=data.decode(), to=[to], attachments=files)
     sent(shell, answer, as_json=as_json)
 
 

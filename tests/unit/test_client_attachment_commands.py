@@ -1,5 +1,6 @@
 """What the agent answers about attachments, over the real core in memory."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tests.support.fake_relay import FakeRelay
 from tests.support.keys import stretched
 from tests.support.ministry import ministry
 
+SAMPLE = Path(__file__).parents[2] / "docs/samples/alert-opcw-2018.json"
 WISH = {
     "to": ["tfc"],
     "info": [],
@@ -133,3 +135,16 @@ def test_a_sealed_file_that_is_gone_sends_nothing(
     assert refused.value.code == "attach.not-sealed"
     assert refused.value.exit_code == Exit.FAILED
     assert bern.run("outbox") == []
+
+
+def test_evidence_goes_with_a_report(offices: tuple[Office, Office]) -> None:
+    bern, tfc = offices
+    files = [as_json(bern.sealed("geheugen.img", b"bewijs" * 999))]
+    sent = bern.run(
+        "incident", report=SAMPLE.read_text(), to=["tfc"], attachments=files
+    )["id"]
+    exchange(bern.desk, tfc.desk)
+    (line,) = tfc.run("inbox")
+    assert (line["id"], line["attachments"]) == (sent, 1)
+    (shown,) = tfc.run("attachments", id=sent)
+    assert (shown["name"], shown["complete"]) == ("geheugen.img", True)

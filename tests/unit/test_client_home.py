@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,16 @@ def test_the_option_wins_over_the_environment_over_the_users_folder(
 def answer(method: str, arguments: dict[str, Any]) -> object:
     if method == "no":
         raise AgentRefusal("agent.ambiguous", Exit.BAD_INPUT, {"what": "x"})
+    if method == "broken":
+        raise KeyError("GEHEIM")
+    if method == "full":
+        raise OSError("GEHEIM")
     return {"method": method, **arguments}
+
+
+async def breaking(arguments: dict[str, Any]) -> AsyncIterator[object]:
+    yield "first"
+    answer(arguments["how"], {})
 
 
 @contextmanager
@@ -82,7 +91,7 @@ def agent(home: Home) -> Iterator[None]:
     ready, stop = threading.Event(), threading.Event()
 
     async def main() -> None:
-        async with serve(home.socket, answer, {}):
+        async with serve(home.socket, answer, {"breaking": breaking}):
             ready.set()
             await asyncio.to_thread(stop.wait)
 
@@ -113,6 +122,28 @@ def test_a_command_gets_its_answer_or_the_refusal(home: Home) -> None:
             link.ask(home, "no")
         assert refused.value.exit_code == Exit.BAD_INPUT
         assert refused.value.parts == {"what": "x"}
+
+
+@pytest.mark.parametrize("method", ["broken", "full"])
+def test_an_agent_that_fails_says_so_and_stays(
+    home: Home, method: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with agent(home):
+        with pytest.raises(AgentRefusal) as failed:
+            link.ask(home, method)
+        with pytest.raises(AgentRefusal) as later:
+            list(link.stream(home, "breaking", how=method))
+        with pytest.raises(AgentRefusal) as refused:
+            list(link.stream(home, "breaking", how="no"))
+        assert link.ask(home, "echo") == {"method": "echo"}  # it is still there
+    for one in (failed.value, later.value):
+        assert (one.code, one.exit_code) == ("agent.failed", Exit.FAILED)
+        assert one.parts == {"what": "KeyError" if method == "broken" else "OSError"}
+    assert refused.value.code == "agent.ambiguous"
+    log = capfd.readouterr().err
+    assert log.count("agent failed") == 2
+    assert "test_client_home.py:" in log
+    assert "GEHEIM" not in log
 
 
 def test_nobody_listening_is_a_locked_terminal(home: Home) -> None:
