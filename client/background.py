@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from client import link
+from client.files import private_folder
 from client.home import Home, HomeError
 from client.vault.opening import own_vault
 
@@ -27,7 +28,7 @@ def start_agent(
     if is_running(home):
         raise HomeError("agent.running")
     reading, writing = os.pipe()
-    log = home.path / "log" / "agent.log"
+    log = private_folder(home.path / "log") / "agent.log"
     start = log.stat().st_size if log.exists() else 0
     try:
         with log.open("ab") as output:

@@ -17,7 +17,7 @@ import pytest
 from client.demo.ministry import BERN, TFC
 from tests.support.live import BOUND, PASSPHRASE, PROGRAM, Live, founded, koerier, said
 
-PATIENCE = 60.0  # seconds for a line to come; a loaded machine takes a few
+PATIENCE = 300.0  # seconds for a line to come; a loaded machine takes many
 
 
 @pytest.fixture(scope="module")

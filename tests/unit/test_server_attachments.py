@@ -106,7 +106,8 @@ async def test_a_cut_costs_what_was_not_durable_and_no_more(
         again = Mover(sender)
         durable = await again.announce(BLOB, [tfc.mailbox])
         assert durable >= before
-        await again.upload(BLOB)
+        if durable < len(BLOB):  # the cut may come when all of it was there
+            await again.upload(BLOB)
         assert again.sent == len(BLOB) - durable
         assert up.sent - durable <= UNCONFIRMED
     have: dict[bytes, bytearray] = {}
