@@ -20,7 +20,7 @@ from crypto.entropy import Entropy
 from crypto.suite import SUITES
 from crypto.types import Secret
 from protocol.key_log_entry import read_leaf
-from tests.support.desk import Desk
+from tests.support.desk import Desk, exchange
 from tests.support.fake_relay import FakeRelay
 from tests.support.homes import ANNA, BRAM, WORDS, TestClock
 from tests.support.keys import drawn, stretched
@@ -133,3 +133,30 @@ def home_desk(ministry: Ministry, relay: FakeRelay, folder: Path) -> Iterator[Ho
         yield desk
     finally:
         desk.lock()
+
+
+def beside(desk: HomeDesk, ministry: Ministry) -> Desk:
+    """Return TFC in memory, connected to the desk's relay and up to date."""
+    tfc = Desk(ministry, ministry.posts["tfc"], desk.relay)
+    tfc.connect()
+    exchange(desk, tfc)
+    return tfc
+
+
+def locked_desk(ministry: Ministry, folder: Path) -> HomeDesk:
+    """Return Bern, synchronised once, with one message in; locked."""
+    desk = HomeDesk(ministry, FakeRelay(ministry), folder)
+    desk.connect()
+    tfc = beside(desk, ministry)
+    tfc.write("bern", "Welkom.")
+    exchange(desk, tfc)
+    desk.lock()
+    return desk
+
+
+def back_up(desk: HomeDesk, name: str = "backup") -> Path:
+    """Write a backup of the desk's vault beside its home."""
+    file = desk.home.path.parent / name
+    answer = desk.ask("backup", file=str(file))
+    assert answer["bytes"] == file.stat().st_size
+    return file

@@ -13,13 +13,11 @@ from crypto.suite import SuiteId
 from protocol.codec import encode
 from protocol.directory_entry import Action
 from protocol.signed import Signed, sign_document
-from tests.support.desk import Desk, exchange
-from tests.support.fake_relay import FakeRelay
-from tests.support.home_desk import HomeDesk
+from tests.support.home_desk import HomeDesk, locked_desk
 from tests.support.homes import ANNA, BRAM, WORDS
 from tests.support.keys import secret
 from tests.support.light import make_light
-from tests.support.ministry import HIGH, Ministry, ministry
+from tests.support.ministry import HIGH, Ministry
 from tests.support.typed import alone, koerier, told
 
 
@@ -29,23 +27,8 @@ def _light(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def hague() -> Ministry:
-    return ministry()
-
-
-@pytest.fixture
 def bern(hague: Ministry, tmp_path: Path) -> HomeDesk:
-    """Bern, synchronised once, with one message in; locked."""
-    relay = FakeRelay(hague)
-    desk = HomeDesk(hague, relay, tmp_path / "bern")
-    tfc = Desk(hague, hague.posts["tfc"], relay)
-    for one in (desk, tfc):
-        one.connect()
-    exchange(desk, tfc)
-    tfc.write("bern", "Welkom.")
-    exchange(desk, tfc)
-    desk.lock()
-    return desk
+    return locked_desk(hague, tmp_path / "bern")
 
 
 def invited(bern: HomeDesk, what: str) -> Path:

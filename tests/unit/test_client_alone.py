@@ -17,12 +17,10 @@ from client.home import HomeError
 from client.vault.database import DiskError, VaultError
 from client.vault.opening import LOCK, VAULT_KEY
 from tests.support import typed
-from tests.support.desk import Desk, exchange
-from tests.support.fake_relay import FakeRelay
-from tests.support.home_desk import HomeDesk
+from tests.support.home_desk import HomeDesk, locked_desk
 from tests.support.homes import ANNA, WORDS
 from tests.support.light import make_light
-from tests.support.ministry import Ministry, ministry
+from tests.support.ministry import Ministry
 from tests.support.typed import told
 
 NEW = "een heel nieuwe zin"
@@ -34,23 +32,8 @@ def _light(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def hague() -> Ministry:
-    return ministry()
-
-
-@pytest.fixture
 def bern(hague: Ministry, tmp_path: Path) -> HomeDesk:
-    """Bern, synchronised once, with one message in; locked."""
-    relay = FakeRelay(hague)
-    desk = HomeDesk(hague, relay, tmp_path / "bern")
-    tfc = Desk(hague, hague.posts["tfc"], relay)
-    for one in (desk, tfc):
-        one.connect()
-    exchange(desk, tfc)
-    tfc.write("bern", "Welkom.")
-    exchange(desk, tfc)
-    desk.lock()
-    return desk
+    return locked_desk(hague, tmp_path / "bern")
 
 
 def koerier(desk: HomeDesk, *arguments: object, **words: str) -> Result:

@@ -1,22 +1,21 @@
 """What the agent answers about attachments, over the real core in memory."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from client.attachments import as_json
 from client.cli.exits import Exit
-from client.commands import Commands
 from client.core.attached import Spooled
 from client.link import AgentRefusal
 from client.spool import seal_file
 from crypto.suite import SuiteId
 from protocol.receipt import Kind
-from tests.support.desk import Desk, exchange, pair
+from tests.support.desk import exchange, pair
 from tests.support.fake_relay import FakeRelay
 from tests.support.keys import stretched
 from tests.support.ministry import ministry
+from tests.support.office import Office
 
 SAMPLE = Path(__file__).parents[2] / "docs/samples/alert-opcw-2018.json"
 WISH = {
@@ -30,23 +29,8 @@ WISH = {
 }
 
 
-class Office:
-    """A desk with the commands of its agent."""
-
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-        self.commands = Commands(desk.machine, desk.store, self, desk.spool)
-
-    def wall(self) -> int:
-        return self.desk.now
-
-    def monotonic(self) -> float:
-        return float(self.desk.now)
-
-    def run(self, method: str, **arguments: Any) -> Any:  # noqa: ANN401
-        answer, effects = self.commands.run(method, arguments)
-        self.desk.effects.extend(effects)
-        return answer
+class Sealing(Office):
+    """An office that seals files, as `send --attach` does."""
 
     def sealed(self, name: str, content: bytes) -> Spooled:
         source = self.desk.spool.path("source")
@@ -65,14 +49,14 @@ class Office:
 
 
 @pytest.fixture
-def offices() -> tuple[Office, Office]:
+def offices() -> tuple[Sealing, Sealing]:
     hague = ministry()
     bern, tfc = pair(hague, FakeRelay(hague))
-    return Office(bern), Office(tfc)
+    return Sealing(bern), Sealing(tfc)
 
 
 def test_attachments_are_followed_on_both_sides(
-    offices: tuple[Office, Office],
+    offices: tuple[Sealing, Sealing],
 ) -> None:
     bern, tfc = offices
     place = bern.run("spool")
@@ -107,7 +91,7 @@ def test_attachments_are_followed_on_both_sides(
 
 
 def test_to_open_an_attachment_is_to_have_read_the_message(
-    offices: tuple[Office, Office],
+    offices: tuple[Sealing, Sealing],
 ) -> None:
     bern, tfc = offices
     files = [as_json(bern.sealed("kaart.png", b"x"))]
@@ -125,7 +109,7 @@ def test_to_open_an_attachment_is_to_have_read_the_message(
 
 
 def test_a_sealed_file_that_is_gone_sends_nothing(
-    offices: tuple[Office, Office],
+    offices: tuple[Sealing, Sealing],
 ) -> None:
     bern, _ = offices
     made = bern.sealed("kaart.png", b"x")
@@ -137,7 +121,7 @@ def test_a_sealed_file_that_is_gone_sends_nothing(
     assert bern.run("outbox") == []
 
 
-def test_evidence_goes_with_a_report(offices: tuple[Office, Office]) -> None:
+def test_evidence_goes_with_a_report(offices: tuple[Sealing, Sealing]) -> None:
     bern, tfc = offices
     files = [as_json(bern.sealed("geheugen.img", b"bewijs" * 999))]
     sent = bern.run(

@@ -16,24 +16,9 @@ from protocol.requests import Announce, Ask
 from tests.support.desk import Desk, cable, exchange, pair
 from tests.support.fake_relay import FakeRelay
 from tests.support.keys import stretched
-from tests.support.ministry import Ministry, ministry
+from tests.support.ministry import Ministry
 
 FILES = (stretched("one", 70_000), stretched("two", 10))
-
-
-@pytest.fixture
-def hague() -> Ministry:
-    return ministry()
-
-
-@pytest.fixture
-def relay(hague: Ministry) -> FakeRelay:
-    return FakeRelay(hague)
-
-
-@pytest.fixture
-def desks(hague: Ministry, relay: FakeRelay) -> tuple[Desk, Desk]:
-    return pair(hague, relay)
 
 
 def send(

@@ -14,7 +14,7 @@ from client.words import LANGUAGES, Words
 from protocol.courier import MAX_BUNDLE
 from tests.support.courier import apart, written
 from tests.support.desk import Desk
-from tests.support.ministry import Ministry, ministry
+from tests.support.ministry import Ministry
 
 
 class Clock:
@@ -32,11 +32,6 @@ class Clock:
 
 def commands(desk: Desk) -> Commands:
     return Commands(desk.machine, desk.store, Clock(desk), desk.spool)
-
-
-@pytest.fixture
-def hague() -> Ministry:
-    return ministry()
 
 
 @pytest.fixture

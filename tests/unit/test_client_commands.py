@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 
 from client.cli.exits import Exit
-from client.commands import Commands
 from client.core.alarms import Alarm
-from client.link import AgentRefusal
 from client.present import parts_of, subject_of
 from crypto.types import MessageId
 from protocol.codec import decode
@@ -20,6 +18,7 @@ from protocol.record_type import RecordType
 from tests.support.desk import Desk, exchange
 from tests.support.fake_relay import FakeRelay
 from tests.support.ministry import ministry
+from tests.support.office import Office
 
 SAMPLE = Path(__file__).parents[2] / "docs/samples/alert-opcw-2018.json"
 WISH = {
@@ -30,30 +29,6 @@ WISH = {
     "until": "2031-01-31",
     "text": "Een.\n\nTwee.",
 }
-
-
-class Office:
-    """A desk with the commands of its agent."""
-
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-        self.commands = Commands(desk.machine, desk.store, self, desk.spool)
-
-    def wall(self) -> int:
-        return self.desk.now
-
-    def monotonic(self) -> float:
-        return float(self.desk.now)
-
-    def run(self, method: str, **arguments: Any) -> Any:  # noqa: ANN401
-        answer, effects = self.commands.run(method, arguments)
-        self.desk.effects.extend(effects)
-        return answer
-
-    def refused(self, method: str, **arguments: Any) -> AgentRefusal:  # noqa: ANN401
-        with pytest.raises(AgentRefusal) as refused:
-            self.run(method, **arguments)
-        return refused.value
 
 
 @pytest.fixture

@@ -16,26 +16,10 @@ from protocol.label import Label, Level
 from protocol.limits import MAX_RECORD
 from protocol.record import Record
 from protocol.requests import Ask, LogName, Proof, SignedCheckpoint
-from tests.support.desk import Desk, box_of, cable, exchange, pair
+from tests.support.desk import Desk, box_of, cable, exchange
 from tests.support.fake_relay import FakeRelay
 from tests.support.keys import flipped
-from tests.support.ministry import Ministry, ministry
-
-
-@pytest.fixture
-def hague() -> Ministry:
-    return ministry()
-
-
-@pytest.fixture
-def relay(hague: Ministry) -> FakeRelay:
-    return FakeRelay(hague)
-
-
-@pytest.fixture
-def desks(hague: Ministry, relay: FakeRelay) -> tuple[Desk, Desk]:
-    return pair(hague, relay)
-
+from tests.support.ministry import Ministry
 
 # --- logs
 

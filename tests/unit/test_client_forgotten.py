@@ -8,24 +8,8 @@ from protocol.codec import encode
 from protocol.delivery import State
 from protocol.record_type import RecordType
 from protocol.requests import Ask, LogName, Proof
-from tests.support.desk import Desk, box_of, exchange, pair
+from tests.support.desk import Desk, box_of, exchange
 from tests.support.fake_relay import FakeRelay
-from tests.support.ministry import Ministry, ministry
-
-
-@pytest.fixture
-def hague() -> Ministry:
-    return ministry()
-
-
-@pytest.fixture
-def relay(hague: Ministry) -> FakeRelay:
-    return FakeRelay(hague)
-
-
-@pytest.fixture
-def desks(hague: Ministry, relay: FakeRelay) -> tuple[Desk, Desk]:
-    return pair(hague, relay)
 
 
 def states(desk: Desk) -> list[State]:

@@ -14,27 +14,12 @@ from protocol.label import Clearance, Level
 from protocol.receipt import Kind, Statement
 from protocol.record_type import RecordType
 from protocol.requests import Ask, Entries, KeyLog, LogName, Offers
-from tests.support.desk import Desk, box_of, exchange, pair
+from tests.support.desk import Desk, box_of, exchange
 from tests.support.fake_relay import FakeRelay
 from tests.support.keys import flipped
-from tests.support.ministry import Ministry, ministry
+from tests.support.ministry import Ministry
 
 NOBODY = MessageId(bytes(16))
-
-
-@pytest.fixture
-def hague() -> Ministry:
-    return ministry()
-
-
-@pytest.fixture
-def relay(hague: Ministry) -> FakeRelay:
-    return FakeRelay(hague)
-
-
-@pytest.fixture
-def desks(hague: Ministry, relay: FakeRelay) -> tuple[Desk, Desk]:
-    return pair(hague, relay)
 
 
 # --- prekeys

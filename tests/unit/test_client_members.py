@@ -40,7 +40,7 @@ from tests.support.home_desk import HomeDesk, home_desk
 from tests.support.homes import ANNA, BRAM
 from tests.support.keys import drawn
 from tests.support.light import make_light
-from tests.support.ministry import HIGH, Ministry, OwnPost, OwnTerminal, ministry
+from tests.support.ministry import HIGH, Ministry, OwnPost, OwnTerminal
 
 DAY = 86_400
 
@@ -48,16 +48,6 @@ DAY = 86_400
 @pytest.fixture(autouse=True)
 def _light(monkeypatch: pytest.MonkeyPatch) -> None:
     make_light(monkeypatch)
-
-
-@pytest.fixture
-def hague() -> Ministry:
-    return ministry()
-
-
-@pytest.fixture
-def relay(hague: Ministry) -> FakeRelay:
-    return FakeRelay(hague)
 
 
 @pytest.fixture

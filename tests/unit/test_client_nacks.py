@@ -19,12 +19,7 @@ from protocol.requests import Ask, LogName, Nack
 from tests.support.desk import Desk, box_of, exchange, pair
 from tests.support.fake_relay import FakeRelay
 from tests.support.keys import flipped
-from tests.support.ministry import Ministry, ministry
-
-
-@pytest.fixture
-def hague() -> Ministry:
-    return ministry()
+from tests.support.ministry import Ministry
 
 
 @pytest.fixture

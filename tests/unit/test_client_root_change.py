@@ -2,7 +2,6 @@
 
 from collections import Counter
 
-import pytest
 from msgspec import structs
 
 from crypto.digest import H
@@ -16,18 +15,8 @@ from protocol.root import OpenSuite, RootDocument
 from protocol.witness_policy import WitnessPolicy
 from tests.support.desk import Desk
 from tests.support.fake_relay import FakeRelay
-from tests.support.ministry import Ministry, ministry, sign_root
+from tests.support.ministry import Ministry, sign_root
 from tests.support.witnesses import witness_key
-
-
-@pytest.fixture
-def hague() -> Ministry:
-    return ministry()
-
-
-@pytest.fixture
-def relay(hague: Ministry) -> FakeRelay:
-    return FakeRelay(hague)
 
 
 def successor(hague: Ministry) -> RootDocument:

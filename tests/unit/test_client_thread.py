@@ -12,24 +12,9 @@ from protocol.receipt import Kind
 from protocol.record import Record
 from protocol.requests import LogName
 from protocol.tlog_proof import read_proof
-from tests.support.desk import Desk, cable, exchange, pair
+from tests.support.desk import Desk, cable, exchange
 from tests.support.fake_relay import FakeRelay
-from tests.support.ministry import Ministry, ministry
-
-
-@pytest.fixture
-def hague() -> Ministry:
-    return ministry()
-
-
-@pytest.fixture
-def relay(hague: Ministry) -> FakeRelay:
-    return FakeRelay(hague)
-
-
-@pytest.fixture
-def desks(hague: Ministry, relay: FakeRelay) -> tuple[Desk, Desk]:
-    return pair(hague, relay)
+from tests.support.ministry import Ministry
 
 
 def states(desk: Desk, name: object) -> set[State]:

@@ -20,27 +20,11 @@ from protocol.requests import (
     Submit,
     Undelivered,
 )
-from tests.support.desk import Desk, box_of, exchange, pair
+from tests.support.desk import Desk, box_of, exchange
 from tests.support.fake_relay import FakeRelay
-from tests.support.ministry import Ministry, ministry
 from tests.support.virtual_relay import relay_in
 
 DAY = 86_400
-
-
-@pytest.fixture
-def hague() -> Ministry:
-    return ministry()
-
-
-@pytest.fixture
-def relay(hague: Ministry) -> FakeRelay:
-    return FakeRelay(hague)
-
-
-@pytest.fixture
-def desks(hague: Ministry, relay: FakeRelay) -> tuple[Desk, Desk]:
-    return pair(hague, relay)
 
 
 def expires(bern: Desk, tfc: Desk) -> Digest:

@@ -17,7 +17,7 @@ from protocol.record_type import RecordType
 from tests.support.desk import Desk, box_of, cable, exchange, pair
 from tests.support.fake_relay import FakeRelay
 from tests.support.ministry import ministry
-from tests.unit.test_client_commands import Office
+from tests.support.office import Office
 
 WHY = "verkeerde bijlage"
 

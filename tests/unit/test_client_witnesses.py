@@ -15,29 +15,14 @@ from protocol.label import Level
 from protocol.note import parse_note
 from protocol.requests import Ask, LogName, SignedCheckpoint
 from protocol.signed import Signed
-from tests.support.desk import Desk, exchange, pair
+from tests.support.desk import Desk, exchange
 from tests.support.fake_relay import NAMES, FakeRelay, Log
-from tests.support.ministry import Ministry, ministry
+from tests.support.ministry import Ministry
 from tests.support.restrictions import restriction
 from tests.support.witnesses import witness_key
 
 NOBODY = encode(Bulletins(v=1))
 KEY, MESSAGE = LogName.KEY, LogName.MESSAGE
-
-
-@pytest.fixture
-def hague() -> Ministry:
-    return ministry()
-
-
-@pytest.fixture
-def relay(hague: Ministry) -> FakeRelay:
-    return FakeRelay(hague)
-
-
-@pytest.fixture
-def desks(hague: Ministry, relay: FakeRelay) -> tuple[Desk, Desk]:
-    return pair(hague, relay)
 
 
 def said(

@@ -25,11 +25,6 @@ SPEC = Path(__file__).parents[2] / "docs/spec/courier-bundle.md"
 
 
 @pytest.fixture
-def hague() -> Ministry:
-    return ministry()
-
-
-@pytest.fixture
 def desks(hague: Ministry) -> tuple[Desk, Desk]:
     return apart(hague)
 

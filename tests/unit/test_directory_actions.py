@@ -22,12 +22,7 @@ from protocol.label import Clearance, Level
 from protocol.proposal import prove, require_open
 from protocol.signed import carried
 from tests.support.leaves import refused
-from tests.support.ministry import HIGH, YEAR, Ministry, ministry
-
-
-@pytest.fixture
-def hague() -> Ministry:
-    return ministry()
+from tests.support.ministry import HIGH, YEAR, Ministry
 
 
 def added(hague: Ministry, name: str, number: int, *extra: str) -> bytes:

@@ -40,12 +40,7 @@ from protocol.record import ARCHIVE
 from protocol.signed import sign_document
 from protocol.trusted_directory import Refused
 from tests.support.keys import flipped
-from tests.support.ministry import Ministry, cached_key, ministry
-
-
-@pytest.fixture
-def hague() -> Ministry:
-    return ministry()
+from tests.support.ministry import Ministry, cached_key
 
 
 def refused(

@@ -20,12 +20,7 @@ from protocol.errors import BindingError, ChainError, ProtocolError
 from protocol.proposal import Place, prove
 from protocol.signed import SignatureKey, carried
 from protocol.trusted_directory import Refused
-from tests.support.ministry import HIGH, YEAR, Ministry, cached_key, ministry
-
-
-@pytest.fixture
-def hague() -> Ministry:
-    return ministry()
+from tests.support.ministry import HIGH, YEAR, Ministry, cached_key
 
 
 def with_key(hague: Ministry, place: Place, key: SigningKey) -> NewMember:

@@ -39,12 +39,7 @@ from protocol.trusted_directory import (
     found_directory,
     zeroise_order,
 )
-from tests.support.ministry import START, YEAR, Ministry, ministry, sign_root
-
-
-@pytest.fixture
-def hague() -> Ministry:
-    return ministry()
+from tests.support.ministry import START, YEAR, Ministry, sign_root
 
 
 def root_leaf(hague: Ministry, **changes: object) -> bytes:

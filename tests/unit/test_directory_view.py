@@ -20,11 +20,6 @@ from tests.support.keys import kem_key
 from tests.support.ministry import START, Ministry, ministry, sign_root
 
 
-@pytest.fixture
-def hague() -> Ministry:
-    return ministry()
-
-
 def test_a_snapshot_is_a_directory_view(hague: Ministry) -> None:
     view: DirectoryView = hague.view()
     assert view.realm is Realm.DEMO

@@ -36,12 +36,7 @@ from protocol.root import DAY
 from protocol.trusted_directory import Refused
 from protocol.trusted_manifest import Prekey, PrekeyBook
 from tests.support.keys import flipped, kem_key
-from tests.support.ministry import Ministry, OwnTerminal, ministry
-
-
-@pytest.fixture
-def hague() -> Ministry:
-    return ministry()
+from tests.support.ministry import Ministry, OwnTerminal
 
 
 def manifest_of(terminal: OwnTerminal) -> Manifest:

@@ -5,31 +5,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
 from crypto.entropy import system
 from crypto.merkle import root_of
 from protocol.codec import encode
 from protocol.key_log_entry import read_leaf, read_signed
-from server import cli, refilling
+from server import refilling
 from server.config import ConfigError, Home, RelayConfig
 from server.refill import ForkedError, RefillError, Sources
 from server.storage.interfaces import StoreBrokenError
-from server.witness import cli as witness_cli
 from server.witness.memory import Remembered, files_of
 from tests.support.lost import lived, lose, witnesses_of
 from tests.support.ministry import ministry
 from tests.support.relay import running
+from tests.support.services_typed import relay, witness
 
 WORDS = {"without": "witness-2", "witness": "witness-1=http://127.0.0.1:1"}
-
-
-def relay(*words: object) -> Result:
-    return CliRunner().invoke(cli.main, [str(word) for word in words])
-
-
-def witness(*words: object) -> Result:
-    return CliRunner().invoke(witness_cli.main, [str(word) for word in words])
 
 
 @pytest.fixture(autouse=True)

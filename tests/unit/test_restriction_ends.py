@@ -19,13 +19,7 @@ from protocol.errors import (
 from protocol.label import Level
 from protocol.signed import Signed, sign_document
 from tests.support.leaves import lift, logged, refused
-from tests.support.ministry import Ministry, ministry
-
-
-@pytest.fixture
-def hague() -> Ministry:
-    return ministry()
-
+from tests.support.ministry import Ministry
 
 # --- ends
 

@@ -25,12 +25,7 @@ from protocol.proposal import prove
 from protocol.restriction import Restriction
 from protocol.signed import carried, sign_document
 from tests.support.leaves import logged, refused
-from tests.support.ministry import HIGH, YEAR, Ministry, ministry
-
-
-@pytest.fixture
-def hague() -> Ministry:
-    return ministry()
+from tests.support.ministry import HIGH, YEAR, Ministry
 
 
 def ended(hague: Ministry, key: KeyId) -> Ended | None:

@@ -5,21 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from server import cli, serve
+from server import serve
 from server.storage.interfaces import StoreBrokenError
 from server.storage.schema import newest
-from server.witness import cli as witness_cli
 from server.witness import serve as witness_serve
-
-
-def relay(*words: object) -> Result:
-    return CliRunner().invoke(cli.main, [str(word) for word in words])
-
-
-def witness(*words: object) -> Result:
-    return CliRunner().invoke(witness_cli.main, [str(word) for word in words])
+from tests.support.services_typed import relay, witness
 
 
 @pytest.fixture(autouse=True)

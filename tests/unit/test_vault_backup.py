@@ -12,19 +12,14 @@ from client.vault.check import faults_of
 from client.vault.database import Database, DiskError, VaultError
 from tests.support.desk import Desk, exchange
 from tests.support.fake_relay import FakeRelay
-from tests.support.home_desk import HomeDesk, home_desk
+from tests.support.home_desk import HomeDesk, back_up, beside, home_desk
 from tests.support.light import make_light
-from tests.support.ministry import Ministry, ministry
+from tests.support.ministry import Ministry
 
 
 @pytest.fixture(autouse=True)
 def _light(monkeypatch: pytest.MonkeyPatch) -> None:
     make_light(monkeypatch)
-
-
-@pytest.fixture
-def hague() -> Ministry:
-    return ministry()
 
 
 @pytest.fixture
@@ -36,17 +31,7 @@ def bern(hague: Ministry, tmp_path: Path) -> Iterator[HomeDesk]:
 
 @pytest.fixture
 def tfc(hague: Ministry, bern: HomeDesk) -> Desk:
-    desk = Desk(hague, hague.posts["tfc"], bern.relay)
-    desk.connect()
-    exchange(bern, desk)
-    return desk
-
-
-def back_up(bern: HomeDesk, name: str = "backup") -> Path:
-    file = bern.home.path.parent / name
-    answer = bern.ask("backup", file=str(file))
-    assert answer["bytes"] == file.stat().st_size
-    return file
+    return beside(bern, hague)
 
 
 # --- what is in it

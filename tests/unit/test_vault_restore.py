@@ -30,21 +30,16 @@ from protocol.requests import LogName
 from protocol.signed import sign_document
 from tests.support.desk import Desk, exchange
 from tests.support.fake_relay import FakeRelay
-from tests.support.home_desk import HomeDesk, home_desk
+from tests.support.home_desk import HomeDesk, back_up, beside, home_desk
 from tests.support.homes import ANNA, BRAM, WORDS
 from tests.support.keys import drawn, stretched
 from tests.support.light import make_light
-from tests.support.ministry import HIGH, Ministry, OwnPost, OwnTerminal, ministry
+from tests.support.ministry import HIGH, Ministry, OwnPost, OwnTerminal
 
 
 @pytest.fixture(autouse=True)
 def _light(monkeypatch: pytest.MonkeyPatch) -> None:
     make_light(monkeypatch)
-
-
-@pytest.fixture
-def hague() -> Ministry:
-    return ministry()
 
 
 @pytest.fixture
@@ -56,17 +51,7 @@ def bern(hague: Ministry, tmp_path: Path) -> Iterator[HomeDesk]:
 
 @pytest.fixture
 def tfc(hague: Ministry, bern: HomeDesk) -> Desk:
-    desk = Desk(hague, hague.posts["tfc"], bern.relay)
-    desk.connect()
-    exchange(bern, desk)
-    return desk
-
-
-def back_up(bern: HomeDesk, name: str = "backup") -> Path:
-    file = bern.home.path.parent / name
-    answer = bern.ask("backup", file=str(file))
-    assert answer["bytes"] == file.stat().st_size
-    return file
+    return beside(bern, hague)
 
 
 def restored(bern: HomeDesk, file: Path, word: str = WORDS[ANNA]) -> Path | None:
