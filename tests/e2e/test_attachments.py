@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from client.demo.ministry import POST, TFC, Unit
-from client.demo.processes import command
 from client.files import private_folder
 from tests.support.campaign import Campaign
 from tests.support.cutting import Cutting, cutting
@@ -122,32 +121,13 @@ class Way:
             how = self.chance.choice(("cut", "cut", "cut", "agent", "relay"))
             self.hows.append(how)
             if how == "relay":
-                restart_relay(self.live)
+                self.live.kill_relay()
+                self.live.start_relay()
             self.line.cut()
             if how == "agent":
                 run = self.live.home(self.unit) / "run"
                 os.kill(int((run / "agent.pid").read_text()), signal.SIGKILL)
                 self.live.unlock(self.unit)
-
-
-def restart_relay(live: Live) -> None:
-    """Kill the relay and start it again where it was."""
-    os.kill(live.services.pid(live.relay), signal.SIGKILL)
-    ministry = live.ministry
-    live.relay += "+"
-    witnesses = [
-        f"{home.name}=http://{(home / 'run' / 'address').read_text().strip()}"
-        for home in ministry.witnesses
-    ]
-    live.services.start(
-        live.relay,
-        command(
-            *("koerier-relay", "serve", "--home", ministry.relay),
-            *("--listen", ministry.address),
-            *(part for address in witnesses for part in ("--witness", address)),
-        ),
-        ministry.relay / "run" / "address",
-    )
 
 
 def test_an_attachment_is_interrupted_at_random_offsets_and_goes_on(

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from client.demo.processes import command
 from tests.support.live import BOUND, PASSPHRASE, PROGRAM, Live, founded, koerier
 
 SAMPLE = Path(__file__).parents[2] / "docs/samples/alert-kasat-2022.json"
@@ -127,20 +126,12 @@ def test_no_passphrase_stands_in_arguments_or_environment(live: Live) -> None:
 
 
 def test_a_message_that_met_a_kill_of_the_relay_arrives_once(live: Live) -> None:
-    relay = live.services.pid("relay")
-    address = (live.ministry.relay / "run" / "address").read_text().strip()
+    relay = live.services.pid(live.relay)
     os.kill(relay, signal.SIGSTOP)  # it takes the bytes and answers nothing
     message = sent(live, "Onderweg")
     time.sleep(0.5)
-    os.kill(relay, signal.SIGKILL)
-    live.services.start(
-        "relay-again",
-        command(
-            *("koerier-relay", "serve", "--home", live.ministry.relay),
-            *("--listen", address, *live.ministry.elsewhere),
-        ),
-        live.ministry.relay / "run" / "address",
-    )
+    live.kill_relay()
+    live.start_relay()
     through = delivered(live, message)
     assert through["to"][0]["states"]["delivered"]
     inbox = json.loads(koerier(live.tfc, "inbox", "--json").stdout)

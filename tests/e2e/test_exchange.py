@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from client.demo.ministry import BERN, JAKARTA, TFC, Unit
-from client.demo.processes import command
 from tests.support.live import PASSPHRASE, Live, founded, koerier, said
 from tests.support.postgres import server
 
@@ -36,24 +35,6 @@ def live(
 def inbox(live: Live, unit: Unit) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = said(live.home(unit), "inbox")
     return found
-
-
-def restarted(live: Live, name: str) -> None:
-    """Start the relay again where it was, after it was killed."""
-    ministry = live.ministry
-    addresses = [
-        f"{home.name}=http://{(home / 'run' / 'address').read_text().strip()}"
-        for home in ministry.witnesses
-    ]
-    live.services.start(
-        name,
-        command(
-            *("koerier-relay", "serve", "--home", ministry.relay),
-            *("--listen", ministry.address),
-            *(part for address in addresses for part in ("--witness", address)),
-        ),
-        ministry.relay / "run" / "address",
-    )
 
 
 def test_one_message_to_one_post(live: Live) -> None:
@@ -104,9 +85,8 @@ def test_answers_that_were_lost_make_no_second_message(live: Live) -> None:
         subject = f"Zonder antwoord {number}"
         sent.append(live.send("Tekst.", "--subject", subject, sender=BERN))
         os.kill(relay, signal.SIGCONT)
-        os.kill(relay, signal.SIGKILL)
-        live.relay = f"relay-{number}"
-        restarted(live, live.relay)
+        live.kill_relay()
+        live.start_relay()
     for message in sent:
         live.follow(message, "delivered", "accepted", sender=BERN)
     counted = Counter(line["id"] for line in inbox(live, TFC))
@@ -116,7 +96,7 @@ def test_answers_that_were_lost_make_no_second_message(live: Live) -> None:
 
 
 def test_a_message_composed_without_a_relay_goes_when_it_is_back(live: Live) -> None:
-    os.kill(live.services.pid(live.relay), signal.SIGKILL)
+    live.kill_relay()
     done = koerier(
         live.home(BERN),
         *("send", "--to", "tfc", "--subject", "Zonder lijn", "--level", "Dep.V"),
@@ -125,7 +105,6 @@ def test_a_message_composed_without_a_relay_goes_when_it_is_back(live: Live) -> 
     )
     assert done.returncode in {0, 4}, done.stderr  # 4: queued, no relay
     waiting = said(live.home(BERN), "outbox")[0]
-    live.relay = "relay-back"
-    restarted(live, live.relay)
+    live.start_relay()
     live.follow(waiting["id"], "delivered", "accepted", sender=BERN)
     assert PASSPHRASE not in done.stderr

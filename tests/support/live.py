@@ -12,6 +12,8 @@
 """
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -78,6 +80,18 @@ class Live:
     def unlock(self, unit: Unit) -> None:
         """Start the agent of a terminal that is locked."""
         self.ministry.unlock_one(unit)
+
+    def kill_relay(self) -> None:
+        """End the relay as a power cut would, as far as the process can tell."""
+        os.kill(self.services.pid(self.relay), signal.SIGKILL)
+
+    def start_relay(self) -> None:
+        """Start a killed relay again where it was, with the same witnesses."""
+        self.relay += "+"  # a name of its own among the processes
+        home = self.ministry.relay
+        where = ("--listen", self.ministry.address, *self.ministry.elsewhere)
+        line = command("koerier-relay", "serve", "--home", home, *where)
+        self.services.start(self.relay, line, home / "run" / "address")
 
     def check(self) -> "subprocess.CompletedProcess[str]":
         """Run the checker that operators have, on the running relay's database."""
