@@ -121,17 +121,21 @@ class Checkpoints:
         async with aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=32)
         ) as http:
-            while not self.behind:
-                await self.round(http)
-                self._grown.clear()
-                if self.missing or self._due():
-                    self._grown.set()  # try again after the pause
-                await asyncio.sleep(self._signing.pause)
-                try:
-                    async with asyncio.timeout(REFRESH):
-                        await self._grown.wait()
-                except TimeoutError:
-                    pass
+            await self.publishing(http)
+
+    async def publishing(self, http: aiohttp.ClientSession) -> None:
+        """Publish until a witness has seen more, asking witnesses over ``http``."""
+        while not self.behind:
+            await self.round(http)
+            self._grown.clear()
+            if self.missing or self._due():
+                self._grown.set()  # try again after the pause
+            await asyncio.sleep(self._signing.pause)
+            try:
+                async with asyncio.timeout(REFRESH):
+                    await self._grown.wait()
+            except TimeoutError:
+                pass
         _log.error("log-behind-witness")
 
     async def round(self, http: aiohttp.ClientSession) -> None:

@@ -1,9 +1,11 @@
 """The relay's side of a handshake, whichever way its three messages travel.
 
 The decisions are :mod:`protocol.relay_session`'s; here its effects meet the directory
-and the day key.  Nothing here waits: one call per message.
+and the day key.  One call per message, that waits for nothing; :func:`meet` makes them
+in order where a transport is open both ways.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -22,6 +24,7 @@ from protocol.relay_session import (
     step,
 )
 from server.services.relay import Relay
+from server.web.transport import Transport
 
 DAY_KEY: Final = "Koerier-Day-Key"  # header: the day key that the terminal knows
 MAX_HELLO: Final = 8 * 1024  # bytes: a hello of the larger suite is 6,486
@@ -79,3 +82,32 @@ def prove(relay: Relay, session: RelaySession, hello: bytes) -> Proven:
         case (Send(ready), Established() as established) if terminal is not None:
             return Proven(terminal, established, ready)
     raise UnauthenticatedError
+
+
+async def meet(
+    relay: Relay,
+    transport: Transport,
+    known: str = "",
+    challenged: Callable[[], None] = lambda: None,
+) -> Proven:
+    """Return who is at the other end of a transport, after its Ready was sent.
+
+    Args:
+        relay: whose day key is offered.
+        transport: both ways open, nothing said yet.
+        known: the day key that the terminal says it has, as :func:`begin` takes it.
+        challenged: called once, when the challenge has been sent.
+
+    Raises:
+        ProtocolError: it is nobody, or did not prove it; one answer for all.
+        ConnectionError: the peer is gone.
+    """
+    session, challenge = begin(relay, known)
+    await transport.send(challenge)
+    challenged()
+    hello = await transport.receive()
+    if hello is None:
+        raise UnauthenticatedError
+    proven = prove(relay, session, hello)
+    await transport.send(proven.ready)
+    return proven

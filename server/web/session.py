@@ -44,15 +44,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, web
 
-from protocol.errors import ProtocolError, UnauthenticatedError
+from protocol.errors import ProtocolError
 from protocol.line.cells import CELL, MAX_K
-from protocol.relay_session import RelaySession
 from server.services.relay import Relay
 from server.storage.interfaces import StoreBrokenError
 from server.web.conversation import Conversation
-from server.web.handshake import DAY_KEY, Proven, begin, prove
+from server.web.handshake import DAY_KEY, Proven, meet
 from server.web.strangers import Strangers
 from server.web.tcp import UNSENT, received
 from server.web.transport import Transport, WebSocketTransport
@@ -83,32 +82,19 @@ class SessionRoute:
             async with self._strangers.handshake() as place:
                 await socket.prepare(request)
                 _shallow(request)
+
+                def challenged() -> None:
+                    place.came = _since_now(request)
+
+                transport = WebSocketTransport(socket)
                 known = request.headers.get(DAY_KEY, "")
-                session, challenge = begin(self._relay, known)
-                await socket.send_bytes(challenge)
-                place.came = _since_now(request)
-                proven = await self._proof(socket, session)
+                proven = await meet(self._relay, transport, known, challenged)
         except (ProtocolError, TimeoutError, ConnectionError):
             await _close(request, socket, WSCloseCode.POLICY_VIOLATION, REFUSING)
             return socket
-        code = await talk(self._relay, proven, WebSocketTransport(socket))
+        code = await talk(self._relay, proven, transport)
         await _close(request, socket, code, CLOSING)
         return socket
-
-    async def _proof(
-        self, socket: web.WebSocketResponse, session: RelaySession
-    ) -> Proven:
-        """Return who is there, proven, after its Ready was sent.
-
-        Raises:
-            ProtocolError: it is nobody, or did not prove it; one answer for all.
-        """
-        message = await socket.receive()
-        if message.type is not WSMsgType.BINARY:
-            raise UnauthenticatedError
-        proven = prove(self._relay, session, message.data)
-        await socket.send_bytes(proven.ready)
-        return proven
 
 
 async def talk(relay: Relay, proven: Proven, transport: Transport) -> WSCloseCode:
