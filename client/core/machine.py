@@ -272,7 +272,7 @@ class Machine:
     ) -> list[Effect]:
         match tag:
             case KeyLogWanted():
-                return self._sync.entries(_read(body, Entries))
+                return self._sync.entries(tag, _read(body, Entries))
             case CheckpointWanted():
                 return self._adopted(tag, _read(body, SignedCheckpoint), now)
             case _:

@@ -16,6 +16,8 @@ from protocol.requests import Ask, LogName
 class KeyLogWanted:
     """Entries of the key log, from our size on."""
 
+    shown: int = 0  # a size that a genuine checkpoint has: the relay has these entries
+
 
 @dataclass(frozen=True, slots=True)
 class CheckpointWanted:

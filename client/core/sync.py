@@ -19,7 +19,7 @@ from crypto.merkle import Frontier
 from crypto.sign import Realm
 from crypto.types import Digest
 from protocol.checkpoint import parse_checkpoint
-from protocol.errors import BusyError
+from protocol.errors import BusyError, VerificationError
 from protocol.limits import ENTRY_COST, MAX_UNCOVERED
 from protocol.note import parse_note
 from protocol.policy import rule_for
@@ -62,7 +62,7 @@ class Sync:
         self._realm = realm
         self._pending: list[bytes] = []  # entries that no checkpoint covers yet
         self._room = MAX_UNCOVERED  # bytes that may still be added to them
-        self._short = False  # a checkpoint was ahead of the entries; they were asked
+        self._shown = 0  # the largest genuine checkpoint that was ahead of the entries
         self._looked: int | None = None  # wall clock: when the time was asked last
         self._open: set[LogName] = set(LogName)  # not seen in this round yet
 
@@ -74,7 +74,7 @@ class Sync:
         self._room = MAX_UNCOVERED
         self._looked = None
         self._open = set(LogName)
-        self._short = False
+        self._shown = 0
         return [self.more(), self._checkpoint(LogName.MESSAGE)]
 
     @property
@@ -111,7 +111,7 @@ class Sync:
     def more(self) -> Question:
         """Return the question for the entries behind those that we have."""
         start = self._beliefs.key_log.size + len(self._pending)
-        return Question(KeyLogWanted(), Ask.KEY_LOG, KeyLog(start=start))
+        return Question(KeyLogWanted(self._shown), Ask.KEY_LOG, KeyLog(start=start))
 
     def _checkpoint(self, log: LogName) -> Question:
         size = self._log(log).size
@@ -156,17 +156,19 @@ class Sync:
 
     # --- answers
 
-    def entries(self, answer: Entries) -> list[Effect]:
+    def entries(self, asked: KeyLogWanted, answer: Entries) -> list[Effect]:
         """Take entries that came; ask on, or for the checkpoint over them.
 
         Raises:
             BusyError: more than a client keeps on the relay's word; it was let go, and
                 no more is asked for in this session.
+            VerificationError: none came, though a checkpoint had shown that there are.
         """
         expected = self._beliefs.key_log.size + len(self._pending)
         if answer.start == expected:
+            if not answer.entries and asked.shown > expected:
+                raise VerificationError("entries that are kept back")
             self._pending.extend(answer.entries)
-            self._short = self._short and not answer.entries
             self._room -= _cost(answer.entries)
         if self._room < 0:
             self._pending.clear()
@@ -185,7 +187,7 @@ class Sync:
             VerificationError: and its kinds; nothing was adopted.
             MalformedError: not a note.
             EntriesLackingError: genuine, and ahead of the entries that came: the log
-                grew in between.  Once; a relay that then keeps them back is odd.
+                grew in between.  A relay that then keeps them back is odd.
         """
         if log is LogName.KEY:
             outcomes = self._adopt_key_log(answer)
@@ -210,8 +212,8 @@ class Sync:
         trusted = beliefs.key_log.governed(root.key_log, root.witnesses)
         message_log = beliefs.message_log.governed(root.message_log, root.witnesses)
         adopted = trusted.adopt(answer.note, answer.consistency)
-        if adopted.size > start + len(self._pending) and not self._short:
-            self._short = True
+        if adopted.size > start + len(self._pending):
+            self._shown = max(self._shown, adopted.size)
             raise EntriesLackingError
         seen = Witnessed(adopted.size, adopted.root, adopted.witnessed)
         if beliefs.directory is None:
@@ -224,7 +226,6 @@ class Sync:
             self._remember(LogName.KEY, adopted)
             self._vault.add_entries(start, leaves, adopted.witnessed)
         # A crash before the commit: the old view, and the same entries come again.
-        self._short = False
         del self._pending[: len(leaves)]
         self._room += _cost(leaves)
         beliefs.key_log, beliefs.directory = adopted, directory

@@ -37,6 +37,25 @@ def test_a_rolled_back_checkpoint_changes_nothing(desks: tuple[Desk, Desk]) -> N
     assert "relay-odd" in bern.happened()
 
 
+def test_two_checkpoints_ahead_of_their_entries_are_a_race_and_no_lie(
+    desks: tuple[Desk, Desk], hague: Ministry
+) -> None:
+    bern, _ = desks
+    size = bern.machine.beliefs.key_log.size
+    before = len(hague.leaves)
+    hague.enrol("oslo")
+    for leaf in hague.leaves[before:]:
+        bern.relay.logs[LogName.KEY].append(leaf)
+    bern.relay.now += 1
+    tag = CheckpointWanted(LogName.KEY, size)
+    ahead = encode(bern.relay.checkpoint(LogName.KEY, size))
+    for _ in range(2):
+        bern.effects.extend(bern.machine.answered(tag, ahead, bern.now))
+    bern.run()
+    assert "relay-odd" not in bern.happened()
+    assert bern.machine.beliefs.key_log.size > size
+
+
 @pytest.mark.parametrize("log", LogName)
 @pytest.mark.parametrize("lie", ["nonsense", "note", "consistency"])
 def test_a_checkpoint_that_does_not_verify_is_an_event_and_no_belief(
