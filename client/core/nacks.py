@@ -8,6 +8,7 @@ seals the record again (docs/spec/receipts.md section 4).
 from typing import Final
 
 from client.core.alarms import Alarm, Alarms
+from client.core.offered import Offered
 from client.core.own_manifests import OwnManifests
 from client.core.questions import Effect, NackGiven, Question
 from client.core.rows import IN, NackRow, RecordRow, Target
@@ -116,6 +117,7 @@ class NacksIn:
         self._beliefs = station.beliefs
         self._alarms = Alarms(station.vault)
         self._tracking = Tracking(station.vault)
+        self._offered = Offered(station)
 
     def came(self, data: bytes, now: int) -> Digest | None:
         """Take a nack that the relay passed on; return the record to seal again.
@@ -125,12 +127,12 @@ class NacksIn:
         try:
             request = decode(data, Nack, limit=MAX_DOCUMENT)
             # Only to find the deposit: the same bytes are verified before they count.
-            body = decode(request.nack, NackDocument).body
+            document = decode(request.nack, NackDocument)
             (signature,) = request.signatures
         except (MalformedError, ValueError):
             self._odd(now)
             return None
-        deposit = self._vault.deposit_of(Digest(body))
+        deposit = self._vault.deposit_of(Digest(document.body))
         if deposit is None:
             return None
         view = self._beliefs.view()
@@ -144,7 +146,7 @@ class NacksIn:
         kid = target.delivery.kids[-1]
         remembered = Deposit(
             row.id,
-            Digest(body),
+            Digest(document.body),
             {Mailbox(request.mailbox): Aim(target.terminal, kid)},
         )
         came = SignedNack(request.nack, Signature(signature), Mailbox(request.mailbox))
@@ -157,6 +159,8 @@ class NacksIn:
             after = self._tracking.move(target, delivery.Nacked(kid), now)
             if after.delivery.state is not delivery.State.COMPOSED:
                 return None
+            if document.reason is Gone.LOST:
+                self._offered.lost(target.terminal, kid)
             self._vault.add_event(now, "resealing", deposit.name, target.post)
         # A crash before the commit: the relay tells the nack again.
         return deposit.name

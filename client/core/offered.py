@@ -9,7 +9,7 @@ from client.core.alarms import Alarm, Alarms
 from client.core.questions import PrekeysWanted
 from client.core.station import Station
 from crypto.digest import H
-from crypto.types import KeyId, Signature
+from crypto.types import Digest, KeyId, PrekeyId, Signature
 from protocol.codec import decode
 from protocol.errors import (
     ChainError,
@@ -19,7 +19,7 @@ from protocol.errors import (
     RollbackError,
     VerificationError,
 )
-from protocol.manifest import Manifest, SignedManifest
+from protocol.manifest import Manifest, SignedManifest, prekey_id
 from protocol.requests import Offer, Offers
 from protocol.trusted_manifest import Prekey, PrekeyBook, TrustedManifest, choose
 
@@ -46,7 +46,7 @@ class Offered:
                 if self._is_behind(offer, wanted):
                     self._odd(offer, wanted, now)
             except ExpiredError:
-                pass  # tomorrow's key by the relay's clock, or a manifest that ran out
+                pass  # tomorrow's key by the relay's clock, a manifest that ran out
             except VerificationError:
                 self._odd(offer, wanted, now)
             else:
@@ -59,9 +59,10 @@ class Offered:
     def kept(self, offer: Offer) -> Prekey | None:
         """Return the key of an offer that may have grown old, if it is still good."""
         try:
-            return self._genuine(offer)
+            prekey = self._genuine(offer)
         except ProtocolError:
             return None
+        return None if self.is_lost(prekey.terminal) else prekey
 
     def _genuine(self, offer: Offer) -> Prekey:
         beliefs = self._beliefs
@@ -73,6 +74,26 @@ class Offered:
             self._vault.put(_manifest_of(terminal), signed.manifest)
         prekey = beliefs.book.prekey(terminal, offer.index, offer.key, offer.path, view)
         return choose([prekey], beliefs.witnessed)
+
+    def lost(self, terminal: KeyId, kid: PrekeyId) -> None:
+        """Take a terminal's word that it lost the seeds of the manifest of ``kid``.
+
+        Every other key of it is lost with them, so nothing is sealed to it until the
+        log names the next one.  Inside the caller's transaction.
+        """
+        kept = self._vault.get(_manifest_of(terminal))
+        if kept is None:
+            return
+        manifest, name = decode(kept, Manifest), Digest(H(kept))
+        kids = (prekey_id(manifest.suite, name, n) for n in range(manifest.n))
+        if kid in kids:
+            # A crash after the caller's commit: it is lost for the next process too.
+            self._vault.put(_lost_of(terminal), name)
+
+    def is_lost(self, terminal: KeyId) -> bool:
+        """Tell whether the manifest that was verified last is one of :meth:`lost`."""
+        last = self._beliefs.book.manifests.get(terminal)
+        return last is not None and self._vault.get(_lost_of(terminal)) == last.digest
 
     def _remembered(self, terminal: KeyId) -> PrekeyBook:
         """Return the book with the last manifest that verified before a restart.
@@ -119,6 +140,10 @@ def _terminal_of(offer: Offer) -> KeyId:
         MalformedError: not a manifest.
     """
     return KeyId(decode(offer.manifest, Manifest).terminal)
+
+
+def _lost_of(terminal: KeyId) -> str:
+    return f"manifest.lost.{terminal.hex()}"
 
 
 def _manifest_of(terminal: KeyId) -> str:

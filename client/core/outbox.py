@@ -251,13 +251,13 @@ class Outbox:
         return sealed.envelope
 
     def _unused(self, target: Target, prekey: Prekey, now: int) -> bool:
-        """Tell whether a record was never sealed to this prekey (B22).
+        """Tell whether a record was never sealed to this prekey (B22, NACK-5).
 
         Today's epoch key may be offered again: then it waits for the next manifest.
         A one-time key is handed out once.
         """
         if prekey.kid not in target.delivery.kids:
-            return True
+            return not self._offered.is_lost(target.terminal)
         if prekey.window.kind is PrekeyKind.ONE_TIME:
             with self._vault.transaction():
                 self._alarms.tell(Alarm.PREKEY_ODD, now, None, target.post)

@@ -67,6 +67,41 @@ def test_a_terminal_that_lost_its_prekeys_gets_everything(
             assert target.delivery.released
 
 
+def test_what_is_lost_with_the_key_sheet_is_not_sealed_to_again(
+    desks: tuple[Desk, Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log names the next manifest late: no reseal is spent on the lost one."""
+    bern, tfc = desks
+    for _ in range(2):
+        bern.write("tfc")
+    bern.run()
+    tfc.seeds.held.clear()
+    prekeys = tfc.machine._prekeys  # noqa: SLF001 -- it publishes late
+    monkeypatch.setattr(prekeys, "pump", lambda _: [])
+    tfc.fetch()
+    nacks = bern.relay.nacks[bern.post.terminal.key.id]
+    bern.effects.extend(bern.machine.nacked(nacks[0], bern.now))
+    bern.run()
+    bern.restart()
+    bern.connect()
+    for _ in range(MAX_RESEALS + 1):
+        bern.notice()
+        tfc.fetch()
+        for nack in list(nacks):
+            bern.effects.extend(bern.machine.nacked(nack, bern.now))
+        bern.run()
+    for row in bern.store.records(OUT, 9):
+        (target,) = bern.store.targets(row.name)
+        assert target.delivery.state is State.COMPOSED
+        assert len(target.delivery.kids) == 1
+    assert "reseals-spent" not in bern.alarms()
+
+    tfc.restart()
+    tfc.connect()
+    exchange(bern, tfc)
+    assert len(tfc.inbox()) == 2
+
+
 def test_an_envelope_that_came_twice_under_a_one_time_key_is_no_nack(
     desks: tuple[Desk, Desk],
 ) -> None:
