@@ -200,8 +200,8 @@ def wired(
 
     def committed(staging: Staging) -> None:
         """Tell whom it concerns; everything told here is durable."""
-        presence.wake(staging.woken)
-        presence.nacked(staging.told)
+        presence.wake(sorted(staging.woken))  # in one order: a run replays
+        presence.nacked(sorted(staging.told))
         if staging.grown:
             checkpoints.grown()
         if staging.directory is not staging.before.directory:
