@@ -9,6 +9,7 @@ from typing import Any, Final
 from client.clock import Clock
 from client.core.alarms import INTEGRITY
 from client.core.beliefs import Beliefs
+from client.core.held import signed_before
 from client.core.machine import Machine
 from client.core.ports import Vault
 from client.core.rows import IN, OUT, RecordRow
@@ -78,7 +79,7 @@ class OversightCommands:
 
 
 def doubts_of(row: RecordRow, vault: Vault, beliefs: Beliefs, now: int) -> Any:  # noqa: ANN401
-    """Return what is to be shown beside a record: withdrawn, expired, late."""
+    """Return what is to be shown beside a record: withdrawn, expired, late, its key."""
     gone, by = withdrawn(vault, row)
     record = decode(row.document, Record, limit=MAX_RECORD)
     ended = record.expires is not None and beliefs.time(now) >= record.expires
@@ -86,8 +87,15 @@ def doubts_of(row: RecordRow, vault: Vault, beliefs: Beliefs, now: int) -> Any: 
     return {
         "withdrawn": _reason(by) if gone else None,
         "expired": ended,
+        "signed_before": _signed_before(row, vault),
         "late": came and any(e.what == "late" for e in vault.events_of(row.name)),
     }
+
+
+def _signed_before(row: RecordRow, vault: Vault) -> Any:  # noqa: ANN401 -- JSON
+    """Return the event that ended the signer's key since; None: it has not ended."""
+    before = signed_before(vault, row.name)
+    return None if before is None else {"event": before.reason, "at": iso(before.at)}
 
 
 def refusals_of(row: RecordRow, vault: Vault) -> Any:  # noqa: ANN401 -- JSON

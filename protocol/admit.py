@@ -67,6 +67,7 @@ class Held:
     genuine: Genuine
     ended: Ended
     view: ViewCheck
+    unsealed: Unsealed  # to be judged again
 
 
 Outcome = Admitted | Refused | Held
@@ -94,7 +95,7 @@ def admit(
     view = compare(found.slip.dir, receiver.logs)
     ended = found.ended
     if ended is not None and not _from_before(ended, witnessed):
-        return Held(found, ended, view)
+        return Held(found, ended, view, unsealed)
     try:
         body = accept(found, receiver)
     except PolicyError as error:

@@ -4,6 +4,7 @@ Each asks the agent and prints what it answers; nothing is decided here.
 """
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -106,11 +107,26 @@ def read_message(shell: Shell, message: str, *, as_json: bool) -> None:
         _by_courier(shell, opened["directory"])
     if not opened["logged"]:
         shell.say("message.not-logged")
+    _doubts(shell, opened)
     for code, text in opened["parts"]:
         shell.say("message.part", name=shell.words.say(f"part.{code}"), text=text)
     for file in opened["files"]:
         say_file(shell, file)
     shell.say("message.banner", level=opened["level"])
+
+
+def _doubts(shell: Shell, opened: Mapping[str, Any]) -> None:
+    """Say what stands beside a message: it changes how much people rely on it."""
+    if opened["withdrawn"] is not None:
+        shell.say("message.is-withdrawn", reason=opened["withdrawn"])
+    if opened["expired"]:
+        shell.say("message.is-expired")
+    if opened["late"]:
+        shell.say("message.is-late")
+    before = opened["signed_before"]
+    if before is not None:
+        event = shell.words.say(f"ended.{before['event']}")
+        shell.say("message.signed-before", event=event, clock=clock(before["at"]))
 
 
 def _by_courier(shell: Shell, directory: str | None) -> None:

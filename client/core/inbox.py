@@ -9,8 +9,10 @@ it is durable here, in one transaction.
 from client.core.alarms import Alarm, Alarms
 from client.core.arrivals import Arrivals
 from client.core.attachments import expected
+from client.core.held import HELD, HeldRecords
 from client.core.holes import Holes, Queue
 from client.core.nacks import NacksOut
+from client.core.questions import Effect, HeldProofWanted
 from client.core.rows import IN, BlobState, RecordRow
 from client.core.sealing import Arrived, UnreadableError, arrived, open_envelope
 from client.core.station import Station
@@ -29,11 +31,11 @@ from protocol.receipt import Kind, Statement
 from protocol.receiver import Receiver
 from protocol.record import Record
 from protocol.record_type import rule_of
-from protocol.requests import Delivery
+from protocol.requests import Delivery, Proof
 from protocol.root import suites_opened
 
-# Kept as evidence and never shown: one that comes again in good order is news.
-HELD, FORK = "held", "fork"
+# Kept as evidence and never shown, as HELD: one that comes in good order is news.
+FORK = "fork"
 MAX_STRANGERS = 8  # far below the streams of a line
 
 
@@ -53,6 +55,7 @@ class Inbox:
         self._arrivals = arrivals
         self._nacks = nacks
         self._queue = queue
+        self._held = HeldRecords(station)
         self._alarms = Alarms(station.vault)
         self._vault = station.vault
         self._identity = station.identity
@@ -60,6 +63,27 @@ class Inbox:
         self._seeds = station.seeds
         # Envelopes of unknown signers, and W of the directory that did not have them.
         self._strangers: dict[Digest, int] = {}
+
+    def connected(self) -> None:
+        """Take note of a new session."""
+        self._held.connected()
+
+    def pump(self) -> list[Effect]:
+        """Return the proofs to ask for, of what is held."""
+        return self._held.pump()
+
+    def proven(self, tag: HeldProofWanted, answer: Proof, now: int) -> None:
+        """Take the proof that a held record was logged before its key ended.
+
+        Raises:
+            VerificationError: it proves nothing.
+        """
+        outcome = self._held.proven(tag, answer.path, self.receiver())
+        if outcome is None:
+            return
+        with self._vault.transaction():
+            self.take(outcome, tag.index, now)
+        # A crash before the commit: it is held, and the next session asks again.
 
     def delivered(self, came: Delivery, now: int) -> None:
         """Take one envelope of our mailbox; durable when this returns.
@@ -97,6 +121,8 @@ class Inbox:
         """Answer an envelope whose prekey has no seed any more."""
         row = self._nacks.shown_before(came)
         if row is not None:
+            if row.refused in {HELD, FORK}:
+                return  # evidence was never answered, and is not now
             with self._vault.transaction():
                 self._answer_again(row, index, now)
         elif not self._nacks.say(came, now):
@@ -152,10 +178,13 @@ class Inbox:
         if outcome.view is ViewCheck.DIFFERS:
             self._alarms.tell(Alarm.SPLIT_VIEW, now, None, sender)
         if isinstance(outcome, Held):
-            if self._vault.record(found.name) is None:
+            if self._held.is_news(found.name, index):
                 self._keep(found, index, now, refused=HELD)
+                self._held.keep(outcome)
                 self._alarms.tell(Alarm.HELD, now, found.name, sender)
             return
+        if self._held.let_go(found.name, found.ended):
+            self._alarms.over(Alarm.HELD, now, found.name, sender)
         row = self._vault.record(found.name)
         known = row is not None and row.refused not in {HELD, FORK}
         lane = max(a.precedence for a in found.record.to).lane

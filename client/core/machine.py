@@ -34,6 +34,7 @@ from client.core.questions import (
     CourierKeysWanted,
     Effect,
     ExpiringWanted,
+    HeldProofWanted,
     KeyLogWanted,
     ManifestPublished,
     NackGiven,
@@ -120,6 +121,7 @@ class Machine:
         self._unfetched.connected()
         self.attachments.connected()
         self._nacks_out.connected()
+        self._inbox.connected()
         self._watching.connected(now)
         return [*self._sync.start(), *self._outbox.redeposit(), *self.pump(now)]
 
@@ -251,7 +253,7 @@ class Machine:
             case NackGiven(name):
                 self._nacks_out.taken(name)
                 return []
-            case ProofWanted():
+            case ProofWanted() | HeldProofWanted():
                 return self._proven(tag, _read(body, Proof), now)
             case _:
                 assert_never(tag)
@@ -299,12 +301,17 @@ class Machine:
         self.courier.synced()
         return compared
 
-    def _proven(self, tag: ProofWanted, answer: Proof, now: int) -> list[Effect]:
+    def _proven(
+        self, tag: ProofWanted | HeldProofWanted, answer: Proof, now: int
+    ) -> list[Effect]:
         """Verify inclusion under the checkpoint that the question named."""
+        if isinstance(tag, HeldProofWanted):
+            self._inbox.proven(tag, answer, now)
+            return []
         log = self.beliefs.message_log
         if log.size != tag.size:
             return []  # the log moved on: the next round asks again
-        leaf = self._leaf(tag)
+        leaf = self._sync.leaf(tag)
         try:
             log.check_inclusion(leaf, tag.index, answer.path)
         except VerificationError:
@@ -319,13 +326,6 @@ class Machine:
                 self._vault.set_proof(tag.name, proof)
         return []
 
-    def _leaf(self, tag: ProofWanted) -> bytes:
-        if tag.own:
-            deposit = self._vault.deposit(tag.name)
-            return b"" if deposit is None else deposit.leaf
-        row = self._vault.record(tag.name)
-        return b"" if row is None else row.leaf
-
     def pump(self, now: int) -> list[Effect]:
         """Return what can be done now, without an answer to anything."""
         if not self._online:
@@ -337,6 +337,7 @@ class Machine:
             return [
                 *publish,
                 *self._nacks_out.pump(),
+                *self._inbox.pump(),
                 *self._outbox.pump(now),
                 *self.courier.pump(),
                 *self.attachments.pump(),

@@ -130,6 +130,9 @@ class Following(Protocol):
     def add_checkpoint(self, size: int, root: Digest, witnessed: int) -> None:
         """Note an adopted checkpoint; of one size the earliest time is kept."""
 
+    def checkpoint_over(self, index: int) -> tuple[int, Digest, int] | None:
+        """Return the first checkpoint that covers the leaf at ``index``."""
+
     def checkpoints(self) -> list[tuple[int, Digest, int]]:
         """Return (size, root, witnessed), smallest first."""
 

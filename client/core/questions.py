@@ -47,6 +47,15 @@ class ProofWanted:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldProofWanted:
+    """The inclusion of a held record's leaf under a checkpoint of before."""
+
+    name: Digest  # H(record)
+    index: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class ManifestPublished:
     """Our manifest with this number."""
 
@@ -112,6 +121,7 @@ Tag = (
     | CheckpointWanted
     | PrekeysWanted
     | ProofWanted
+    | HeldProofWanted
     | ManifestPublished
     | CourierKeysWanted
     | BlobTag

@@ -154,6 +154,14 @@ class Sync:
             for tag in wanted
         ]
 
+    def leaf(self, tag: ProofWanted) -> bytes:
+        """Return the leaf that a proof was asked for; b"": it is gone."""
+        if tag.own:
+            deposit = self._vault.deposit(tag.name)
+            return b"" if deposit is None else deposit.leaf
+        row = self._vault.record(tag.name)
+        return b"" if row is None else row.leaf
+
     # --- answers
 
     def entries(self, asked: KeyLogWanted, answer: Entries) -> list[Effect]:
@@ -225,6 +233,9 @@ class Sync:
         with self._vault.transaction():
             self._remember(LogName.KEY, adopted)
             self._vault.add_entries(start, leaves, adopted.witnessed)
+            if leaves and beliefs.directory is not None:
+                after = beliefs.directory.witnessed
+                self._vault.put(_after(start), after.to_bytes(8, "big"))
         # A crash before the commit: the old view, and the same entries come again.
         del self._pending[: len(leaves)]
         self._room += _cost(leaves)
@@ -256,6 +267,11 @@ class Sync:
         return self._beliefs.message_log
 
 
+def _after(position: int) -> str:
+    """Return the vault's name for the time when the log had not come so far yet."""
+    return f"entry.after.{position}"
+
+
 def _cost(entries: Sequence[bytes]) -> int:
     """Return the bytes of memory that entries take."""
     return sum(map(len, entries)) + ENTRY_COST * len(entries)
@@ -279,6 +295,9 @@ def restore(vault: Vault, beliefs: Beliefs, pin: Digest, realm: Realm) -> None:
             beliefs.key_log = beliefs.key_log.recalled(note)
         else:
             beliefs.message_log = beliefs.message_log.recalled(note)
+    if beliefs.directory is not None:
+        seen = max(beliefs.key_log.witnessed, beliefs.directory.witnessed)
+        beliefs.directory = _seen(beliefs.directory, seen)
     for trusted, roots in (
         (beliefs.key_log, beliefs.key_roots),
         (beliefs.message_log, beliefs.message_roots),
@@ -302,6 +321,21 @@ def _replay(vault: Vault, beliefs: Beliefs, pin: Digest, realm: Realm) -> None:
         if directory is None:
             directory, _ = found_directory(batch, pin=pin, realm=realm, checkpoint=seen)
         else:
+            kept = vault.get(_after(position + 1 - len(batch)))
+            after = int.from_bytes(kept or b"", "big")
+            directory = _seen(directory, max(after, directory.witnessed))
             directory, _ = directory.adopt(batch, seen)
         batch = []
     beliefs.directory = directory
+
+
+def _seen(directory: TrustedDirectory, time: int) -> TrustedDirectory:
+    """Return the directory as it was witnessed again later, without a new entry.
+
+    It decides from when on a key that is taken away is doubted: a terminal that was
+    restarted doubts no more than one that was not.
+    """
+    again, _ = directory.adopt(
+        (), Witnessed(directory.size, directory.tree.root(), time)
+    )
+    return again

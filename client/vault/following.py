@@ -192,6 +192,14 @@ class FollowingStore:
             "INSERT OR IGNORE INTO checkpoint VALUES (?, ?, ?)", size, root, witnessed
         )
 
+    def checkpoint_over(self, index: int) -> tuple[int, Digest, int] | None:
+        """Return the first checkpoint that covers the leaf at ``index``."""
+        query = (
+            "SELECT size, root, witnessed FROM checkpoint WHERE size > ?"
+            " ORDER BY size LIMIT 1"
+        )
+        return self._db.row(query, index)
+
     def checkpoints(self) -> list[tuple[int, Digest, int]]:
         """Return (size, root, witnessed), smallest first."""
         return self._db.rows(
