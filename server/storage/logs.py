@@ -1,6 +1,7 @@
 """Leaves, tiles and heads in SQL."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from sqlalchemy import Executable, delete, insert, select, tuple_, update
 
@@ -9,6 +10,9 @@ from protocol.requests import LogName
 from server.storage.executor import Executor
 from server.storage.interfaces import Head, StoreBrokenError
 from server.storage.tables import heads, leaves, tiles
+
+FULLER: Final = """
+    ON CONFLICT (log, level, number) DO UPDATE SET hashes = excluded.hashes"""
 
 
 class LogTables:
@@ -95,16 +99,10 @@ class LogTables:
         self, log: LogName, new: Mapping[tuple[int, int], bytes]
     ) -> None:
         """Add tiles, or replace partial ones by fuller ones."""
-        if not new:
-            return
-        await self._connection.execute(
-            delete(tiles).where(
-                tiles.c.log == log,
-                tuple_(tiles.c.level, tiles.c.number).in_(tuple(new)),
-            )
-        )
         await self._connection.insert(
-            tiles, [(log, *place, hashes) for place, hashes in new.items()]
+            tiles,
+            [(log, *place, hashes) for place, hashes in new.items()],
+            FULLER,
         )
 
     async def cut(self, log: LogName, size: int) -> None:
