@@ -36,7 +36,6 @@ not acknowledged stays, and goes to the next session.
 Source: docs/spec/line.md.
 """
 
-from collections import deque
 from typing import Final
 
 from crypto.digest import H
@@ -107,7 +106,7 @@ class Line:
         self._inbound = Inbound(side.peer)
         self._sealer: Sealer | None = None
         self._opener: Opener | None = None
-        self._control: deque[bytes] = deque()
+        self._control: list[bytes] = []
         self._credit = Credit(profile, 0.0)
         self._received = 0  # cells of this session
         self._owed = 0  # cells with data that were not counted to the peer
@@ -218,10 +217,14 @@ class Line:
         return cell
 
     def _take_control(self, room: int) -> list[bytes]:
-        taken: list[bytes] = []
-        while self._control and len(self._control[0]) <= room:
-            room -= len(self._control[0])
-            taken.append(self._control.popleft())
+        count = 0
+        for frame in self._control:
+            if len(frame) > room:
+                break
+            room -= len(frame)
+            count += 1
+        taken = self._control[:count]
+        del self._control[:count]
         return taken
 
     def _seen_due(self, now: float) -> bool:

@@ -13,9 +13,10 @@ What a session holds in memory is bounded by what the line leaves unconfirmed
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from crypto.types import Digest
 from protocol.directory_view import Terminal
@@ -34,6 +35,7 @@ from protocol.line.machine import Line
 from protocol.line.outbound import UNCONFIRMED
 from server.services.relay import Relay
 from server.storage.blob_interfaces import StoredBlob
+from server.web.turns import Turns
 
 COLLECT: Final = 64 * 1024  # bytes that are worth a commit
 OLDEST: Final = 1.0  # seconds that less than that waits
@@ -54,32 +56,36 @@ class _Upload:
 class Attachments:
     """Moves blobs for one conversation."""
 
+    __slots__ = (
+        "_down",
+        "_enough",
+        "_line",
+        "_relay",
+        "_send",
+        "_terminal",
+        "_turns",
+        "_up",
+        "_wishes",
+    )
+
     def __init__(
         self,
         relay: Relay,
         terminal: Terminal,
         line: Line,
-        start: Callable[[Coroutine[Any, Any, None]], object],
+        turns: Turns,
         send: Callable[[], None],
     ) -> None:
         self._relay = relay
         self._terminal = terminal
         self._line = line
-        self._start = start  # a task of the conversation's group
+        self._turns = turns  # the conversation's
         self._send = send  # the line may have something to send
         self._up: dict[bytes, _Upload] = {}
         self._down: dict[bytes, StoredBlob] = {}
         self._wishes: dict[Digest, None] = {}
-        self._arrived = asyncio.Event()  # something waits to be made durable
-        self._enough = asyncio.Event()  # so much that it should be now
-        self._looked = asyncio.Event()
-        self._hungry = asyncio.Event()
-
-    async def run(self) -> None:
-        """Work until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            for part in (self._keep, self._look, self._feed):
-                group.create_task(part())
+        # So much waits to be made durable that it should be now.
+        self._enough: asyncio.Event | None = None
 
     # --- what the conversation passes on
 
@@ -97,12 +103,12 @@ class Attachments:
     def look(self) -> None:
         """See whether something that is wished for is there now."""
         if self._wishes:
-            self._looked.set()
+            self._turns.ask(self._look)
 
     def moved(self) -> None:
         """Note that the line took or gave a cell: it may want more of a blob."""
         if self._down and self._line.wants():
-            self._hungry.set()
+            self._turns.ask(self._feed)
 
     def take(self, effect: Effect) -> None:
         """Take what the line says about blobs.
@@ -112,7 +118,7 @@ class Attachments:
         """
         match effect:
             case ObjectOpened(Kind.ATTACHMENT_UP):
-                self._start(self._open(effect))
+                self._turns.start(self._open(effect))
             case StoreBytes(object_id, _, content):
                 self._store(object_id, content)
             case ObjectAbandoned(object_id):
@@ -144,24 +150,23 @@ class Attachments:
         held = sum(len(one.pending) for one in self._up.values())
         if held > HELD:
             raise BusyError
-        self._arrived.set()
+        if self._enough is None:
+            self._enough = asyncio.Event()
         whole = upload.offset + len(upload.pending) == upload.blob.total
         if whole or held >= COLLECT:
             self._enough.set()
+        self._turns.ask(self._keep)
 
     async def _keep(self) -> None:
-        while True:
-            await self._arrived.wait()
-            try:
-                async with asyncio.timeout(OLDEST):
-                    await self._enough.wait()
-            except TimeoutError:
-                pass
-            self._arrived.clear()
-            self._enough.clear()
-            for object_id, upload in tuple(self._up.items()):
-                if upload.pending:
-                    await self._append(object_id, upload)
+        if self._enough is None:
+            return  # the run before took all
+        with suppress(TimeoutError):
+            async with asyncio.timeout(OLDEST):
+                await self._enough.wait()
+        self._enough = None
+        for object_id, upload in tuple(self._up.items()):
+            if upload.pending:
+                await self._append(object_id, upload)
 
     async def _append(self, object_id: bytes, upload: _Upload) -> None:
         content, upload.pending = bytes(upload.pending), bytearray()
@@ -172,7 +177,7 @@ class Attachments:
             return
         upload.offset += len(content)
         if upload.offset == upload.blob.total:
-            self._start(self._compare(object_id, upload))
+            self._turns.start(self._compare(object_id, upload))
         elif self._up.get(object_id) is upload:
             # Leaves only now, after the commit that it speaks of.
             self._line.stored(object_id, upload.offset)
@@ -197,13 +202,10 @@ class Attachments:
     # --- down
 
     async def _look(self) -> None:
-        while True:
-            await self._looked.wait()
-            self._looked.clear()
-            ready = await self._relay.attachments.ready(self._terminal, self._wishes)
-            for blob in ready[: AT_ONCE - len(self._down)]:
-                self._offer(blob)
-            self._send()
+        ready = await self._relay.attachments.ready(self._terminal, self._wishes)
+        for blob in ready[: AT_ONCE - len(self._down)]:
+            self._offer(blob)
+        self._send()
 
     def _offer(self, blob: StoredBlob) -> None:
         short = blob.name[:ID_SIZE]
@@ -219,16 +221,11 @@ class Attachments:
             self.look()
 
     async def _feed(self) -> None:
-        while True:
-            await self._hungry.wait()
-            self._hungry.clear()
-            for want in self._line.wants():
-                blob = self._down.get(want.id)
-                if blob is None:
-                    continue
-                content = await self._relay.attachments.read(
-                    blob, want.offset, want.size
-                )
-                now = self._relay.clock.monotonic()
-                self._line.feed(want.id, want.offset, content, now)
-            self._send()
+        for want in self._line.wants():
+            blob = self._down.get(want.id)
+            if blob is None:
+                continue
+            content = await self._relay.attachments.read(blob, want.offset, want.size)
+            now = self._relay.clock.monotonic()
+            self._line.feed(want.id, want.offset, content, now)
+        self._send()

@@ -1,16 +1,16 @@
 """What goes on in an open session: cells in, cells out, requests, deliveries.
 
-Tasks of one group that ends together: one reads, one writes, one fetches what is
-owed, one watches the time, one moves attachments; each submission or request is a
-task beside them, and their number is bounded.  All decisions are the line's
-(:mod:`protocol.line`) and the services'.
+The session's own task reads.  Writing, fetching what is owed and moving attachments
+are steps (:mod:`server.web.turns`) that run while there is something to do; a request
+is a task beside them, and their number is bounded.  One timer stands only while the
+line waits for something.  So a session that is idle is one task and no timer of its
+own.  All decisions are the line's (:mod:`protocol.line`) and the services'.
 """
 
 import asyncio
 from collections.abc import Coroutine, Iterator
-from contextlib import suppress
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from aiohttp import WSCloseCode
 
@@ -38,15 +38,16 @@ from server.services.relay import Relay
 from server.web.attachments import Attachments
 from server.web.dispatch import MAX_REQUEST, Caller, answer, read_request
 from server.web.transport import Transport
+from server.web.turns import Turns
 
 WINDOW: Final = 256  # deliveries under way; then only urgent ones
 URGENT: Final = 1  # lanes up to this one go beyond the window
 FETCH: Final = 64  # deliveries read from the store at a time
 MAX_ASKED: Final = 64  # submissions and requests in work; then BUSY
 NOTICE_LANE: Final = 1
-NEWS_PAUSE: Final = 1.0  # seconds between looks when nothing was waited for
 TICK: Final = 5.0  # seconds between looks at the clock, at most
 SHORTEST: Final = 0.01  # seconds: nothing waits for less
+STUCK: Final = 1.0  # seconds, at least, between looks while a cell does not leave
 ANY_LANE: Final = 4
 
 
@@ -73,23 +74,18 @@ class Conversation:
         self._transport = transport
         self._line = Line(Side.RELAY)
         self._line.connect(established.sealer, established.opener, self._now())
-        self._tasks = asyncio.TaskGroup()
+        self._turns = Turns()
         self._asked = 0
         self._under_way: dict[bytes, int] = {}  # object id -> cursor
         self._arrived: set[int] = set()  # cursors that the peer has, to be committed
         self._awaited: set[int] = set()  # leaves whose proof the peer will want
-        self._told: set[bytes] = set()  # nacks
+        self._told: dict[bytes, None] = {}  # nacks
         self._told_keys = -1  # size of the key log in the last notice
-        self._sendable = asyncio.Event()
         self._attachments = Attachments(
-            relay, terminal, self._line, self._tasks.create_task, self._sendable.set
+            relay, terminal, self._line, self._turns, self._send
         )
-        self._owed = asyncio.Event()
-        self._news = asyncio.Event()
-        self._nacked = asyncio.Event()
-        self._over: asyncio.Future[WSCloseCode] = (
-            asyncio.get_running_loop().create_future()
-        )
+        self._timer: asyncio.TimerHandle | None = None
+        self._over: WSCloseCode | None = None
 
     # --- what others may say to it
 
@@ -105,75 +101,85 @@ class Conversation:
 
     def wake(self) -> None:
         """Say that something new may be owed."""
-        self._owed.set()
+        self._turns.ask(self._fetch)
 
     def grown(self) -> None:
         """Say that checkpoints were published."""
-        self._news.set()
+        try:
+            self._tell()
+        except ProtocolError:  # too many objects wait, and it takes none
+            self.end()
 
     def nacked(self) -> None:
         """Say that a nack has come, or that deposits were not fetched."""
-        self._nacked.set()
+        self._turns.ask(self._pass_nacks)
 
     def end(self, *, going: bool = False) -> None:
         """Close the session: refused, or (``going``) because the relay stops."""
-        code = WSCloseCode.GOING_AWAY if going else WSCloseCode.POLICY_VIOLATION
-        if not self._over.done():
-            self._over.set_result(code)
+        if self._over is None:
+            code = WSCloseCode.GOING_AWAY if going else WSCloseCode.POLICY_VIOLATION
+            self._over = code
+            self._turns.start(_raised(EndedError(code)))
 
     # --- its life
 
     async def run(self) -> WSCloseCode:
         """Talk until one side ends it; return what the peer is told."""
-        self._owed.set()
-        self._news.set()
-        self._nacked.set()
         try:
-            async with self._tasks as group:
-                for part in (self._end, self._read, self._write, self._fetch):
-                    group.create_task(part())
-                for part in (self._tell, self._pass_nacks, self._watch):
-                    group.create_task(part())
-                group.create_task(self._attachments.run())
+            await self._turns.during(self._talk)
         except BaseExceptionGroup as group_error:
             return _code(group_error)
-        raise RuntimeError("a session ends by an exception")
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
 
     def _now(self) -> float:
         return self._relay.clock.monotonic()
 
-    async def _end(self) -> None:
-        raise EndedError(await self._over)
-
-    async def _read(self) -> None:
+    async def _talk(self) -> NoReturn:
+        if self._over is not None:  # it ended before it began
+            raise EndedError(self._over)
+        self.wake()
+        self.nacked()
+        self._tell()
         while (cell := await self._transport.receive()) is not None:
             for effect in self._line.receive(cell, self._now()):
                 self._take(effect)
-            self._sendable.set()
+            self._send()
         raise EndedError(WSCloseCode.OK)  # the peer is gone
 
-    async def _write(self) -> None:
-        while True:
-            self._sendable.clear()
-            while cells := self._line.cells(self._now()):
-                for cell in cells:
-                    await self._transport.send(cell)
-                self._attachments.moved()
-            self._attachments.moved()
-            wake = self._line.wake()
-            rest = None if wake is None else max(SHORTEST, wake - self._now())
-            with suppress(TimeoutError):
-                async with asyncio.timeout(rest):
-                    await self._sendable.wait()
+    def _send(self) -> None:
+        self._turns.ask(self._write)
 
-    async def _watch(self) -> None:
-        # Beside _write, which waits for a peer that takes nothing.
-        while True:
-            wake = self._line.wake()
-            rest = TICK if wake is None else max(1.0, wake - self._now())
-            await asyncio.sleep(min(TICK, rest))
-            if any(isinstance(e, Stalled) for e in self._line.tick(self._now())):
-                raise EndedError(WSCloseCode.POLICY_VIOLATION)
+    async def _write(self) -> None:
+        while cells := self._line.cells(self._now()):
+            self._time(SHORTEST)  # before it waits for a peer that takes nothing
+            for cell in cells:
+                await self._transport.send(cell)
+            self._attachments.moved()
+        self._attachments.moved()
+        self._time(SHORTEST)
+
+    def _time(self, least: float) -> None:
+        """Look again when the line wants it, in ``least`` to TICK seconds."""
+        wake = self._line.wake()
+        if wake is None:
+            return  # a timer that stands finds nothing to do
+        loop = asyncio.get_running_loop()
+        at = loop.time() + min(TICK, max(least, wake - self._now()))
+        if self._timer is not None:
+            if self._timer.when() <= at:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_at(at, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        if any(isinstance(e, Stalled) for e in self._line.tick(self._now())):
+            self.end()
+            return
+        self._send()
+        self._time(STUCK)
 
     # --- what the peer's cells bring
 
@@ -193,20 +199,20 @@ class Conversation:
                     self._start(self._request(effect.lane, request))
             case ObjectAcknowledged(object_id) if object_id in self._under_way:
                 self._arrived.add(self._under_way[object_id])
-                self._owed.set()
+                self.wake()
             case _:
                 self._attachments.take(effect)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         self._asked += 1
-        self._tasks.create_task(self._counted(work))
+        self._turns.start(self._counted(work))
 
     async def _counted(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
         finally:
             self._asked -= 1
-        self._sendable.set()
+        self._send()
 
     def _submission(self, effect: ObjectComplete) -> None:
         try:
@@ -229,7 +235,7 @@ class Conversation:
             self._line.accepted(object_id, stored.index, stored.leaf)
             self._line.stored(object_id)
             self._awaited.add(stored.index)
-        self._sendable.set()
+        self._send()
 
     def _refuse(self, object_id: bytes, error: ProtocolError) -> None:
         busy = isinstance(error, BusyError)
@@ -247,28 +253,26 @@ class Conversation:
     # --- what the peer is owed
 
     async def _fetch(self) -> None:
-        while True:
-            await self._owed.wait()
-            self._owed.clear()
-            self._attachments.look()
-            await self._acknowledge()
-            full = len(self._under_way) >= WINDOW
-            owed = await self._relay.mailbox.owed(
-                self._terminal,
-                skip=self._under_way.values(),
-                lane=URGENT if full else ANY_LANE,
-                limit=FETCH,
+        self._attachments.look()
+        await self._acknowledge()
+        full = len(self._under_way) >= WINDOW
+        owed = await self._relay.mailbox.owed(
+            self._terminal,
+            skip=self._under_way.values(),
+            lane=URGENT if full else ANY_LANE,
+            limit=FETCH,
+        )
+        for one in owed:
+            content = delivery(one)
+            object_id = self._line.offer(
+                Kind.DELIVERY, content, one.delivery.lane, self._now()
             )
-            for one in owed:
-                content = delivery(one)
-                object_id = self._line.offer(
-                    Kind.DELIVERY, content, one.delivery.lane, self._now()
-                )
-                self._under_way[object_id] = one.delivery.cursor
-                self._awaited.add(one.delivery.index)
-            if len(owed) == FETCH:
-                self._owed.set()
-            self._sendable.set()
+            self._under_way[object_id] = one.delivery.cursor
+            self._awaited.add(one.delivery.index)
+        if len(owed) == FETCH:
+            self.wake()
+        if owed:
+            self._send()
 
     async def _acknowledge(self) -> None:
         arrived, self._arrived = self._arrived, set()
@@ -282,39 +286,32 @@ class Conversation:
             if cursor not in arrived
         }
 
-    async def _tell(self) -> None:
+    def _tell(self) -> None:
         """Tell of checkpoints, but only of what the peer waits for.
 
         A notice each second would cost a poor line more than its messages.
         """
-        while True:
-            await self._news.wait()
-            self._news.clear()
-            published = self._relay.logs.published(LogName.MESSAGE)
-            covered = {index for index in self._awaited if index < published}
-            keys = self._relay.logs.published(LogName.KEY)
-            if covered or keys != self._told_keys:
-                self._awaited -= covered
-                self._told_keys = keys
-                self._notify(None)
-            await asyncio.sleep(0 if covered else NEWS_PAUSE)
+        published = self._relay.logs.published(LogName.MESSAGE)
+        covered = {index for index in self._awaited if index < published}
+        keys = self._relay.logs.published(LogName.KEY)
+        if covered or keys != self._told_keys:
+            self._awaited -= covered
+            self._told_keys = keys
+            self._notify(None)
 
     async def _pass_nacks(self) -> None:
-        while True:
-            await self._nacked.wait()
-            self._nacked.clear()
-            for nack in await self._relay.mailbox.nacks(self._terminal):
-                if nack not in self._told:
-                    self._told.add(nack)
-                    self._notify(nack)
-            undelivered = await self._relay.retention.expiring(self._terminal)
-            if undelivered:
-                self._notify(None, undelivered)
+        for nack in await self._relay.mailbox.nacks(self._terminal):
+            if nack not in self._told:
+                self._told[nack] = None
+                self._notify(nack)
+        undelivered = await self._relay.retention.expiring(self._terminal)
+        if undelivered:
+            self._notify(None, undelivered)
 
     def _notify(self, nack: bytes | None, undelivered: int | None = None) -> None:
         content = encode(self._notice(nack, undelivered))
         self._line.offer(Kind.NOTICE, content, NOTICE_LANE, self._now())
-        self._sendable.set()
+        self._send()
 
     def _notice(self, nack: bytes | None, undelivered: int | None) -> Notice:
         logs = self._relay.logs
@@ -325,6 +322,10 @@ class Conversation:
             nack=nack,
             undelivered=undelivered,
         )
+
+
+async def _raised(error: EndedError) -> None:
+    raise error
 
 
 def _code(group: BaseExceptionGroup[BaseException]) -> WSCloseCode:

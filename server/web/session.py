@@ -79,22 +79,29 @@ class SessionRoute:
             writer_limit=1,  # every write waits for the transport: lanes stay real
         )
         try:
-            async with self._strangers.handshake() as place:
-                await socket.prepare(request)
-                _shallow(request)
-
-                def challenged() -> None:
-                    place.came = _since_now(request)
-
-                transport = WebSocketTransport(socket)
-                known = request.headers.get(DAY_KEY, "")
-                proven = await meet(self._relay, transport, known, challenged)
+            # What a handshake needs is gone when it is over: an idle session keeps
+            # none of it.
+            proven = await self._shaken(request, socket)
         except (ProtocolError, TimeoutError, ConnectionError):
             await _close(request, socket, WSCloseCode.POLICY_VIOLATION, REFUSING)
             return socket
-        code = await talk(self._relay, proven, transport)
+        code = await talk(self._relay, proven, WebSocketTransport(socket))
         await _close(request, socket, code, CLOSING)
         return socket
+
+    async def _shaken(
+        self, request: web.Request, socket: web.WebSocketResponse
+    ) -> Proven:
+        async with self._strangers.handshake() as place:
+            await socket.prepare(request)
+            _shallow(request)
+
+            def challenged() -> None:
+                place.came = _since_now(request)
+
+            known = request.headers.get(DAY_KEY, "")
+            transport = WebSocketTransport(socket)
+            return await meet(self._relay, transport, known, challenged)
 
 
 async def talk(relay: Relay, proven: Proven, transport: Transport) -> WSCloseCode:

@@ -1,0 +1,70 @@
+"""The tasks of one session: each lives only while there is something to do.
+
+A ministry has thousands of terminals that are connected and say nothing.  A task that
+waits for an event costs some five thousand bytes, and a session had eleven of them.
+So the session's own task reads, and everything else is a *step* that is asked for::
+
+    turns.ask(self._write)      # run it; if it runs already, run it once more after
+
+A step never runs twice at a time, and what was asked for while it ran is not lost.
+The first one that raises ends all others, and the reading with them.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, NoReturn
+
+Step = Callable[[], Awaitable[None]]
+
+
+class Turns:
+    """Runs the steps of one session, and ends them together."""
+
+    __slots__ = ("_asked", "_group", "_open")
+
+    def __init__(self) -> None:
+        self._group = asyncio.TaskGroup()
+        self._open = False
+        self._asked: dict[Step, bool] = {}  # a step that runs: whether to run it again
+
+    async def during(self, work: Callable[[], Awaitable[NoReturn]]) -> NoReturn:
+        """Do ``work`` in the caller's task; steps may run until it raises.
+
+        Raises:
+            BaseExceptionGroup: of what ``work`` or the first step raised.
+        """
+        async with self._group:
+            self._open = True
+            try:
+                await work()
+            finally:
+                self._open = False
+        raise RuntimeError("a session ends by an exception")
+
+    def ask(self, step: Step) -> None:
+        """Run ``step``, after the run that is under way; nothing once all has ended."""
+        if step in self._asked:
+            self._asked[step] = True
+        elif self._open:
+            self._asked[step] = True
+            self.start(self._run(step))
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do ``work`` beside everything else; nothing once all has ended."""
+        if self._open:
+            self._group.create_task(self._watched(work))
+        else:
+            work.close()
+
+    async def _watched(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except BaseException:
+            self._open = False  # from now on the group takes no task
+            raise
+
+    async def _run(self, step: Step) -> None:
+        while self._asked[step]:
+            self._asked[step] = False
+            await step()
+        del self._asked[step]
