@@ -1,4 +1,4 @@
-"""What the agent answers about trouble: ``alarms``, ``withdraw``, what was refused.
+"""What the agent answers about trouble: alarms, withdrawals, new streams, refusals.
 
 Sentences are made where they are shown; here are codes, times and names.
 """
@@ -47,7 +47,11 @@ class OversightCommands:
     @property
     def methods(self) -> Mapping[str, Callable[[Arguments], Any]]:
         """The methods by name."""
-        return {"alarms": self._alarms, "withdraw": self._withdraw}
+        return {
+            "alarms": self._alarms,
+            "withdraw": self._withdraw,
+            "renew_streams": self._renew_streams,
+        }
 
     def _alarms(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
         rows = self._vault.alarms(SHOWN, ended=bool(arguments.get("ended")))
@@ -76,6 +80,9 @@ class OversightCommands:
             "id": row.name.hex()[:SHORT_NAME],
             "withdrawal": None if composed is None else composed.name.hex(),
         }
+
+    def _renew_streams(self, _: Arguments) -> Any:  # noqa: ANN401 -- JSON
+        return {"terminals": self._machine.renewal.renew(self._clock.wall())}
 
 
 def doubts_of(row: RecordRow, vault: Vault, beliefs: Beliefs, now: int) -> Any:  # noqa: ANN401

@@ -196,6 +196,18 @@ def status(shell: Shell, /, *, as_json: bool) -> None:
     )
 
 
+@terminal.command("renew-streams")
+@as_json
+@with_shell
+def renew_streams(shell: Shell, /, *, as_json: bool) -> None:
+    """Go on in new streams, because somebody may have a copy of this vault."""
+    answer = shell.ask("renew_streams")
+    if as_json:
+        print_json(answer)
+    else:
+        shell.say("terminal.streams-renewed", count=answer["terminals"])
+
+
 for command in (
     *(vault.passphrase, vault.recover, vault.check, vault.backup),
     *(restoring.restore, members.member, members.position, members.consent),

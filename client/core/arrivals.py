@@ -13,6 +13,7 @@ from client.core.credit import Credit
 from client.core.deadlines import Deadlines
 from client.core.heartbeats import Heartbeats
 from client.core.holes import Holes, Queue
+from client.core.renewal import Renewal
 from client.core.station import Station
 from client.core.withdrawals import note_withdrawal
 from crypto.types import Digest
@@ -54,6 +55,7 @@ class Arrivals:
         self._credit = Credit(station.vault, deadlines)
         self._alarms = Alarms(station.vault)
         self._again = again
+        self.renewal = Renewal(station, again)
 
     def accepted(self, outcome: Admitted, now: int, queue: Queue) -> None:
         """Carry out what an admitted record means."""
@@ -69,6 +71,9 @@ class Arrivals:
                     self._again(name)
             case AlarmBody() as body if body.alarm in _TOLD:
                 self._alarms.tell(_TOLD[body.alarm], now, None, post)
+                if body.alarm is Told.FORK:
+                    terminal = found.terminal.key_id
+                    self.renewal.frozen(terminal, post, body.stream, now)
             case WithdrawalBody() as body:
                 note_withdrawal(self._vault, found.name, body.target, post, now)
                 self._deadlines.acted(Digest(body.target), self._post, now)

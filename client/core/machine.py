@@ -80,7 +80,6 @@ class Machine:
     def __init__(self, station: Station, sync: Sync) -> None:
         self.beliefs = station.beliefs
         self.identity = station.identity
-        self._station = station
         self._vault = station.vault
         self._sync = sync
         self._alarms = Alarms(station.vault)
@@ -104,6 +103,7 @@ class Machine:
             station, self._holes, arrivals, self._nacks_out, self._writing.queue
         )
         self.courier = Courier(station, self._outbox, self._inbox)
+        self.renewal = arrivals.renewal
         self._forgotten = Forgotten(station)
         self._unfetched = Unfetched(station)
         self._witnesses = Witnesses(station)

@@ -227,6 +227,9 @@ class Vault(Following, Protocol):
     def set_stream_out(self, terminal: KeyId, place: Place) -> None:
         """Remember the place last given."""
 
+    def streams_out(self) -> list[tuple[KeyId, Place]]:
+        """Return the place last given to each terminal."""
+
     def stream_in(self, terminal: KeyId, stream: StreamId) -> bytes | None:
         """Return the encoded state of a stream from ``terminal``."""
 

@@ -209,6 +209,11 @@ class Store(FollowingStore):
             "INSERT OR REPLACE INTO stream_out VALUES (?, ?, ?, ?)", terminal, *place
         )
 
+    def streams_out(self) -> list[tuple[KeyId, Place]]:
+        """Return the place last given to each terminal."""
+        rows = self._db.rows("SELECT terminal, stream, seq, prev FROM stream_out")
+        return [(terminal, Place(*place)) for terminal, *place in rows]
+
     def stream_in(self, terminal: KeyId, stream: StreamId) -> bytes | None:
         """Return the encoded state of a stream from ``terminal``."""
         query = "SELECT state FROM stream_in WHERE terminal = ? AND stream = ?"

@@ -138,6 +138,16 @@ def test_a_message_that_met_a_kill_of_the_relay_arrives_once(live: Live) -> None
     assert [line["subject"] for line in inbox].count("Onderweg") == 1
 
 
+def test_a_member_who_fears_a_copy_goes_on_in_new_streams(live: Live) -> None:
+    assert (
+        "in nieuwe reeksen"
+        in koerier(live.post, "terminal", "renew-streams", lang="nl").stdout
+    )
+    again = json.loads(koerier(live.post, "terminal", "renew-streams", "--json").stdout)
+    assert again["terminals"] >= 1
+    delivered(live, sent(live, "In een nieuwe reeks"))
+
+
 def test_a_terminal_is_locked_and_unlocked_again(live: Live) -> None:
     assert koerier(live.post, "terminal", "lock").returncode == 0
     process = live.services.pid("terminal-post")
