@@ -32,7 +32,6 @@ class HomeError(Exception):
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a member may set; addresses override the root document's, pins never."""
 
-    language: str = "nl"
     post: str = ""
     relay: str = ""  # host:port, overrides the root document's address
     witnesses: dict[str, str] = {}  # name -> URL, instead of the root document's

@@ -36,6 +36,7 @@ class RelayCollector:
         yield from self._logs()
         yield from self._commits()
         yield from self._retention()
+        yield from self._attachments()
         relay = self._parts.relay
         yield _gauge("sessions", "Terminals with a session", len(relay.presence))
         yield _gauge("behind", "1: a witness saw more", self._parts.checkpoints.behind)
@@ -80,6 +81,22 @@ class RelayCollector:
             },
         )
         yield _gauge("untold", "Expired, its depositor not told", retention.untold)
+
+    def _attachments(self) -> Iterator[Metric]:
+        counts = self._parts.relay.attachments.counts
+        yield CounterMetricFamily(
+            PREFIX + "attachment_bytes", "Bytes taken", value=float(counts.taken)
+        )
+        yield _labelled(
+            CounterMetricFamily(
+                PREFIX + "attachments", "By outcome", labels=["outcome"]
+            ),
+            {
+                "stored": counts.whole,
+                "refused": counts.refused,
+                "undelivered": counts.undelivered,
+            },
+        )
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

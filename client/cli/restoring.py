@@ -67,7 +67,7 @@ def _elsewhere(
     if where.root != root.digest or addition.action is not Action.ADD_TERMINAL:
         shell.refuse("operator.bad-file", Exit.BAD_INPUT, file=invite, kind="root")
     typed = shell.passphrase(descriptor)
-    config = Config(language=shell.words.language, post=where.post, relay=relay)
+    config = Config(post=where.post, relay=relay)
     shell.home.create(config)
     write_atomic(shell.home.root_file, root_file.read_bytes())
     seed, key = draw_signing_key(root.document.suite, shell.entropy)

@@ -72,9 +72,8 @@ def init(
     invitation = read_invitation(invite)
     post = require_invited(shell, invitation, root, invite, demo=demo)
     passphrase = shell.passphrase(passphrase_fd, fresh=True)
-    language = shell.words.language
     elsewhere = dict(pair.partition("=")[::2] for pair in witnesses)
-    config = Config(language=language, post=post, relay=relay, witnesses=elsewhere)
+    config = Config(post=post, relay=relay, witnesses=elsewhere)
     suite = root.document.suite
     keys = draw_keys(suite, post, member, shell.entropy)
     person = draw_member(suite, member, passphrase, shell.entropy)

@@ -61,6 +61,16 @@ class BlobLimits:
         )
 
 
+@dataclass(slots=True)
+class BlobCounts:
+    """What was done since the start."""
+
+    taken: int = 0  # bytes that became durable
+    whole: int = 0  # blobs that are what their names say
+    refused: int = 0  # blobs that were not; they begin anew
+    undelivered: int = 0  # blobs let go before every mailbox had them
+
+
 class AttachmentService:
     """What a terminal does with attachments, its own and others'."""
 
@@ -72,6 +82,7 @@ class AttachmentService:
         self._clock = clock
         self._limits = limits
         self._turn = asyncio.Semaphore(AT_ONCE)
+        self.counts = BlobCounts()
 
     async def announce(self, caller: Terminal, announce: Announce) -> Announced:
         """Take an announcement, the first or again; return how much is durable.
@@ -158,6 +169,7 @@ class AttachmentService:
         async with self._turn:
             if not await self._committer.perform(job):
                 raise BusyError
+        self.counts.taken += len(content)
 
     async def compare(self, depositor: KeyId, blob: StoredBlob) -> StoredBlob:
         """Compare what is durable with the name; return the blob as it then stands.
@@ -180,7 +192,12 @@ class AttachmentService:
                 await tables.blobs.restart(blob.number)
             return await tables.blobs.of(depositor, blob.name) or blob
 
-        return await self._committer.perform(job)
+        after = await self._committer.perform(job)
+        if genuine:
+            self.counts.whole += 1
+        else:
+            self.counts.refused += 1
+        return after
 
     async def read(self, blob: StoredBlob, offset: int, size: int) -> bytes:
         """Return at most ``size`` durable bytes from ``offset`` on."""
@@ -230,6 +247,7 @@ class AttachmentService:
             await tables.blobs.purge(before)
 
         gone, owed = await self._committer.perform(expire)
+        self.counts.undelivered += owed
         if gone:
             # Never silent: the depositor keeps its own until the receipts are there,
             # and sends it again when it next announces it.

@@ -14,7 +14,7 @@ from protocol.line.frames import CloseReason, Kind
 from protocol.line.lanes import BULK
 from protocol.line.outbound import UNCONFIRMED
 from protocol.requests import Announce, Ask, KeyLog
-from server.services.attachments import AttachmentService
+from server.services.attachments import AttachmentService, BlobCounts
 from server.storage.interfaces import Tables
 from server.web import attachments
 from tests.support.blobs import Mover
@@ -74,6 +74,7 @@ async def test_a_blob_comes_to_whom_it_is_for(relay: RunningRelay) -> None:
         async with asyncio.timeout(PATIENCE):
             await waiting
         assert down.have[SHORT] == BLOB
+    assert service(relay).counts == BlobCounts(taken=len(BLOB), whole=1)
 
 
 async def test_it_comes_to_nobody_else(relay: RunningRelay) -> None:
@@ -140,6 +141,7 @@ async def test_bytes_of_another_name_are_thrown_away(relay: RunningRelay) -> Non
         await up.upload(BLOB)  # and the true ones are taken after all
         async with asyncio.timeout(PATIENCE):
             await waiting
+    assert service(relay).counts.refused == 1
 
 
 async def test_what_was_not_announced_like_this_is_closed(
@@ -267,6 +269,7 @@ async def test_retention_lets_go_and_says_so(
         await service(relay).sweep()
         (line,) = told
         assert line == {"event": "attachments-expired", "count": 1, "still_owed": 1}
+        assert service(relay).counts.undelivered == 1
         assert await bytes_kept(relay) == 0
         # Its depositor has it still, and begins again.
         limited(relay, retention=1_000)

@@ -17,7 +17,7 @@ OPERATIONS = Path(__file__).parents[2] / "docs/operations.md"
 # Every value that a label may have.
 LABELS = {
     "log": {"key", "message"},
-    "outcome": {"stored", "busy", "refused"},
+    "outcome": {"stored", "busy", "refused", "undelivered"},
     "reason": {"delivered", "undelivered", "orphaned"},
 }
 
@@ -70,6 +70,7 @@ async def test_the_numbers_follow_what_happens(tmp_path: Path) -> None:
         relay.clock.now += 25 * 3_600
         await relay.parts.relay.retention.round()
         relay.parts.checkpoints.missing = (LogName.KEY.name,)
+        relay.parts.relay.attachments.counts.undelivered = 2
         text = exposition(made).decode()
         deposits = "koerier_relay_deposits_total"
         assert value(text, deposits + '{outcome="stored"}') == 4
@@ -78,6 +79,9 @@ async def test_the_numbers_follow_what_happens(tmp_path: Path) -> None:
         assert value(text, 'koerier_relay_log_unpublished{log="key"}') == 1
         assert value(text, 'koerier_relay_log_unpublished{log="message"}') == 0
         assert value(text, 'koerier_relay_erased_total{reason="delivered"}') == 1
+        attachments = "koerier_relay_attachments_total"
+        assert value(text, attachments + '{outcome="undelivered"}') == 2
+        assert value(text, "koerier_relay_attachment_bytes_total") == 0
         assert value(text, "koerier_relay_commit_seconds_count") > 5
         assert value(text, "koerier_relay_waiting") == 0
         assert value(text, "process_resident_memory_bytes") > 0
