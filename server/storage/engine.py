@@ -20,6 +20,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.engine import URL
 
+from server.storage.executor import driver_of
+
 READERS: Final = 4  # connections: reads are short, and a thread each
 BUSY_TIMEOUT: Final = 10  # seconds a second process (``check``) is waited for
 
@@ -75,6 +77,6 @@ def _sqlite(
 
     @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        driver_of(connection).execute(begin)
 
     return engine

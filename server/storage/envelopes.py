@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
 from crypto.types import Digest, KeyId, Mailbox, MessageId, PrekeyId
 from protocol.envelope import Wrap
@@ -15,6 +15,7 @@ from server.storage.interfaces import (
     StoredDelivery,
     StoredEnvelope,
 )
+from server.storage.statements import Lookup, Statement
 from server.storage.tables import (
     deliveries,
     envelopes,
@@ -28,6 +29,21 @@ ADDED: Final = """
     ON CONFLICT (post, mailbox) DO UPDATE
     SET messages = outstanding.messages + excluded.messages,
         bytes = outstanding.bytes + excluded.bytes"""
+KNOWN: Final = Lookup(
+    lambda names: select(envelopes.c.name, envelopes.c.leaf).where(
+        envelopes.c.name.in_(names)
+    )
+)
+HELD: Final = Statement(
+    select(func.max(deliveries.c.cursor)).where(
+        deliveries.c.mailbox == bindparam("mailbox")
+    ),
+    "mailbox",
+)
+ERASED: Final = Statement(
+    select(mailboxes.c.cursor).where(mailboxes.c.mailbox == bindparam("mailbox")),
+    "mailbox",
+)
 
 
 class EnvelopeTables:
@@ -38,12 +54,13 @@ class EnvelopeTables:
 
     async def known(self, names: Sequence[Digest]) -> Mapping[Digest, int]:
         """Return the index of each of ``names`` that is stored."""
-        rows = await self._connection.execute(
-            select(envelopes.c.name, envelopes.c.leaf).where(
-                envelopes.c.name.in_(names)
-            )
-        )
-        return {row.name: row.leaf for row in rows}
+        if not names:
+            return {}
+        statement, given = KNOWN.of(names)
+        return {
+            Digest(name): leaf
+            for name, leaf in await self._connection.rows(statement, *given)
+        }
 
     async def add(
         self, new: Sequence[StoredEnvelope], owed: Sequence[StoredDelivery]
@@ -56,7 +73,7 @@ class EnvelopeTables:
                     one.index,
                     one.name,
                     one.body_hash,
-                    one.suite,
+                    int(one.suite),
                     one.received,
                     one.message_id,
                     one.sender,
@@ -123,13 +140,9 @@ class EnvelopeTables:
 
     async def last_cursor(self, mailbox: Mailbox) -> int:
         """Return the highest cursor of ``mailbox``, 0 before the first."""
-        held = await self._connection.scalar(
-            select(func.max(deliveries.c.cursor)).where(deliveries.c.mailbox == mailbox)
-        )
-        erased = await self._connection.scalar(
-            select(mailboxes.c.cursor).where(mailboxes.c.mailbox == mailbox)
-        )
-        return max(int(held or 0), int(erased or 0))
+        held = await self._connection.rows(HELD, mailbox)
+        erased = await self._connection.rows(ERASED, mailbox)
+        return max((last or 0 for (last,) in (*held, *erased)), default=0)
 
     async def owed(
         self, mailbox: Mailbox, *, skip: Collection[int], lane: int, limit: int

@@ -5,16 +5,28 @@ Tables are written once, with ``await`` at each statement.  PostgreSQL's driver
 thread costs more than the calls: nine statements of a batch were 7 ms that way and 1 ms
 of work.  So a whole transaction runs in one thread, and
 :func:`driven` takes its coroutine to the end there, because it never really waits.
+
+What a deposit does goes to the driver itself (:mod:`server.storage.statements`); what
+is rare goes through SQLAlchemy, over the same connection, in the same transaction.
 """
 
+import sqlite3
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any, Final, Protocol, TypeVar
+from itertools import chain
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Dialect, Executable, Table, insert
+from sqlalchemy import Connection, CursorResult, Executable, Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.storage.statements import (
+    CHUNKS,
+    Rows,
+    Statement,
+    insert_of_columns,
+    insert_of_rows,
+)
+
 R = TypeVar("R")
-Rows = Sequence[tuple[Any, ...]]
 Parameters = Sequence[Mapping[str, Any]] | None
 
 
@@ -24,30 +36,27 @@ class Executor(Protocol):
     async def execute(
         self, statement: Executable, parameters: Parameters = None, /
     ) -> CursorResult[Any]:
-        """Run a statement."""
+        """Run a statement, through SQLAlchemy."""
 
     async def scalar(self, statement: Executable, /) -> Any:  # noqa: ANN401
         """Run a statement and return the first column of its first row."""
 
+    async def rows(self, statement: Statement, /, *values: object) -> Rows:
+        """Run a statement at the driver and return its rows, as tuples."""
+
     async def insert(self, table: Table, rows: Rows, otherwise: str = "", /) -> None:
-        """Insert whole rows, their values in the order of the table's columns.
+        """Insert whole rows at the driver, values in the order of the columns.
 
-        ``otherwise`` is SQL's ON CONFLICT clause, which both engines have.
-
-        The hot path: values go to the driver as they are.  SQLAlchemy's own handling
-        of parameters cost more than SQLite's handling of the rows.
+        ``otherwise`` is SQL's ON CONFLICT clause, which both engines have; no row may
+        come twice.
         """
 
 
-_INTO: Final[dict[tuple[str, str], str]] = {}
-
-
-def _into(table: Table, dialect: Dialect) -> str:
-    """Return the driver's own INSERT of a whole row, with parameters by place."""
-    name = (table.name, dialect.name)
-    if name not in _INTO:
-        _INTO[name] = str(insert(table).compile(dialect=dialect))
-    return _INTO[name]
+def driver_of(connection: Connection) -> sqlite3.Connection:
+    """Return SQLite's own connection under SQLAlchemy's."""
+    raw: Any = connection.connection.driver_connection  # of any driver, for its types
+    driver: sqlite3.Connection = raw
+    return driver
 
 
 class Blocking:
@@ -55,6 +64,7 @@ class Blocking:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._driver = driver_of(connection)
 
     async def execute(
         self, statement: Executable, parameters: Parameters = None, /
@@ -66,15 +76,28 @@ class Blocking:
         """Run a statement, here and now."""
         return self._connection.scalar(statement)
 
+    async def rows(self, statement: Statement, /, *values: object) -> Rows:
+        """Run a statement at the driver, here and now."""
+        text, given = statement.on(self._connection.dialect, values)
+        return self._driver.execute(text, given).fetchall()
+
     async def insert(self, table: Table, rows: Rows, otherwise: str = "", /) -> None:
-        """Insert whole rows, here and now."""
-        if rows:
-            into = _into(table, self._connection.dialect)
-            self._connection.exec_driver_sql(into + otherwise, list(rows))
+        """Insert whole rows, here and now.
+
+        Many in one statement: the driver gives the interpreter away at each, and on a
+        busy relay it has to wait for it to come back.
+        """
+        dialect, start = self._connection.dialect, 0
+        for size in CHUNKS:
+            while len(rows) - start >= size:
+                given = chain.from_iterable(rows[start : start + size])
+                text = insert_of_rows(table, dialect, size) + otherwise
+                self._driver.execute(text, tuple(given))
+                start += size
 
 
 class Awaiting:
-    """A connection whose driver waits."""
+    """A connection whose driver waits, in a transaction of SQLAlchemy's."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -89,11 +112,38 @@ class Awaiting:
         """Run a statement."""
         return await self._connection.scalar(statement)
 
+    async def rows(self, statement: Statement, /, *values: object) -> Rows:
+        """Run a statement."""
+        text, given = statement.on(self._connection.dialect, values)
+        found = await self._connection.exec_driver_sql(text, given)
+        return [tuple(row) for row in found]
+
     async def insert(self, table: Table, rows: Rows, otherwise: str = "", /) -> None:
         """Insert whole rows."""
         if rows:
-            into = _into(table, self._connection.dialect)
-            await self._connection.exec_driver_sql(into + otherwise, list(rows))
+            into = insert_of_columns(table, self._connection.dialect)
+            columns = tuple(zip(*rows, strict=True))
+            await self._connection.exec_driver_sql(into + otherwise, columns)
+
+
+class Direct(Awaiting):
+    """The same in a transaction of ours: the hot path goes past SQLAlchemy."""
+
+    def __init__(self, connection: AsyncConnection, driver: Any) -> None:  # noqa: ANN401 -- asyncpg's
+        super().__init__(connection)
+        self._driver = driver
+
+    async def rows(self, statement: Statement, /, *values: object) -> Rows:
+        """Run a statement at the driver."""
+        text, given = statement.on(self._connection.dialect, values)
+        found: Rows = await self._driver.fetch(text, *given)
+        return found
+
+    async def insert(self, table: Table, rows: Rows, otherwise: str = "", /) -> None:
+        """Insert whole rows, all in one statement."""
+        if rows:
+            into = insert_of_columns(table, self._connection.dialect)
+            await self._driver.fetch(into + otherwise, *zip(*rows, strict=True))
 
 
 def driven(coroutine: Coroutine[Any, Any, R]) -> R:

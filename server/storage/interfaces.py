@@ -45,6 +45,13 @@ class StoreFullError(StoreError):
     """No room.  Nothing of the transaction was written."""
 
 
+class StoreConflictError(StoreError):
+    """A row that had to be new was not, or names one that is not there: our own bug.
+
+    Nothing of the transaction was written.
+    """
+
+
 class StoreBrokenError(StoreError):
     """I/O error or corruption: end the process, start again, run ``check``."""
 

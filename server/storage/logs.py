@@ -3,16 +3,33 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import Executable, delete, insert, select, tuple_, update
+from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 
 from crypto.types import Digest
 from protocol.requests import LogName
 from server.storage.executor import Executor
 from server.storage.interfaces import Head, StoreBrokenError
+from server.storage.statements import Statement
 from server.storage.tables import heads, leaves, tiles
 
 FULLER: Final = """
     ON CONFLICT (log, level, number) DO UPDATE SET hashes = excluded.hashes"""
+# Compare and swap: whoever else grew this log meanwhile keeps it, and this transaction
+# leaves nothing.  So no two writers ever fork it.
+GROW: Final = Statement(
+    update(heads)
+    .where(heads.c.log == bindparam("which"), heads.c.size == bindparam("old"))
+    .values(size=bindparam("new"), root=bindparam("its_root"))
+    .returning(heads.c.size),
+    *("which", "old", "new", "its_root"),
+)
+PUBLISH: Final = Statement(
+    update(heads)
+    .where(heads.c.log == bindparam("which"), heads.c.note_size <= bindparam("at"))
+    .values(note_size=bindparam("at"), note=bindparam("its_note"))
+    .returning(heads.c.size),
+    *("which", "at", "its_note"),
+)
 
 
 class LogTables:
@@ -43,25 +60,14 @@ class LogTables:
 
     async def grow(self, log: LogName, old: int, size: int, root: Digest) -> None:
         """Replace size and root of the head that is of size ``old``."""
-        # Compare and swap: whoever else grew this log meanwhile keeps it, and this
-        # transaction leaves nothing.  So no two writers ever fork it.
-        await self._swap(
-            update(heads)
-            .where(heads.c.log == log, heads.c.size == old)
-            .values(size=size, root=root)
-        )
+        await self._swap(GROW, int(log), old, size, root)
 
     async def publish(self, log: LogName, size: int, note: bytes) -> None:
         """Replace the published note by a newer one, which is of ``size``."""
-        await self._swap(
-            update(heads)
-            .where(heads.c.log == log, heads.c.note_size <= size)
-            .values(note_size=size, note=note)
-        )
+        await self._swap(PUBLISH, int(log), size, note)
 
-    async def _swap(self, statement: Executable) -> None:
-        done = await self._connection.execute(statement)
-        if done.rowcount != 1:
+    async def _swap(self, statement: Statement, *values: object) -> None:
+        if len(await self._connection.rows(statement, *values)) != 1:
             raise StoreBrokenError("the log was changed by another writer")
 
     async def leaves(self, log: LogName, start: int, limit: int) -> Sequence[bytes]:
@@ -80,7 +86,7 @@ class LogTables:
     async def add_leaves(self, log: LogName, start: int, data: Sequence[bytes]) -> None:
         """Store consecutive leaves; every index must be new."""
         await self._connection.insert(
-            leaves, [(log, place, one) for place, one in enumerate(data, start)]
+            leaves, [(int(log), place, one) for place, one in enumerate(data, start)]
         )
 
     async def tiles(
@@ -101,7 +107,7 @@ class LogTables:
         """Add tiles, or replace partial ones by fuller ones."""
         await self._connection.insert(
             tiles,
-            [(log, *place, hashes) for place, hashes in new.items()],
+            [(int(log), *place, hashes) for place, hashes in new.items()],
             FULLER,
         )
 

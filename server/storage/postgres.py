@@ -21,13 +21,14 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from server.storage.executor import Awaiting
+from server.storage.executor import Awaiting, Direct
 from server.storage.faults import translated
 from server.storage.interfaces import StoreBrokenError, Work
 from server.storage.schema import upgraded
 from server.storage.store import SqlTables, tables_of
 
 R = TypeVar("R")
+Held = tuple[Any, SqlTables]  # the writer's own connection, and the tables over it
 
 READERS: Final = 4  # connections
 WRITER_LOCK: Final = 0x4B4F4552  # "KOER": the advisory lock of the one writer
@@ -39,9 +40,11 @@ class PostgresStore:
     """See :class:`server.storage.interfaces.Store`."""
 
     def __init__(self, url: URL) -> None:
-        self._writer = _engine(url, 1, isolation="READ COMMITTED")
+        # Its transactions begin and end at the driver, past SQLAlchemy.
+        self._writer = _engine(url, 1, isolation="AUTOCOMMIT")
         self._reader = postgres_reader(url, connections=READERS)
         self._connection: AsyncConnection | None = None
+        self._held: Held | None = None
         self._reading = asyncio.Semaphore(READERS)
         self._writing = asyncio.Lock()
 
@@ -53,12 +56,13 @@ class PostgresStore:
                 flush what it commits, or it is of another schema.
         """
         with translated():
-            connection = await self._writer.connect()
-            self._connection = connection
-            async with connection.begin():
+            connection = self._connection = await self._writer.connect()
+            driver = await _driver(connection)
+            async with _transaction(driver), connection.begin():
                 await _alone(connection)
                 await _durable(connection)
                 await connection.run_sync(upgraded)
+            self._held = driver, tables_of(Direct(connection, driver))
 
     async def read(self, work: Work[R]) -> R:
         """Return what ``work`` reads, of one state."""
@@ -81,27 +85,23 @@ class PostgresStore:
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[SqlTables]:
         """Run one writing transaction, step by step; its end is the commit point."""
-        # A crash before the end of ``begin()`` leaves nothing of the block, one after
-        # it leaves all of it.  A connection that is lost while it commits leaves one
-        # or the other: the process ends, and the next start reads which.
         async with self._writing:
             with translated():
-                async with self._held.begin():
-                    yield tables_of(Awaiting(self._held))
+                driver, tables = self._open()
+                async with _transaction(driver):
+                    yield tables
 
     async def scrub(self) -> None:
         """Give the space of what was deleted free for other rows."""
         with translated():
             async with self._writing:
-                raw = await self._held.get_raw_connection()
-                driver: Any = raw.driver_connection
+                driver, _ = self._open()
                 await driver.execute("VACUUM deliveries, envelopes, nacks, prekeys")
 
-    @property
-    def _held(self) -> AsyncConnection:
-        if self._connection is None or self._connection.invalidated:
+    def _open(self) -> "Held":
+        if self._held is None or self._held[0].is_closed():
             raise StoreBrokenError("the connection of the writer is lost")
-        return self._connection
+        return self._held
 
     async def close(self) -> None:
         """Give up all connections."""
@@ -131,6 +131,29 @@ def _engine(
             "server_settings": {"application_name": "koerier-relay"},
         },
     )
+
+
+async def _driver(connection: AsyncConnection) -> Any:  # noqa: ANN401 -- it has no types
+    """Return asyncpg's own connection under SQLAlchemy's."""
+    return (await connection.get_raw_connection()).driver_connection
+
+
+@asynccontextmanager
+async def _transaction(driver: Any) -> AsyncIterator[None]:  # noqa: ANN401 -- as above
+    """Run one transaction of the writer; its end is the commit point."""
+    # A crash before the end of COMMIT leaves nothing of the block, one after it leaves
+    # all of it.  A connection that is lost while it commits leaves one or the other:
+    # the process ends, and the next start reads which.
+    await driver.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+    try:
+        yield
+    except BaseException:
+        if not driver.is_closed():
+            await driver.execute("ROLLBACK")
+        raise
+    # The server ends a transaction that failed by undoing it, and says so only here.
+    if await driver.execute("COMMIT") != "COMMIT":
+        raise StoreBrokenError("the transaction was undone")
 
 
 async def _alone(connection: AsyncConnection) -> None:

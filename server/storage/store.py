@@ -8,22 +8,24 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from server.storage.blobs import BlobTables
 from server.storage.engine import READERS, sqlite_reader, sqlite_writer
 from server.storage.envelopes import EnvelopeTables
 from server.storage.erasure import ErasureTables
-from server.storage.executor import Blocking, Executor, driven
+from server.storage.executor import Blocking, Executor, driven, driver_of
 from server.storage.faults import translated
 from server.storage.interfaces import Work
 from server.storage.logs import LogTables
 from server.storage.meta import MetaTable
 from server.storage.prekeys import PrekeyTables
 from server.storage.schema import upgraded
+from server.storage.worker import Worker
 
 R = TypeVar("R")
 
@@ -55,29 +57,45 @@ def tables_of(executor: Executor) -> SqlTables:
 class SqliteStore:
     """See :class:`server.storage.interfaces.Store`.
 
-    Each transaction runs in a thread of its own pool: one thread writes, as one
-    connection does, and a few read.
+    One thread writes, over one connection that it keeps; a few others read.
     """
 
     def __init__(self, path: Path) -> None:
         self._writer = sqlite_writer(path)
         self._reader = sqlite_reader(path)
-        self._writing = ThreadPoolExecutor(1, "store-write")
+        self._writing = Worker("store-write")
         self._reading = ThreadPoolExecutor(READERS, "store-read")
+        self._held: Connection | None = None  # the writer's
 
     async def read(self, work: Work[R]) -> R:
         """Return what ``work`` reads, of one state."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._reading, self._run, self._reader, work)
+        return await loop.run_in_executor(self._reading, self._read, work)
 
     async def write(self, work: Work[R]) -> R:
         """Return what ``work`` returns, when what it wrote is durable."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._writing, self._run, self._writer, work)
+        return await self._writing.do(partial(self._write, work))
 
-    def _run(self, engine: Engine, work: Work[R]) -> R:
-        with transaction(engine) as tables:
+    def _read(self, work: Work[R]) -> R:
+        with transaction(self._reader) as tables:
             return driven(work(tables))
+
+    def _write(self, work: Work[R]) -> R:
+        with self.writing() as tables:
+            return driven(work(tables))
+
+    @contextmanager
+    def writing(self) -> Iterator[SqlTables]:
+        """Run one writing transaction; leaving the block is the commit point."""
+        # A crash before the end of ``begin()`` leaves nothing of the block, one after
+        # it leaves all of it.
+        with translated(), self._connection().begin() as begun:
+            yield tables_of(Blocking(begun.connection))
+
+    def _connection(self) -> Connection:
+        if self._held is None:
+            self._held = self._writer.connect()
+        return self._held
 
     def open_(self) -> None:
         """Bring the schema up to date; an empty database gets its tables.
@@ -86,8 +104,8 @@ class SqliteStore:
             StoreBrokenError: the database is of another schema than this program.
         """
         # A crash in here leaves the version before, with all its rows.
-        with translated(), self._writer.begin() as connection:
-            upgraded(connection)
+        with translated(), self._connection().begin():
+            upgraded(self._connection())
 
     async def scrub(self) -> None:
         """Take what was deleted out of the write-ahead log's file.
@@ -96,17 +114,13 @@ class SqliteStore:
         (``secure_delete``).  A reader that works meanwhile keeps the log's file as it
         is until the next time.
         """
-        await asyncio.get_running_loop().run_in_executor(self._writing, self._truncate)
+        await self._writing.do(self._truncate)
 
     def _truncate(self) -> None:
         with translated():
-            connection = self._writer.raw_connection()
-            try:
-                # A crash in here loses nothing: the log's file is cut after its pages
-                # are in the database and synced.
-                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            finally:
-                connection.close()
+            # A crash in here loses nothing: the log's file is cut after its pages are
+            # in the database and synced.
+            driver_of(self._connection()).execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def close(self) -> None:
         """Give up all connections; the writer last, so that it checkpoints."""
@@ -114,16 +128,16 @@ class SqliteStore:
 
     def _close(self) -> None:
         self._reading.shutdown()
-        self._writing.shutdown()
+        self._writing.close()
         self._reader.dispose()
+        if self._held is not None:
+            self._held.close()
         self._writer.dispose()
 
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[SqlTables]:
-    """Run one transaction; leaving the block is the commit point."""
-    # A crash before the end of ``begin()`` leaves nothing of the block, one after it
-    # leaves all of it.
+    """Run one transaction on a connection of the engine's pool."""
     with translated(), engine.begin() as connection:
         yield tables_of(Blocking(connection))
 

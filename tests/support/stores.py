@@ -35,7 +35,7 @@ async def writing(store: Store) -> AsyncIterator[SqlTables]:
             yield tables
         return
     assert isinstance(store, SqliteStore)
-    with transaction(store._writer) as tables:  # noqa: SLF001 -- so that steps mix
+    with store.writing() as tables:
         yield tables
 
 
@@ -46,5 +46,5 @@ async def reading(store: Store) -> AsyncIterator[SqlTables]:
             yield tables
         return
     assert isinstance(store, SqliteStore)
-    with transaction(store._reader) as tables:  # noqa: SLF001
+    with transaction(store._reader) as tables:  # noqa: SLF001 -- so that steps mix
         yield tables

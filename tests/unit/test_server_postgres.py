@@ -1,8 +1,10 @@
 """What is PostgreSQL's own: one writer, a server that flushes, a connection lost."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
@@ -64,6 +66,22 @@ async def test_a_lost_connection_ends_the_writer_and_leaves_nothing(
     again = await open_store(url, tmp_path)
     assert await again.read(leaves) == []
     await again.close()
+
+
+async def test_what_the_server_undid_is_not_called_stored(
+    url: str, tmp_path: Path
+) -> None:
+    store = await open_store(url, tmp_path)
+
+    async def careless(tables: Tables) -> None:
+        await add(tables)
+        with suppress(asyncpg.PostgresError):
+            await add(tables)  # the same leaf: from here on the server takes nothing
+
+    with pytest.raises(StoreBrokenError, match="undone"):
+        await store.write(careless)
+    assert await store.read(leaves) == []
+    await store.close()
 
 
 def end_all(server: postgres.Server, url: str) -> None:

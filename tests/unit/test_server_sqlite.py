@@ -11,6 +11,7 @@ import pytest
 
 from crypto.types import Digest
 from protocol.requests import LogName
+from server.storage.executor import driver_of
 from server.storage.interfaces import Head, StoreBrokenError, StoreFullError, Tables
 from server.storage.store import sqlite_store
 from tests.support.stores import writing
@@ -33,8 +34,7 @@ async def test_the_database_is_for_its_owner_only(tmp_path: Path) -> None:
 async def test_a_full_disk_is_told_apart_and_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "relay.sqlite"
     store = await sqlite_store(path)
-    with store._writer.connect() as connection:  # noqa: SLF001 -- the disk's size
-        connection.exec_driver_sql("PRAGMA max_page_count = 40")
+    driver_of(store._connection()).execute("PRAGMA max_page_count = 40")  # noqa: SLF001 -- the disk's size
     big = [bytes(1 << 20)]
     with pytest.raises(StoreFullError):
         async with writing(store) as tables:
@@ -63,11 +63,9 @@ async def test_a_database_of_another_schema_is_refused(tmp_path: Path) -> None:
 
 async def test_synchronous_is_extra_and_the_journal_is_a_wal(tmp_path: Path) -> None:
     store = await sqlite_store(tmp_path / "relay.sqlite")
-    with store._writer.connect() as connection:  # noqa: SLF001 -- what was set
-        synchronous = connection.exec_driver_sql("PRAGMA synchronous")
-        assert synchronous.scalar() == 3
-        journal = connection.exec_driver_sql("PRAGMA journal_mode")
-        assert journal.scalar() == "wal"
+    writer = driver_of(store._connection())  # noqa: SLF001 -- what was set
+    assert writer.execute("PRAGMA synchronous").fetchall() == [(3,)]
+    assert writer.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
     with store._reader.connect() as connection:  # noqa: SLF001
         checkpoint = connection.exec_driver_sql("PRAGMA wal_autocheckpoint")
         assert checkpoint.scalar() == 0

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path
 
 import pytest
-from sqlalchemy.exc import IntegrityError
 
 from crypto.digest import H
 from crypto.types import KeyId, Mailbox, MessageId, PrekeyId, PublicKey
@@ -16,6 +15,7 @@ from server.storage.interfaces import (
     Owed,
     Store,
     StoreBrokenError,
+    StoreConflictError,
     StoredDelivery,
     StoredEnvelope,
     StoredManifest,
@@ -133,13 +133,36 @@ async def test_a_reading_transaction_cannot_write(store: Store) -> None:
 async def test_an_envelope_is_stored_once(store: Store) -> None:
     async with writing(store) as tables:
         await tables.envelopes.add([envelope(0)], [delivery(0, 1)])
-    with pytest.raises(IntegrityError):
+    with pytest.raises(StoreConflictError) as told:
         async with writing(store) as tables:
             await tables.envelopes.add([envelope(0)], [delivery(0, 2)])
+    # A server's text about it has the row's values in it: no trace holds it.
+    assert told.value.__cause__ is None
+    assert told.value.__suppress_context__
+    assert str(told.value) in {"SQLITE_CONSTRAINT_PRIMARYKEY", "23505"}
+
+
+async def test_many_rows_are_stored_whatever_their_number(store: Store) -> None:
+    count = 64 + 16 + 16 + 4 + 3  # of every size of a statement, more than one of some
+    data = [b"leaf %d" % number for number in range(count)]
+    async with writing(store) as tables:
+        await tables.envelopes.add([], [])
+        await tables.logs.add_leaves(LogName.KEY, 0, data)
+        await tables.envelopes.add(
+            [envelope(number) for number in range(count)],
+            [delivery(number, number + 1) for number in range(count)],
+        )
+    async with reading(store) as tables:
+        assert await tables.logs.leaves(LogName.KEY, 0, 2 * count) == data
+        asked = [envelope(number).name for number in range(-1, count + 1)]
+        known = await tables.envelopes.known(asked)
+        assert known == {envelope(n).name: n for n in range(count)}
+        assert await tables.envelopes.known([]) == {}
+        assert len(await owed_of(tables, BOX, limit=2 * count)) == count
 
 
 async def test_a_delivery_needs_its_envelope(store: Store) -> None:
-    with pytest.raises(IntegrityError):
+    with pytest.raises(StoreConflictError):
         async with writing(store) as tables:
             await tables.envelopes.add([envelope(0)], [delivery(7, 1)])
 
