@@ -18,7 +18,8 @@ zero behind the last frame.
 """
 
 import enum
-from collections.abc import Callable, Iterable, Mapping
+import struct
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -123,6 +124,16 @@ class Shape(msgspec.Struct, frozen=True):
 
 Frame = Data | Open | Ack | Seen | Close | Accept | Shape
 
+# A number of 48 bits is two fields: the upper 16, the lower 32.
+_DATA_FORM: Final = struct.Struct(">BHH")  # its content follows
+_OPEN_FORM: Final = struct.Struct(">BHBHIHI16s")
+_ACK_FORM: Final = struct.Struct(">BHHI")
+_SEEN_FORM: Final = struct.Struct(">BHI")
+_CLOSE_FORM: Final = struct.Struct(">BHB")
+_ACCEPT_FORM: Final = struct.Struct(">BHHI32s")
+_SHAPE_FORM: Final = struct.Struct(">BIH")
+_LOW: Final = (1 << 32) - 1
+
 
 def write(frame: Frame) -> bytes:
     """Return the one encoding of ``frame``.
@@ -131,42 +142,48 @@ def write(frame: Frame) -> bytes:
         OverflowError: a number that its field cannot hold: a caller's bug.
         ValueError: empty data, or an id, leaf or lane of the wrong size.
     """
+    try:
+        return _encoded(frame)
+    except struct.error as error:
+        raise OverflowError from error
+
+
+def _encoded(frame: Frame) -> bytes:
     match frame:
         case Data(stream, lane, content):
             if not content:
                 raise ValueError("no empty DATA")
-            return b"".join(
-                (_head(FrameType.DATA, lane), _u16(stream), _u16(len(content)), content)
-            )
+            head = _DATA_FORM.pack(_laned(FrameType.DATA, lane), stream, len(content))
+            return head + content
         case Open(stream, lane, kind, total, offset, object_id):
-            head = _head(FrameType.OPEN, lane) + _u16(stream) + bytes((kind,))
-            return head + _u48(total) + _u48(offset) + _sized(object_id, ID_SIZE)
+            return _OPEN_FORM.pack(
+                _laned(FrameType.OPEN, lane),
+                stream,
+                kind,
+                total >> 32,
+                total & _LOW,
+                offset >> 32,
+                offset & _LOW,
+                _sized(object_id, ID_SIZE),
+            )
         case Ack(stream, offset):
-            return _head(FrameType.ACK) + _u16(stream) + _u48(offset)
+            return _ACK_FORM.pack(_ACK, stream, offset >> 32, offset & _LOW)
         case Seen(cells):
-            return _head(FrameType.SEEN) + _u48(cells)
+            return _SEEN_FORM.pack(_SEEN, cells >> 32, cells & _LOW)
         case Close(stream, reason):
-            return _head(FrameType.CLOSE) + _u16(stream) + bytes((reason,))
+            return _CLOSE_FORM.pack(FrameType.CLOSE << 4, stream, reason)
         case Accept(stream, index, leaf):
-            head = _head(FrameType.ACCEPT) + _u16(stream)
-            return head + _u48(index) + _sized(leaf, LEAF_SIZE)
+            return _ACCEPT_FORM.pack(
+                _ACCEPT, stream, index >> 32, index & _LOW, _sized(leaf, LEAF_SIZE)
+            )
         case _:
-            head = _head(FrameType.SHAPE) + frame.interval.to_bytes(4, "big")
-            return head + _u16(frame.cells)
+            return _SHAPE_FORM.pack(FrameType.SHAPE << 4, frame.interval, frame.cells)
 
 
-def _head(frame_type: FrameType, lane: int = 0) -> bytes:
+def _laned(frame_type: FrameType, lane: int) -> int:
     if not 0 <= lane < LANES:
         raise ValueError("no such lane")
-    return bytes((frame_type << 4 | lane,))
-
-
-def _u16(number: int) -> bytes:
-    return number.to_bytes(2, "big")
-
-
-def _u48(number: int) -> bytes:
-    return number.to_bytes(6, "big")
+    return frame_type << 4 | lane
 
 
 def _sized(content: bytes, size: int) -> bytes:
@@ -175,94 +192,100 @@ def _sized(content: bytes, size: int) -> bytes:
     return content
 
 
-def parse(content: bytes) -> Iterable[Frame]:
-    """Yield the frames of one opened cell, in order; refuse it at the first fault.
-
-    A caller that wants all or nothing takes the tuple before it acts.
+def parse(content: bytes) -> list[Frame]:
+    """Return the frames of one opened cell, in order: all, or none.
 
     Raises:
         MalformedError: and nothing else, whatever the bytes are.
     """
+    frames: list[Frame] = []
     at, end = 0, len(content)
     while at < end:
-        frame_type, lane = content[at] >> 4, content[at] & 15
-        if frame_type == FrameType.DATA:
+        head = content[at]
+        if head >> 4 == _DATA:
             start = at + DATA_HEADER
-            size = int.from_bytes(content[at + 3 : start], "big")
-            if size == 0 or lane >= LANES or start + size > end:
+            if start > end:
                 raise MalformedError
-            stream = int.from_bytes(content[at + 1 : at + 3], "big")
-            yield Data(stream, lane, content[start : start + size])
+            _, stream, size = _DATA_FORM.unpack_from(content, at)
             at = start + size
-        elif content[at] == FrameType.PAD:
-            if content.count(0, at) != end - at:
+            lane = head & 15
+            if size == 0 or lane >= LANES or at > end:
                 raise MalformedError
-            return
+            frames.append(Data(stream, lane, content[start:at]))
+        elif head == _PAD:
+            if content[at:] != bytes(end - at):
+                raise MalformedError
+            return frames
         else:
-            try:
-                size, read = _FIXED[frame_type]
-            except KeyError:
-                raise MalformedError from None
-            if at + size > end:
+            form = _FIXED.get(head >> 4)
+            if form is None or at + form[0] > end:
                 raise MalformedError
-            yield read(lane, content[at + 1 : at + size])
-            at += size
+            frames.append(form[1](content, at))
+            at += form[0]
+    return frames
 
 
-def _open(lane: int, rest: bytes) -> Open:
-    total, offset = _number(rest[3:9]), _number(rest[9:15])
-    if lane >= LANES or not 0 <= offset <= total or total == 0:
+def _open(content: bytes, at: int) -> Open:
+    head, stream, kind, high, low, offset_high, offset_low, object_id = (
+        _OPEN_FORM.unpack_from(content, at)
+    )
+    lane, known = head & 15, _KINDS.get(kind)
+    total, offset = high << 32 | low, offset_high << 32 | offset_low
+    if known is None or lane >= LANES or offset > total or total == 0:
         raise MalformedError
-    try:
-        kind = Kind(rest[2])
-    except ValueError:
-        raise MalformedError from None
-    return Open(_number(rest[:2]), lane, kind, total, offset, rest[15:])
+    return Open(stream, lane, known, total, offset, object_id)
 
 
-def _ack(lane: int, rest: bytes) -> Ack:
-    _no_lane(lane)
-    return Ack(_number(rest[:2]), _number(rest[2:]))
+def _ack(content: bytes, at: int) -> Ack:
+    head, stream, high, low = _ACK_FORM.unpack_from(content, at)
+    _no_lane(head)
+    return Ack(stream, high << 32 | low)
 
 
-def _seen(lane: int, rest: bytes) -> Seen:
-    _no_lane(lane)
-    return Seen(_number(rest))
+def _seen(content: bytes, at: int) -> Seen:
+    head, high, low = _SEEN_FORM.unpack_from(content, at)
+    _no_lane(head)
+    return Seen(high << 32 | low)
 
 
-def _close(lane: int, rest: bytes) -> Close:
-    _no_lane(lane)
-    try:
-        reason = CloseReason(rest[2])
-    except ValueError:
-        raise MalformedError from None
-    return Close(_number(rest[:2]), reason)
+def _close(content: bytes, at: int) -> Close:
+    head, stream, reason = _CLOSE_FORM.unpack_from(content, at)
+    _no_lane(head)
+    known = _REASONS.get(reason)
+    if known is None:
+        raise MalformedError
+    return Close(stream, known)
 
 
-def _accept(lane: int, rest: bytes) -> Accept:
-    _no_lane(lane)
-    return Accept(_number(rest[:2]), _number(rest[2:8]), rest[8:])
+def _accept(content: bytes, at: int) -> Accept:
+    head, stream, high, low, leaf = _ACCEPT_FORM.unpack_from(content, at)
+    _no_lane(head)
+    return Accept(stream, high << 32 | low, leaf)
 
 
-def _shape(lane: int, rest: bytes) -> Shape:
-    _no_lane(lane)
-    return Shape(_number(rest[:4]), _number(rest[4:]))
+def _shape(content: bytes, at: int) -> Shape:
+    head, interval, cells = _SHAPE_FORM.unpack_from(content, at)
+    _no_lane(head)
+    return Shape(interval, cells)
 
 
-def _no_lane(lane: int) -> None:
-    if lane:
+def _no_lane(head: int) -> None:
+    if head & 15:
         raise MalformedError
 
 
-def _number(digits: bytes) -> int:
-    return int.from_bytes(digits, "big")
-
-
-_FIXED: Final[Mapping[int, tuple[int, Callable[[int, bytes], Frame]]]] = {
-    FrameType.OPEN: (OPEN_SIZE, _open),
-    FrameType.ACK: (9, _ack),
-    FrameType.SEEN: (7, _seen),
-    FrameType.CLOSE: (4, _close),
-    FrameType.ACCEPT: (41, _accept),
-    FrameType.SHAPE: (7, _shape),
+# Read for each cell: integers, because a name of an enumeration is looked up slowly.
+_PAD, _DATA = int(FrameType.PAD), int(FrameType.DATA)
+_ACK, _SEEN, _ACCEPT = (
+    frame_type << 4 for frame_type in (FrameType.ACK, FrameType.SEEN, FrameType.ACCEPT)
+)
+_KINDS: Final[Mapping[int, Kind]] = {int(kind): kind for kind in Kind}
+_REASONS: Final[Mapping[int, CloseReason]] = {int(one): one for one in CloseReason}
+_FIXED: Final[Mapping[int, tuple[int, Callable[[bytes, int], Frame]]]] = {
+    int(FrameType.OPEN): (_OPEN_FORM.size, _open),
+    int(FrameType.ACK): (_ACK_FORM.size, _ack),
+    int(FrameType.SEEN): (_SEEN_FORM.size, _seen),
+    int(FrameType.CLOSE): (_CLOSE_FORM.size, _close),
+    int(FrameType.ACCEPT): (_ACCEPT_FORM.size, _accept),
+    int(FrameType.SHAPE): (_SHAPE_FORM.size, _shape),
 }

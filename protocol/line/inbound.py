@@ -1,11 +1,11 @@
 """The receiving half of a line: the peer's streams (docs/spec/line.md, 4 and 7).
 
-Every stream is a frozen value in one table.  The frames of a cell are tried on a
-:class:`Draft` of it and take effect together, or not at all.
+Every stream is a frozen value in one table.  The frames of a cell change it one by
+one and note in a :class:`Draft` what stood there before: a cell that is refused is
+undone, so its frames take effect together or not at all.
 """
 
 import enum
-from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -63,65 +63,79 @@ class Incoming(msgspec.Struct, frozen=True):
     received: int = 0
 
 
-@dataclass(slots=True)
-class Draft:
-    """What a cell makes of the streams, before it is believed as a whole."""
+class Draft(msgspec.Struct):
+    """What a cell brings, and what undoes it."""
 
-    streams: dict[int, Incoming]
-    answers: list[Frame] = field(default_factory=list)
-    effects: list[Effect] = field(default_factory=list)
-    parts: dict[int, list[bytes]] = field(default_factory=dict)
-    complete: set[int] = field(default_factory=set)  # streams joined to one object
-    handed: list[bytes] = field(default_factory=list)  # ids now with the shell
+    before: dict[int, Incoming | None] = {}  # each stream that it changed; None: new
+    answers: list[Frame] = []
+    effects: list[Effect] = []
+    parts: dict[int, list[bytes]] = {}
+    ended: list[int] = []  # streams whose earlier parts are needed no more
+    handed: list[bytes] = []  # ids now with the shell
+    counts: bool = False  # it carries data: the peer wants to hear that it came
     seen: int = 0  # what the peer counts of our cells; 0: it did not say
+
+    def end(self, stream: int) -> None:
+        """Keep no part of a stream; its number may be taken again in this cell."""
+        self.parts.pop(stream, None)
+        self.ended.append(stream)
 
 
 class Inbound:
     """The peer's streams of one session, and what was known before it."""
 
-    __slots__ = ("_known", "_parts", "_peer", "_streams")
+    __slots__ = ("_collecting", "_ids", "_known", "_parts", "_peer", "_streams")
 
     def __init__(self, peer: Side) -> None:
         self._peer = peer
         self._streams: dict[int, Incoming] = {}
+        self._ids: dict[bytes, int] = {}  # of every stream above: one per object
+        self._collecting = 0  # bytes that those in COLLECT announced
         self._parts: dict[int, list[bytes]] = {}
         # Whole objects that the shell was given, in the order they came: stored
         # or not yet.  Survives a cut, so that a lost ACK shows nothing twice.
         self._known: dict[bytes, bool] = {}
 
-    def draft(self) -> Draft:
-        """Return a copy to try frames on."""
-        return Draft(dict(self._streams))
-
     def commit(self, draft: Draft) -> None:
-        """Make what the draft says true."""
-        self._streams = draft.streams
+        """Keep what the cell changed."""
+        for stream in draft.ended:
+            self._parts.pop(stream, None)
         for stream, parts in draft.parts.items():
             # One piece a cell: an object in frames of a byte or two, each kept by
             # itself, would take 25 times its size.
             self._parts.setdefault(stream, []).append(b"".join(parts))
-        for stream in draft.complete | (self._parts.keys() - draft.streams.keys()):
-            self._parts.pop(stream, None)
         for object_id in draft.handed:
             self._known[object_id] = False
         while len(self._known) > MAX_KNOWN:
             del self._known[next(iter(self._known))]
 
+    def undo(self, draft: Draft) -> None:
+        """Take back what a refused cell changed."""
+        for stream, before in draft.before.items():
+            if before is None:
+                self._streams.pop(stream, None)
+            else:
+                self._streams[stream] = before
+        self._ids = {one.id: one.stream for one in self._streams.values()}
+        self._collecting = sum(map(_collected, self._streams.values()))
+
     def cut(self) -> None:
         """Forget the session's streams.  What was not handed on comes again."""
         self._streams = {}
+        self._ids = {}
+        self._collecting = 0
         self._parts = {}
 
     # --- the peer's frames
 
     def open(self, draft: Draft, frame: Open) -> None:
         """Let a stream begin, or refuse its object."""
+        draft.counts = True
         if frame.kind not in self._peer.kinds or not self._theirs(frame.stream):
             raise UnexpectedMessageError
-        open_ids = {incoming.id for incoming in draft.streams.values()}
-        if frame.stream in draft.streams or frame.id in open_ids:
+        if frame.stream in self._streams or frame.id in self._ids:
             raise UnexpectedMessageError
-        if len(draft.streams) == MAX_STREAMS:
+        if len(self._streams) == MAX_STREAMS:
             raise BusyError
         mode = Mode.ASKED
         if frame.kind in STREAMED:
@@ -130,8 +144,9 @@ class Inbound:
             )
         else:
             mode = self._whole(draft, frame)
-        draft.streams[frame.stream] = Incoming(
-            frame.stream, frame.lane, frame.kind, frame.total, frame.id, mode
+        draft.before.setdefault(frame.stream, None)
+        self._add(
+            Incoming(frame.stream, frame.lane, frame.kind, frame.total, frame.id, mode)
         )
 
     def _whole(self, draft: Draft, frame: Open) -> Mode:
@@ -142,59 +157,66 @@ class Inbound:
                 return Mode.REPEATED
             draft.answers.append(Ack(frame.stream, frame.total))
             return Mode.DRAIN
-        collected = sum(
-            incoming.total
-            for incoming in draft.streams.values()
-            if incoming.mode is Mode.COLLECT
-        )
         if frame.total > MAX_WHOLE:
             draft.answers.append(Close(frame.stream, CloseReason.TOO_LARGE))
             return Mode.DRAIN
-        if collected + frame.total > MAX_COLLECTED:
+        if self._collecting + frame.total > MAX_COLLECTED:
             draft.answers.append(Close(frame.stream, CloseReason.BUSY))
             return Mode.DRAIN
         return Mode.COLLECT
 
     def data(self, draft: Draft, frame: Data) -> None:
         """Take the next bytes of a stream."""
-        before = draft.streams.get(frame.stream)
+        draft.counts = True
+        before = self._streams.get(frame.stream)
         if before is None or before.mode is Mode.ASKED:
             raise UnexpectedMessageError
         after = replace(before, received=before.received + len(frame.content))
         if after.received > after.total or frame.lane != after.lane:
             raise MalformedError
-        draft.streams[frame.stream] = after
+        draft.before.setdefault(frame.stream, before)
+        self._streams[frame.stream] = after
         if after.mode is Mode.STORE:
             draft.effects.append(StoreBytes(after.id, before.received, frame.content))
         elif after.mode is Mode.COLLECT:
-            draft.parts.setdefault(after.stream, []).append(frame.content)
-        if after.received == after.total:
-            self._end(draft, after)
+            self._collect(draft, after, frame.content)
+        elif after.mode is Mode.DRAIN and after.received == after.total:
+            self._remove(draft, after)
 
-    def _end(self, draft: Draft, incoming: Incoming) -> None:
-        if incoming.mode is Mode.DRAIN:
-            del draft.streams[incoming.stream]
-        if incoming.mode is not Mode.COLLECT:
-            return
-        earlier = self._parts.get(incoming.stream, [])
-        content = b"".join((*earlier, *draft.parts[incoming.stream]))
+    def _collect(self, draft: Draft, incoming: Incoming, content: bytes) -> None:
+        if len(content) < incoming.total:  # else one frame holds all of it
+            stream = incoming.stream
+            parts = draft.parts.setdefault(stream, [])
+            parts.append(content)
+            if incoming.received < incoming.total:
+                return
+            earlier = () if stream in draft.ended else self._parts.get(stream, ())
+            content = b"".join((*earlier, *parts))
+            draft.end(stream)
         if H(content)[:ID_SIZE] != incoming.id:
             raise MalformedError
         kind = incoming.kind
         draft.effects.append(ObjectComplete(kind, incoming.id, incoming.lane, content))
-        draft.complete.add(incoming.stream)
         if kind in VOLATILE:
-            del draft.streams[incoming.stream]
+            self._remove(draft, incoming)
         else:
             draft.handed.append(incoming.id)
 
     def close(self, draft: Draft, frame: Close) -> None:
         """End a stream that its sender gave up."""
-        incoming = draft.streams.pop(frame.stream, None)
-        if incoming is None or incoming.mode is Mode.DRAIN:
+        incoming = self._streams.get(frame.stream)
+        if incoming is None:
+            return
+        self._remove(draft, incoming)
+        if incoming.mode is Mode.DRAIN:
             return
         if incoming.received < incoming.total and incoming.mode is not Mode.REPEATED:
             draft.effects.append(ObjectAbandoned(incoming.id))
+
+    def _remove(self, draft: Draft, incoming: Incoming) -> None:
+        draft.before.setdefault(incoming.stream, incoming)
+        draft.end(incoming.stream)
+        self._forget(incoming)
 
     # --- the shell's word
 
@@ -240,18 +262,34 @@ class Inbound:
             self._finish(incoming)
         return Ack(incoming.stream, offset)
 
-    def _finish(self, incoming: Incoming) -> None:
-        # Its sender may have bytes of it under way: they end, or a CLOSE comes.
-        if incoming.received == incoming.total:
-            del self._streams[incoming.stream]
-        else:
-            self._streams[incoming.stream] = replace(incoming, mode=Mode.DRAIN)
-
     def _of(self, object_id: bytes) -> Incoming | None:
-        for incoming in self._streams.values():
-            if incoming.id == object_id and incoming.mode is not Mode.DRAIN:
-                return incoming
-        return None  # its session is gone
+        stream = self._ids.get(object_id)
+        if stream is None:
+            return None  # its session is gone
+        incoming = self._streams[stream]
+        return None if incoming.mode is Mode.DRAIN else incoming
+
+    # --- the tables
 
     def _theirs(self, stream: int) -> bool:
         return stream > 0 and stream & 1 == self._peer.value
+
+    def _add(self, incoming: Incoming) -> None:
+        self._streams[incoming.stream] = incoming
+        self._ids[incoming.id] = incoming.stream
+        self._collecting += _collected(incoming)
+
+    def _forget(self, incoming: Incoming) -> None:
+        del self._streams[incoming.stream]
+        del self._ids[incoming.id]
+        self._collecting -= _collected(incoming)
+
+    def _finish(self, incoming: Incoming) -> None:
+        # Its sender may have bytes of it under way: they end, or a CLOSE comes.
+        self._forget(incoming)
+        if incoming.received < incoming.total:
+            self._add(replace(incoming, mode=Mode.DRAIN))
+
+
+def _collected(incoming: Incoming) -> int:
+    return incoming.total if incoming.mode is Mode.COLLECT else 0

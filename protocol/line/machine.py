@@ -248,15 +248,19 @@ class Line:
         if len(self._control) > MAX_CONTROL:
             raise BusyError  # it asks for answers and does not take them
         frames = open_cell(self._opener, cell)
-        draft = self._inbound.draft()
+        draft = Draft()
         changed: outbound.Draft = {}
-        for frame in frames:
-            self._try(draft, changed, frame)
+        try:
+            for frame in frames:
+                self._try(draft, changed, frame)
+        except BaseException:
+            self._inbound.undo(draft)
+            raise
         self._inbound.commit(draft)
         for answer in (*draft.answers, *self._outbound.commit(changed, now)):
             self._queue(answer)
         self._received += 1
-        if any(isinstance(frame, Data | Open) for frame in frames):
+        if draft.counts:
             if not self._owed:
                 self._owed_since = now
             self._owed += 1
