@@ -26,7 +26,9 @@ async def call(
                 "GET" if body is None else "POST", f"http://relay{path}", data=body
             ) as response,
         ):
-            text = await response.content.read(LIMIT)
-            return response.status, text.decode()
+            text = bytearray()
+            async for part in response.content.iter_any():
+                text += part[: LIMIT - len(text)]
+            return response.status, text.decode(errors="replace")
     except (aiohttp.ClientConnectionError, OSError, TimeoutError):
         return None, ""

@@ -36,6 +36,9 @@ class Transport(Protocol):
     async def receive(self, limit: float | None) -> bytes:
         """Return the next message.
 
+        Args:
+            limit: seconds; None: for as long as the connection shows life.
+
         Raises:
             LinkError: the connection has ended, or ``limit`` seconds have passed.
         """

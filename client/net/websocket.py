@@ -12,6 +12,9 @@ from client.net.transport import DAY_KEY, LinkError, NotCarriedError
 
 MAX_CELL: Final = 17 * 1024  # bytes of one WebSocket message: the largest sealed cell
 CLOSING: Final = 3.0  # seconds that a close may take
+# Seconds without a cell or a ping.  The relay pings every 30 s and gives up 15 s after
+# one that was not answered: who hears nothing for so long talks to nobody.
+SILENCE: Final = 90.0
 
 
 class WebSocket:
@@ -26,7 +29,8 @@ class WebSocket:
     async def receive(self, limit: float | None) -> bytes:
         """Return the next message; see :class:`client.net.transport.Transport`."""
         try:
-            message = await self._socket.receive(timeout=limit)
+            # The library begins anew with each frame, pings too.
+            message = await self._socket.receive(timeout=limit or SILENCE)
         except TimeoutError:
             raise self._ended() from None
         if message.type is not aiohttp.WSMsgType.BINARY:

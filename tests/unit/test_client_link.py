@@ -186,3 +186,27 @@ async def test_a_write_waits_for_the_connection_so_that_lanes_stay_real(
         waiting = socket._socket._writer.transport.get_write_buffer_size()  # noqa: SLF001
         silence.set()
     assert waiting <= UNSENT + 2 * 16_384
+
+
+async def test_a_relay_that_is_gone_without_a_word_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("client.net.websocket.SILENCE", 0.2)
+    gone = asyncio.Event()
+
+    async def talk(socket: web.WebSocketResponse) -> None:
+        await socket.send_bytes(b"the last word")
+        await gone.wait()
+
+    async with (
+        relay(talk, tmp_path) as address,
+        http(PIN) as client,
+        websocket(client, address.replace("wss", "https")) as socket,
+    ):
+        assert await socket.receive(None) == b"the last word"
+        try:
+            async with asyncio.timeout(20):
+                with pytest.raises(LinkError):
+                    await socket.receive(None)
+        finally:
+            gone.set()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from crypto.certificate import make_certificate
 from crypto.merkle import inclusion_path, leaf_hash, verify_inclusion
@@ -302,3 +303,24 @@ async def test_a_root_document_of_others_keys_stops_the_start(homes: Homes) -> N
     seeds = load_witness(Home(homes.witness))
     with pytest.raises(ConfigError, match="does not name this witness"):
         witness_serving.check_keys(seeds, root)
+
+
+async def test_an_answer_that_comes_in_parts_is_whole_and_has_an_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.admin_client.LIMIT", 8)
+
+    async def answer_slowly(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        for part in (b"one ", b"two ", b"three"):
+            await answer.write(part)
+        return answer
+
+    app = web.Application()
+    app.router.add_get("/status", answer_slowly)
+    process = runner(app)
+    await process.setup()
+    await listen_unix(process, tmp_path / "s")
+    assert await call(tmp_path / "s", "/status") == (200, "one two ")
+    await process.cleanup()
