@@ -29,6 +29,8 @@ from protocol.limits import MAX_DEPTH, MAX_DOCUMENT, MAX_ITEMS
 
 MAX_FIELDS: Final = 24  # keys 0-23 take one byte, so number order is byte order
 
+_BYTES: Final = 2 << 5  # major type 2
+
 Value = int | bytes | str | list["Value"] | dict[str, "Value"]
 
 
@@ -106,6 +108,23 @@ def decode(data: bytes, of: type[M], *, limit: int = MAX_DOCUMENT) -> M:
     if encode(message) != data:  # an explicit default, or unsorted keys
         raise MalformedError
     return message
+
+
+def bytes_head(size: int) -> bytes:
+    """Return what stands before a byte string of ``size`` bytes, below 4 GiB."""
+    if size < 24:  # noqa: PLR2004 -- RFC 8949 section 3
+        return bytes((_BYTES | size,))
+    width = 1 if size < 1 << 8 else 2 if size < 1 << 16 else 4
+    return bytes((_BYTES | 23 + width.bit_length(),)) + size.to_bytes(width, "big")
+
+
+def bytes_at(data: bytes, at: int) -> int:
+    """Return where the byte string begins whose head stands at ``at``.
+
+    A guess: nothing is checked.
+    """
+    detail = data[at] & 31
+    return at + 1 if detail < 24 else at + 1 + (1 << detail % 4)  # noqa: PLR2004
 
 
 def _write(value: Any) -> bytes:  # noqa: ANN401 -- any builtin that CBOR has

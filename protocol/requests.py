@@ -15,7 +15,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from protocol.codec import Message
+from protocol.codec import Message, bytes_at, bytes_head, decode
 from protocol.fields import (
     V1,
     Bytes16,
@@ -37,6 +37,8 @@ from protocol.limits import (
     MAX_SIGNATURES,
 )
 
+_ENVELOPE_AT = 2  # in a Submit: behind the map's head and the first key
+_COMMITMENT = 32 + 3  # bytes of its commitment, with key and head
 Document = Annotated[bytes, Meta(min_length=1, max_length=MAX_DOCUMENT)]
 Note = Annotated[bytes, Meta(max_length=MAX_NOTE)]
 Path = Annotated[tuple[DigestField, ...], Meta(max_length=64)]  # of a proof
@@ -94,6 +96,24 @@ class Submit(Message):
 
     envelope: Annotated[bytes, Meta(max_length=MAX_ENVELOPE)]
     commitment: Bytes32  # H(T("koerier/v1/leaf", r, H(slip))): the relay cannot know it
+
+
+def read_submit(data: bytes, *, limit: int) -> Submit:
+    """Return the submission that ``data`` is the one encoding of.
+
+    Nearly each has its two parts in the same places: they are cut out, written again
+    and compared, as :mod:`protocol.envelope` does; the codec reads the others.
+
+    Raises:
+        MalformedError: none, or more than ``limit`` bytes.
+    """
+    if _COMMITMENT < len(data) <= min(limit, MAX_ENVELOPE):
+        envelope = data[bytes_at(data, _ENVELOPE_AT) : -_COMMITMENT]
+        commitment = data[-32:]
+        head = bytes_head(len(envelope))
+        if data == b"".join((b"\xa2\x00", head, envelope, b"\x01\x58\x20", commitment)):
+            return Submit(envelope=envelope, commitment=commitment)
+    return decode(data, Submit, limit=limit)
 
 
 class Stored(Message):

@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn
 from aiohttp import WSCloseCode
 
 from crypto.types import KeyId, Mailbox
-from protocol.codec import decode, encode
+from protocol.codec import encode
 from protocol.directory_view import Terminal
 from protocol.errors import (
     BusyError,
@@ -32,7 +32,14 @@ from protocol.line.effects import (
 from protocol.line.frames import CloseReason, Kind
 from protocol.line.machine import Line
 from protocol.relay_session import Established
-from protocol.requests import Answer, LogName, Notice, Request, Stored, Submit
+from protocol.requests import (
+    Answer,
+    LogName,
+    Notice,
+    Request,
+    Stored,
+    read_submit,
+)
 from server.services.mailbox import delivery
 from server.services.relay import Relay
 from server.web.attachments import Attachments
@@ -216,7 +223,7 @@ class Conversation:
 
     def _submission(self, effect: ObjectComplete) -> None:
         try:
-            submit = decode(effect.content, Submit, limit=MAX_REQUEST)
+            submit = read_submit(effect.content, limit=MAX_REQUEST)
             answer = self._relay.mailbox.deposit(self._terminal, effect.lane, submit)
         except ProtocolError as error:
             self._refuse(effect.id, error)
