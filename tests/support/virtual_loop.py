@@ -55,6 +55,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return future
 
 
+def done_here(_: object, function: Callable[[], R]) -> asyncio.Future[R]:
+    """Do a writer's work here and now, in the place of ``Worker.do``."""
+    return asyncio.get_running_loop().run_in_executor(None, function)
+
+
 class LoopClock:
     """The clocks of a relay or a terminal in virtual time."""
 

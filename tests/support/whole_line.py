@@ -45,6 +45,7 @@ from server.services.attachments import AttachmentService
 from server.services.mailbox import MailboxService
 from server.services.witnesses import WitnessClient
 from server.storage.blob_interfaces import StoredBlob
+from server.storage.worker import Worker
 from server.web.handshake import begin, prove
 from server.web.session import talk
 from server.witness.service import Witness, watch
@@ -54,7 +55,7 @@ from tests.support.fake_relay import FakeRelay
 from tests.support.keys import drawn
 from tests.support.ministry import START, Ministry, ministry
 from tests.support.slow_wire import RelayEnd, TerminalEnd, Wire
-from tests.support.virtual_loop import LoopClock
+from tests.support.virtual_loop import LoopClock, done_here
 from tests.support.witnesses import WITNESS_POLICY, note_key
 
 SOCKET = 2  # messages that an end's own socket holds, where it is the slow place
@@ -241,6 +242,7 @@ class Whole:
 async def whole(folder: Path, patch: pytest.MonkeyPatch) -> AsyncIterator[Whole]:
     """Run the relay and three witnesses of the test ministry."""
     people = ministry()
+    patch.setattr(Worker, "do", done_here)
     patch.setattr(relay_support, "PAUSE", 1.0)  # between checkpoints, as in earnest
     async with AsyncExitStack() as stack:
         made = dict(_witnesses(people, folder))
