@@ -100,6 +100,21 @@ class Directory:
             raise UnauthenticatedError
         return found
 
+    def require(self, key_id: KeyId, now: int) -> None:
+        """Return if :meth:`terminal` would, which is asked once in a second.
+
+        Raises:
+            UnauthenticatedError: as there.
+        """
+        if self._found.get(key_id) != now:
+            self.terminal(key_id, now)
+            self._found[key_id] = now
+
+    @cached_property
+    def _found(self) -> dict[KeyId, int]:
+        """When a terminal was last found current, by this very directory."""
+        return {}
+
     def admits(self, key_id: KeyId, now: int) -> bool:
         """Say whether :meth:`terminal` would return one: for ending sessions."""
         found = self.view(now).terminal(key_id)

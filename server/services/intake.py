@@ -58,28 +58,25 @@ async def store_batch(
 
     A name that is stored, or twice in the batch, gets the first one's answer.
     """
-    names = list(dict.fromkeys(one.name for one in batch))
-    places = dict(await tables.envelopes.known(names)) if names else {}
-    answers: dict[Digest, Stored | ProtocolError] = {
+    names = list(dict.fromkeys([one.name for one in batch]))
+    places = dict(await tables.envelopes.known(names))
+    answers: dict[Digest, Stored] = {
         name: Stored(index=index, leaf=await _leaf_hash(tables, index))
         for name, index in places.items()
     }
     dropped = set(await tables.envelopes.dropped([*places.values()])) if places else ()
+    await _learn(tables, staging, batch)
     envelopes: list[StoredEnvelope] = []
     deliveries: list[StoredDelivery] = []
     results: list[Stored | ProtocolError] = []
-    current: set[KeyId] = set()  # senders that were looked up: the batch sees one state
     for one in batch:
         try:
-            _allowed(staging, one, current)
+            _allowed(staging, one)
             if one.name not in answers:
-                envelope, owed = await _place(tables, staging, one)
+                envelope, owed, leaf = _place(staging, one)
                 envelopes.append(envelope)
                 deliveries += owed
-                answers[one.name] = Stored(
-                    index=envelope.index,
-                    leaf=leaf_hash(message_leaf(one.commitment, envelope.body_hash)),
-                )
+                answers[one.name] = Stored(index=envelope.index, leaf=leaf)
             elif places.get(one.name) in dropped:
                 await _revive(tables, staging, one, places[one.name])
         except ProtocolError as error:
@@ -91,12 +88,22 @@ async def store_batch(
     return results
 
 
+async def _learn(tables: Tables, staging: Staging, batch: Sequence[Submission]) -> None:
+    mailboxes = {wrap.mailbox for one in batch for wrap in one.envelope.wraps}
+    exist = staging.directory.mailboxes
+    await staging.learn(
+        tables,
+        posts=sorted({one.post for one in batch}),
+        mailboxes=sorted(box for box in mailboxes if box in exist),
+    )
+
+
 async def _leaf_hash(tables: Tables, index: int) -> Digest:
     (leaf,) = await tables.logs.leaves(LogName.MESSAGE, index, 1)
     return leaf_hash(leaf)
 
 
-def _allowed(staging: Staging, one: Submission, current: set[KeyId]) -> None:
+def _allowed(staging: Staging, one: Submission) -> None:
     """Return if the sender may deposit this now.
 
     Raises:
@@ -105,30 +112,29 @@ def _allowed(staging: Staging, one: Submission, current: set[KeyId]) -> None:
         PolicyError: a mailbox that does not exist, or exists no more.
     """
     directory = staging.directory
-    if one.sender not in current:
-        directory.terminal(one.sender, staging.now)
-        current.add(one.sender)
+    directory.require(one.sender, staging.now)
     if one.envelope.suite is not directory.root.suite:
         raise BindingError("B16")
-    if any(wrap.mailbox not in directory.mailboxes for wrap in one.envelope.wraps):
-        raise PolicyError(Reason.NOT_ACTIVE)
+    for wrap in one.envelope.wraps:
+        if wrap.mailbox not in directory.mailboxes:
+            raise PolicyError(Reason.NOT_ACTIVE)
 
 
-async def _place(
-    tables: Tables, staging: Staging, one: Submission
-) -> tuple[StoredEnvelope, list[StoredDelivery]]:
-    """Return the rows of a new envelope; its leaf and cursors are taken.
+def _place(
+    staging: Staging, one: Submission
+) -> tuple[StoredEnvelope, list[StoredDelivery], Digest]:
+    """Return the rows of a new envelope, and its leaf's hash; both are taken.
 
     Raises:
         BusyError: its post has too much outstanding; nothing was taken.
     """
     envelope = _envelope(staging, one, staging.next_index(LogName.MESSAGE))
-    owed = await _owed(tables, staging, one, envelope.index)
-    await staging.quota.admit(tables.envelopes, owed)
+    owed = _owed(staging, one, envelope.index)
+    staging.quota.admit(owed)
     leaf = message_leaf(one.commitment, envelope.body_hash)
-    staging.append(LogName.MESSAGE, leaf)
+    hashed = staging.append(LogName.MESSAGE, leaf)
     staging.placed(owed)
-    return envelope, owed
+    return envelope, owed, hashed
 
 
 async def _revive(
@@ -140,8 +146,8 @@ async def _revive(
         BusyError: its post has too much outstanding; nothing was written.
     """
     held = await tables.envelopes.holders(index)
-    owed = await _owed(tables, staging, one, index, held)
-    await staging.quota.admit(tables.envelopes, owed)
+    owed = _owed(staging, one, index, held)
+    staging.quota.admit(owed)
     await tables.envelopes.revive(_envelope(staging, one, index), owed)
     staging.placed(owed)
 
@@ -159,22 +165,19 @@ def _envelope(staging: Staging, one: Submission, index: int) -> StoredEnvelope:
     )
 
 
-async def _owed(
-    tables: Tables,
-    staging: Staging,
-    one: Submission,
-    index: int,
-    held: Collection[Mailbox] = (),
+def _owed(
+    staging: Staging, one: Submission, index: int, held: Collection[Mailbox] = ()
 ) -> list[StoredDelivery]:
+    size = len(one.envelope.body)
     return [
         StoredDelivery(
             mailbox=wrap.mailbox,
-            cursor=await staging.last_cursor(tables, wrap.mailbox) + 1,
+            cursor=staging.next_cursor(wrap.mailbox),
             index=index,
             lane=one.lane,
             wrap=wrap,
             post=one.post,
-            size=len(one.envelope.body) + len(wrap.wrap),
+            size=size + len(wrap.wrap),
         )
         for wrap in one.envelope.wraps
         if wrap.mailbox not in held

@@ -45,11 +45,17 @@ class LogTree:
 
     def grown(self, leaves: Sequence[bytes]) -> tuple["LogTree", dict[TileId, bytes]]:
         """Return the tree with ``leaves``, and the tiles to write for it."""
+        return self.with_hashes([leaf_hash(leaf) for leaf in leaves])
+
+    def with_hashes(
+        self, hashes: Sequence[Digest]
+    ) -> tuple["LogTree", dict[TileId, bytes]]:
+        """Return the same for leaves of these hashes."""
         frontier = self.frontier
         edge = [bytearray(hashes) for hashes in self.edge]
         tiles: dict[TileId, bytes] = {}
-        for leaf in leaves:
-            frontier, made = frontier.append_hash(leaf_hash(leaf))
+        for hashed in hashes:
+            frontier, made = frontier.append_hash(hashed)
             for level, index, digest in made[::HEIGHT]:
                 tile_level = level // HEIGHT
                 if tile_level == len(edge):
@@ -59,8 +65,8 @@ class LogTree:
                 if index % WIDTH == WIDTH - 1:
                     tiles[tile_level, index // WIDTH] = bytes(edge[tile_level])
                     edge[tile_level].clear()
-        for (level, number), hashes in tiles.items():
-            if not hashes:
+        for (level, number), full in tiles.items():
+            if not full:
                 tiles[level, number] = bytes(edge[level])
         return LogTree(frontier, tuple(map(bytes, edge))), tiles
 

@@ -13,8 +13,9 @@ deposit of a post reads its pairs.
 Beside them, how *often* a post may deposit (:mod:`server.rate_limit`), in memory.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from crypto.types import Mailbox
 from protocol.errors import BusyError
@@ -24,7 +25,8 @@ from server.storage.erasure_interfaces import Pair
 from server.storage.interfaces import Amount, Envelopes, StoredDelivery
 
 MIB = 1024 * 1024
-NOTHING = Amount(0, 0)
+NOTHING: Final = Amount(0, 0)
+NONE: Final = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,53 +72,64 @@ class Ledger:
 
 
 class Draft:
-    """What one batch changes; nothing counts before it is durable."""
+    """What one batch changes; nothing counts before it is durable.
+
+    Each count is a pair of numbers, messages and bytes: every submission changes two.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
-        self.changes: dict[Pair, Amount] = {}
         self._ledger = ledger
-        self._posts: dict[str, Amount] = {}
+        self._pairs: dict[Pair, tuple[int, int]] = {}
+        self._posts: dict[str, tuple[int, int]] = {}
 
-    async def admit(
-        self, envelopes: Envelopes, deliveries: Iterable[StoredDelivery]
-    ) -> None:
-        """Count one envelope's deliveries, all of the same post.
+    @property
+    def changes(self) -> Mapping[Pair, Amount]:
+        """What changed, for each pair."""
+        return {pair: Amount(*change) for pair, change in self._pairs.items()}
+
+    async def learn(self, envelopes: Envelopes, posts: Iterable[str]) -> None:
+        """Read the counts of those posts that have not deposited since the start."""
+        for post in posts:
+            if post not in self._ledger.posts:
+                self._ledger.learn(post, await envelopes.outstanding(post))
+
+    def admit(self, new: Sequence[StoredDelivery]) -> None:
+        """Count one envelope's deliveries, all of the same post, which is learnt.
 
         Raises:
             BusyError: they would go over a limit; none of them is counted.
         """
-        new = list(deliveries)
         post = new[0].post
-        if post not in self._ledger.posts:
-            self._ledger.learn(post, await envelopes.outstanding(post))
         limits = self._ledger.limits
-        size = sum(one.size for one in new)
-        held, more = self._ledger.totals[post], self._posts.get(post, NOTHING)
+        size = sum([one.size for one in new])
+        held, more = self._ledger.totals[post], self._posts.get(post, NONE)
         if (
-            held.messages + more.messages + len(new) > limits.post.messages
-            or held.size + more.size + size > limits.post.size
+            held.messages + more[0] + len(new) > limits.post.messages
+            or held.size + more[1] + size > limits.post.size
         ):
             raise BusyError
         pairs = self._ledger.posts[post]
         for one in new:
             held = pairs.get(one.mailbox, NOTHING)
-            more = self.changes.get((post, one.mailbox), NOTHING)
+            more = self._pairs.get((post, one.mailbox), NONE)
             if (
-                held.messages + more.messages >= limits.pair.messages
-                or held.size + more.size + one.size > limits.pair.size
+                held.messages + more[0] >= limits.pair.messages
+                or held.size + more[1] + one.size > limits.pair.size
             ):
                 raise BusyError
         for one in new:
-            self._change((post, one.mailbox), Amount(1, one.size))
+            self._change((post, one.mailbox), 1, one.size)
 
     def release(self, done: Iterable[tuple[Pair, int]]) -> None:
         """Count these deliveries, each of so many bytes, as outstanding no longer."""
         for pair, size in done:
-            self._change(pair, Amount(-1, -size))
+            self._change(pair, -1, -size)
 
-    def _change(self, pair: Pair, change: Amount) -> None:
-        self.changes[pair] = self.changes.get(pair, NOTHING) + change
-        self._posts[pair[0]] = self._posts.get(pair[0], NOTHING) + change
+    def _change(self, pair: Pair, messages: int, size: int) -> None:
+        before = self._pairs.get(pair, NONE)
+        self._pairs[pair] = (before[0] + messages, before[1] + size)
+        before = self._posts.get(pair[0], NONE)
+        self._posts[pair[0]] = (before[0] + messages, before[1] + size)
 
     def adopt(self) -> None:
         """Make what the batch changed the ledger's: it is durable."""

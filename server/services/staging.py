@@ -8,7 +8,8 @@ fails the draft is dropped, and memory and disk still agree.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from crypto.types import KeyId, Mailbox
+from crypto.merkle import leaf_hash
+from crypto.types import Digest, KeyId, Mailbox
 from protocol.requests import LogName
 from server.services.directory import Directory
 from server.services.log_tree import LogTree
@@ -38,12 +39,14 @@ class Staging:
         self._logs = before.logs
         self._cursors: dict[Mailbox, int] = {}
         self._new: dict[LogName, list[bytes]] = {log: [] for log in LogName}
+        self._hashes: dict[LogName, list[Digest]] = {log: [] for log in LogName}
 
-    def append(self, log: LogName, leaf: bytes) -> int:
-        """Add a leaf and return its index."""
-        new = self._new[log]
-        new.append(leaf)
-        return self.before.logs[log].size + len(new) - 1
+    def append(self, log: LogName, leaf: bytes) -> Digest:
+        """Add a leaf and return its hash."""
+        hashed = leaf_hash(leaf)
+        self._new[log].append(leaf)
+        self._hashes[log].append(hashed)
+        return hashed
 
     def log_entry(self, leaf: bytes) -> int:
         """Add a leaf to the key log, if it counts, and return its index.
@@ -53,20 +56,31 @@ class Staging:
         """
         self.directory.check(leaf)
         self.directory = self.directory.logged([leaf], self.now)
-        return self.append(LogName.KEY, leaf)
+        index = self.next_index(LogName.KEY)
+        self.append(LogName.KEY, leaf)
+        return index
 
     def next_index(self, log: LogName) -> int:
         """Return the index that the next leaf will have."""
         return self.before.logs[log].size + len(self._new[log])
 
-    async def last_cursor(self, tables: Tables, mailbox: Mailbox) -> int:
-        """Return the cursor of the last delivery to ``mailbox``."""
+    async def learn(
+        self, tables: Tables, posts: Iterable[str], mailboxes: Iterable[Mailbox]
+    ) -> None:
+        """Read what :meth:`next_cursor` and the quotas need and nobody knows by heart.
+
+        Only the first time after a start: from then on counts and cursors of these
+        posts and mailboxes are in memory.
+        """
+        await self.quota.learn(tables.envelopes, posts)
+        for mailbox in mailboxes:
+            if mailbox not in self._cursors and mailbox not in self.before.cursors:
+                self._cursors[mailbox] = await tables.envelopes.last_cursor(mailbox)
+
+    def next_cursor(self, mailbox: Mailbox) -> int:
+        """Return the cursor of the next delivery to ``mailbox``, which is learnt."""
         last = self._cursors.get(mailbox)
-        if last is None:
-            last = self.before.cursors.get(mailbox)
-        if last is None:
-            last = await tables.envelopes.last_cursor(mailbox)
-        return last
+        return (self.before.cursors[mailbox] if last is None else last) + 1
 
     def placed(self, deliveries: Iterable[StoredDelivery]) -> None:
         """Take the cursors of new deliveries, and wake their mailboxes."""
@@ -82,7 +96,7 @@ class Staging:
             if not new:
                 continue
             tree = logs[log]
-            grown, tiles = tree.grown(new)
+            grown, tiles = tree.with_hashes(self._hashes[log])
             await tables.logs.add_leaves(log, tree.size, new)
             await tables.logs.put_tiles(log, tiles)
             await tables.logs.grow(log, tree.size, grown.size, grown.root())

@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Connection, CursorResult, Executable, Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.storage.interfaces import StoreBrokenError
 from server.storage.statements import (
     CHUNKS,
     Rows,
@@ -48,8 +49,26 @@ class Executor(Protocol):
         """Insert whole rows at the driver, values in the order of the columns.
 
         ``otherwise`` is SQL's ON CONFLICT clause, which both engines have; no row may
-        come twice.
+        come twice.  It is done, and fails, before the next statement that returns
+        something or before the commit, whichever comes first.
         """
+
+    async def swap(self, statement: Statement, /, *values: object) -> None:
+        """Run an UPDATE ... RETURNING that must find one row, as late as an insert.
+
+        Raises:
+            StoreBrokenError: there was none, so that somebody else writes.
+        """
+
+
+def found(swapped: Rows) -> None:
+    """Return if a compare and swap found its row.
+
+    Raises:
+        StoreBrokenError: it did not.
+    """
+    if len(swapped) != 1:
+        raise StoreBrokenError("the log was changed by another writer")
 
 
 def driver_of(connection: Connection) -> sqlite3.Connection:
@@ -81,6 +100,10 @@ class Blocking:
         text, given = statement.on(self._connection.dialect, values)
         return self._driver.execute(text, given).fetchall()
 
+    async def swap(self, statement: Statement, /, *values: object) -> None:
+        """Run a compare and swap, here and now."""
+        found(await self.rows(statement, *values))
+
     async def insert(self, table: Table, rows: Rows, otherwise: str = "", /) -> None:
         """Insert whole rows, here and now.
 
@@ -97,7 +120,10 @@ class Blocking:
 
 
 class Awaiting:
-    """A connection whose driver waits, in a transaction of SQLAlchemy's."""
+    """A connection whose driver waits, in a transaction of SQLAlchemy's.
+
+    The writer's goes past it: :mod:`server.storage.direct`.
+    """
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -115,8 +141,12 @@ class Awaiting:
     async def rows(self, statement: Statement, /, *values: object) -> Rows:
         """Run a statement."""
         text, given = statement.on(self._connection.dialect, values)
-        found = await self._connection.exec_driver_sql(text, given)
-        return [tuple(row) for row in found]
+        done = await self._connection.exec_driver_sql(text, given)
+        return [tuple(row) for row in done]
+
+    async def swap(self, statement: Statement, /, *values: object) -> None:
+        """Run a compare and swap."""
+        found(await self.rows(statement, *values))
 
     async def insert(self, table: Table, rows: Rows, otherwise: str = "", /) -> None:
         """Insert whole rows."""
@@ -124,26 +154,6 @@ class Awaiting:
             into = insert_of_columns(table, self._connection.dialect)
             columns = tuple(zip(*rows, strict=True))
             await self._connection.exec_driver_sql(into + otherwise, columns)
-
-
-class Direct(Awaiting):
-    """The same in a transaction of ours: the hot path goes past SQLAlchemy."""
-
-    def __init__(self, connection: AsyncConnection, driver: Any) -> None:  # noqa: ANN401 -- asyncpg's
-        super().__init__(connection)
-        self._driver = driver
-
-    async def rows(self, statement: Statement, /, *values: object) -> Rows:
-        """Run a statement at the driver."""
-        text, given = statement.on(self._connection.dialect, values)
-        found: Rows = await self._driver.fetch(text, *given)
-        return found
-
-    async def insert(self, table: Table, rows: Rows, otherwise: str = "", /) -> None:
-        """Insert whole rows, all in one statement."""
-        if rows:
-            into = insert_of_columns(table, self._connection.dialect)
-            await self._driver.fetch(into + otherwise, *zip(*rows, strict=True))
 
 
 def driven(coroutine: Coroutine[Any, Any, R]) -> R:

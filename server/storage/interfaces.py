@@ -30,6 +30,8 @@ from collections.abc import (
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from msgspec import Struct
+
 from crypto.types import Digest, KeyId, Mailbox, MessageId, PrekeyId, PublicKey
 from protocol.envelope import Wrap
 from protocol.requests import LogName
@@ -56,8 +58,7 @@ class StoreBrokenError(StoreError):
     """I/O error or corruption: end the process, start again, run ``check``."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEnvelope:
+class StoredEnvelope(Struct, frozen=True):  # made for each submission: costs least
     """A submission as it is kept: once, whatever the number of addressees."""
 
     index: int  # of its leaf in the message log
@@ -70,8 +71,7 @@ class StoredEnvelope:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class StoredDelivery:
+class StoredDelivery(Struct, frozen=True):
     """What one mailbox is owed of an envelope."""
 
     mailbox: Mailbox

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 from crypto.types import Digest
 from protocol.requests import LogName
 from server.storage.executor import Executor
-from server.storage.interfaces import Head, StoreBrokenError
+from server.storage.interfaces import Head
 from server.storage.statements import Statement
 from server.storage.tables import heads, leaves, tiles
 
@@ -60,15 +60,11 @@ class LogTables:
 
     async def grow(self, log: LogName, old: int, size: int, root: Digest) -> None:
         """Replace size and root of the head that is of size ``old``."""
-        await self._swap(GROW, int(log), old, size, root)
+        await self._connection.swap(GROW, int(log), old, size, root)
 
     async def publish(self, log: LogName, size: int, note: bytes) -> None:
         """Replace the published note by a newer one, which is of ``size``."""
-        await self._swap(PUBLISH, int(log), size, note)
-
-    async def _swap(self, statement: Statement, *values: object) -> None:
-        if len(await self._connection.rows(statement, *values)) != 1:
-            raise StoreBrokenError("the log was changed by another writer")
+        await self._connection.swap(PUBLISH, int(log), size, note)
 
     async def leaves(self, log: LogName, start: int, limit: int) -> Sequence[bytes]:
         """Return the data of at most ``limit`` leaves from ``start`` on, in order."""

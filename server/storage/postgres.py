@@ -21,14 +21,15 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from server.storage.executor import Awaiting, Direct
+from server.storage.direct import Direct
+from server.storage.executor import Awaiting
 from server.storage.faults import translated
 from server.storage.interfaces import StoreBrokenError, Work
 from server.storage.schema import upgraded
 from server.storage.store import SqlTables, tables_of
 
 R = TypeVar("R")
-Held = tuple[Any, SqlTables]  # the writer's own connection, and the tables over it
+Held = tuple[AsyncConnection, Any]  # the writer's, and asyncpg's under it
 
 READERS: Final = 4  # connections
 WRITER_LOCK: Final = 0x4B4F4552  # "KOER": the advisory lock of the one writer
@@ -62,7 +63,7 @@ class PostgresStore:
                 await _alone(connection)
                 await _durable(connection)
                 await connection.run_sync(upgraded)
-            self._held = driver, tables_of(Direct(connection, driver))
+            self._held = connection, driver
 
     async def read(self, work: Work[R]) -> R:
         """Return what ``work`` reads, of one state."""
@@ -87,19 +88,21 @@ class PostgresStore:
         """Run one writing transaction, step by step; its end is the commit point."""
         async with self._writing:
             with translated():
-                driver, tables = self._open()
+                connection, driver = self._open()
                 async with _transaction(driver):
-                    yield tables
+                    direct = Direct(connection, driver)
+                    yield tables_of(direct)
+                    await direct.flush()
 
     async def scrub(self) -> None:
         """Give the space of what was deleted free for other rows."""
         with translated():
             async with self._writing:
-                driver, _ = self._open()
+                _, driver = self._open()
                 await driver.execute("VACUUM deliveries, envelopes, nacks, prekeys")
 
     def _open(self) -> "Held":
-        if self._held is None or self._held[0].is_closed():
+        if self._held is None or self._held[1].is_closed():
             raise StoreBrokenError("the connection of the writer is lost")
         return self._held
 

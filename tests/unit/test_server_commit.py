@@ -31,6 +31,7 @@ from server.storage.interfaces import (
 )
 from tests.support.ministry import Ministry, ministry
 from tests.support.relay import submit_to, working
+from tests.support.virtual_relay import relay_in
 
 pytestmark = pytest.mark.usefixtures("either_database")
 
@@ -160,6 +161,18 @@ async def test_nothing_is_stored_after_the_entry_that_revokes_its_sender(
         assert not isinstance(revoked, BaseException)
         assert isinstance(refused, UnauthenticatedError)
         assert await owed(parts, tfc) == []
+
+
+async def test_a_terminal_deposits_until_its_key_ends(tmp_path: Path) -> None:
+    async with relay_in(tmp_path) as relay:
+        bern, tfc = relay.terminal("bern"), relay.terminal("tfc")
+        submit = relay.parts.relay.mailbox.submit
+        for number in range(2):  # it is known by now
+            await submit(bern, 2, submit_to(tfc.mailbox, name=f"{number}"))
+        relay.clock.now += bern.valid_until - relay.clock.wall()
+        with pytest.raises(UnauthenticatedError):
+            await submit(bern, 2, submit_to(tfc.mailbox, name="late"))
+        assert relay.logged == 2
 
 
 class Interrupted(Exception):  # noqa: N818 -- a power cut is not an error

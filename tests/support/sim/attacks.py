@@ -9,6 +9,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from msgspec import structs
+
 from crypto.types import Mailbox
 from protocol.directory_view import Terminal
 from server.services.mailbox import MailboxService
@@ -71,7 +73,9 @@ class Repeat:
             if name not in self._repeated:
                 self._repeated.add(name)
                 cursor = one.delivery.cursor + (1 << 40)
-                more.append(replace(one, delivery=replace(one.delivery, cursor=cursor)))
+                more.append(
+                    replace(one, delivery=structs.replace(one.delivery, cursor=cursor))
+                )
         return [*owed, *more]
 
 
