@@ -8,8 +8,8 @@ that fails without the patch is an error of ours, and ends the run as failed jus
 survivor does.  When a bug is found, its reverse becomes a patch here, so the test that
 catches it stays.
 
-`--sample` takes so many by chance, others each time, for who waits.  It prints its
-seed, which draws the same again.  CI runs them all.
+`--sample` takes so many by chance, others each time, for who waits, and for CI.  It
+prints its seed, which draws the same again.  `koerier test --deep` runs them all.
 """
 
 import argparse
