@@ -128,9 +128,9 @@ class Checkpoints:
         while not self.behind:
             await self.round(http)
             self._grown.clear()
-            if self.missing or self._due():
-                self._grown.set()  # try again after the pause
             await asyncio.sleep(self._signing.pause)
+            if self.missing or self._due():  # also what fell due in the pause
+                continue
             try:
                 async with asyncio.timeout(REFRESH):
                     await self._grown.wait()

@@ -132,6 +132,35 @@ async def test_a_log_is_cosigned_again_without_growth(
         assert trusted(people, LogName.KEY, again).size == len(people.leaves)
 
 
+class Moved(SystemClock):
+    """Monotonic time that a test moves on."""
+
+    later = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.later
+
+
+async def test_what_falls_due_in_a_pause_does_not_wait_for_the_next_growth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people, clock, whole = ministry(), Moved(), checkpoints.Checkpoints.round
+    notes: list[bytes] = []
+
+    async def then_late(
+        self: checkpoints.Checkpoints, http: aiohttp.ClientSession
+    ) -> None:
+        await whole(self, http)
+        if not (self._due() or notes):
+            notes.append(self._logs.last(LogName.KEY).note)
+            clock.later += checkpoints.REFRESH
+
+    monkeypatch.setattr(checkpoints.Checkpoints, "round", then_late)
+    async with running(tmp_path, people, clock=clock) as relay, asyncio.timeout(30):
+        while not notes or relay.parts.relay.logs.last(LogName.KEY).note in notes:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
 # --- asking a witness
 
 
