@@ -151,6 +151,7 @@ async def _work(parts: Parts) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN):
                 await relay.committer.drained()
+                await relay.presence.gone()
         raise StopRequested
 
     async def until_broken() -> None:

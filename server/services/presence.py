@@ -4,6 +4,7 @@ Only hints pass here: a session that is woken looks in the store what it owes.  
 lost hint costs a delay, never a message.  All of it lives in memory, on one node.
 """
 
+import asyncio
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -31,7 +32,10 @@ class Connected(Protocol):
         """Say that a nack has come, or that deposits were not fetched."""
 
     def end(self, *, going: bool = False) -> None:
-        """Close the session: refused, or (``going``) because the relay stops."""
+        """Close the session: refused, or (``going``) because the relay stops.
+
+        One that is going answers first what it has taken.
+        """
 
 
 class Presence:
@@ -41,6 +45,7 @@ class Presence:
         self._by_mailbox: dict[Mailbox, Connected] = {}
         self._by_terminal: dict[KeyId, Connected] = {}
         self._closing = False
+        self._gone = asyncio.Event()  # closed, and the last session has left
 
     def __len__(self) -> int:
         return len(self._by_terminal)
@@ -70,6 +75,15 @@ class Presence:
         self._closing = True
         for session in tuple(self._by_terminal.values()):
             session.end(going=True)
+        self._look()
+
+    async def gone(self) -> None:
+        """Return when the last session has left, after :meth:`close`."""
+        await self._gone.wait()
+
+    def _look(self) -> None:
+        if self._closing and not self._by_terminal:
+            self._gone.set()
 
     def leave(self, session: Connected) -> None:
         """Take a session out; one that was replaced changes nothing."""
@@ -77,6 +91,7 @@ class Presence:
             del self._by_terminal[session.terminal]
         if self._by_mailbox.get(session.mailbox) is session:
             del self._by_mailbox[session.mailbox]
+        self._look()
 
     def wake(self, mailboxes: Iterable[Mailbox]) -> None:
         """Tell the sessions of these mailboxes that something is owed."""

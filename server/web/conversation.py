@@ -123,10 +123,12 @@ class Conversation:
 
     def end(self, *, going: bool = False) -> None:
         """Close the session: refused, or (``going``) because the relay stops."""
-        if self._over is None:
-            code = WSCloseCode.GOING_AWAY if going else WSCloseCode.POLICY_VIOLATION
-            self._over = code
-            self._turns.start(_raised(EndedError(code)))
+        if not going and self._over is not WSCloseCode.POLICY_VIOLATION:
+            self._over = WSCloseCode.POLICY_VIOLATION
+            self._turns.start(_raised(EndedError(self._over)))
+        elif self._over is None:
+            self._over = WSCloseCode.GOING_AWAY
+            self._send()  # it ends there, when what was taken is answered
 
     # --- its life
 
@@ -166,6 +168,8 @@ class Conversation:
             self._attachments.moved()
         self._attachments.moved()
         self._time(SHORTEST)
+        if self._over is not None and not self._asked:
+            raise EndedError(self._over)
 
     def _time(self, least: float) -> None:
         """Look again when the line wants it, in ``least`` to TICK seconds."""
@@ -192,6 +196,8 @@ class Conversation:
 
     def _take(self, effect: Effect) -> None:
         match effect:
+            case ObjectComplete() if self._over is not None:
+                pass  # not taken any more: it is sent again in the next session
             case ObjectComplete(Kind.SUBMISSION):
                 if self._asked >= MAX_ASKED:
                     self._line.refuse(effect.id, CloseReason.BUSY)

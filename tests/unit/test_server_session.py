@@ -1,9 +1,10 @@
 """Sessions over real sockets: who gets in, who is put out, and what costs nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -12,17 +13,20 @@ from crypto.session import hello_size
 from crypto.suite import SuiteId
 from protocol.codec import decode, encode
 from protocol.handshake import Challenge
-from protocol.line.effects import Stalled
+from protocol.line.effects import Effect, ObjectComplete, Stalled
 from protocol.line.frames import Kind
 from protocol.line.machine import Line
 from protocol.requests import (
     Ask,
     KeyLog,
+    LogName,
     Request,
+    Submit,
 )
 from server.services.directory import Directory
-from server.storage.interfaces import StoreBrokenError
+from server.storage.interfaces import StoreBrokenError, Tables
 from server.web import conversation, session, strangers
+from server.web.conversation import Conversation
 from tests.support.keys import signing_key
 from tests.support.ministry import ministry
 from tests.support.relay import (
@@ -34,6 +38,7 @@ from tests.support.relay import (
     ended,
     own,
     running,
+    submit_to,
 )
 
 POLICY = aiohttp.WSCloseCode.POLICY_VIOLATION
@@ -206,6 +211,74 @@ async def test_when_the_relay_stops_every_session_is_told(relay: RunningRelay) -
         assert await ended(tfc) == aiohttp.WSCloseCode.GOING_AWAY
     async with relay.terminal(own(relay, "tfc")) as late:
         assert await ended(late) == aiohttp.WSCloseCode.GOING_AWAY
+
+
+def held(
+    relay: RunningRelay, monkeypatch: pytest.MonkeyPatch
+) -> tuple[asyncio.Event, asyncio.Event]:
+    """Hold commits back; return when one has begun, and what lets it go on."""
+    begun, go_on, write = asyncio.Event(), asyncio.Event(), relay.parts.store.write
+
+    async def slow(work: Callable[[Tables], Coroutine[Any, Any, object]]) -> object:
+        begun.set()
+        await go_on.wait()
+        return await write(work)
+
+    monkeypatch.setattr(relay.parts.store, "write", slow)
+    return begun, go_on
+
+
+async def unanswered(terminal: TestTerminal, submit: Submit) -> None:
+    with pytest.raises(ConnectionResetError):
+        await terminal.submit(submit)
+
+
+async def test_a_relay_that_stops_answers_what_it_has_taken_and_takes_no_more(
+    relay: RunningRelay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    presence, (begun, go_on) = relay.parts.relay.presence, held(relay, monkeypatch)
+    came, take = asyncio.Event(), Conversation._take  # noqa: SLF001 -- where it comes
+
+    def taking(self: Conversation, effect: Effect) -> None:
+        take(self, effect)
+        if isinstance(effect, ObjectComplete) and presence._closing:  # noqa: SLF001
+            came.set()
+
+    monkeypatch.setattr(Conversation, "_take", taking)
+    to = own(relay, "tfc").mailbox
+    async with relay.terminal(own(relay, "bern")) as bern:
+        async with asyncio.TaskGroup() as group:
+            taken = group.create_task(bern.submit(submit_to(to, name="1")))
+            await begun.wait()
+            presence.close()
+            gone = group.create_task(presence.gone())
+            late = group.create_task(unanswered(bern, submit_to(to, name="2")))
+            await came.wait()
+            assert not any(task.done() for task in (gone, taken, late))
+            go_on.set()
+        assert await ended(bern) == aiohttp.WSCloseCode.GOING_AWAY
+    assert relay.parts.relay.logs.size(LogName.MESSAGE) == 1 + taken.result().index
+
+
+async def test_a_peer_that_takes_nothing_holds_up_no_relay_that_stops(
+    relay: RunningRelay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversation, "TICK", 0.01)
+    monkeypatch.setattr(Line, "wake", lambda _: 0.0)
+    begun, go_on = held(relay, monkeypatch)
+    async with relay.terminal(own(relay, "bern")) as bern:
+        bern.line.offer(
+            Kind.SUBMISSION,
+            encode(submit_to(own(relay, "tfc").mailbox)),
+            2,
+            bern.now(),
+        )
+        await bern.flush()
+        await begun.wait()
+        relay.parts.relay.presence.close()
+        monkeypatch.setattr(Line, "tick", lambda *_: (Stalled(),))
+        assert await ended(bern) == POLICY
+    go_on.set()
 
 
 async def test_hostile_frames_end_the_session_and_nothing_else(
