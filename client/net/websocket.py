@@ -83,6 +83,8 @@ async def _hang_up(socket: aiohttp.ClientWebSocketResponse) -> None:
     aiohttp would wait for ever until it took the close frame.
     """
     transport = socket.transport if isinstance(socket, Shallow) else None
+    if transport is not None and transport.is_closing():  # TLS that ended has no buffer
+        transport = None
     if transport is None or not transport.get_write_buffer_size():
         with suppress(aiohttp.ClientError, OSError):  # a TimeoutError is one too
             async with asyncio.timeout(CLOSING):

@@ -131,7 +131,7 @@ async def _close(
     aiohttp would wait for ever until such a peer took the close frame.
     """
     transport = request.transport
-    if transport is None:
+    if transport is None or transport.is_closing():  # TLS that ended has no buffer
         return
     if not transport.get_write_buffer_size():
         with suppress(ConnectionError, RuntimeError, TimeoutError):
