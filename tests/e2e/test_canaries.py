@@ -10,25 +10,19 @@ proven by what it must find: a word in the memory of the receiving terminal.
 import json
 import re
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from client.demo.leak import search
-from tests.support.live import Live, founded, koerier, said
+from client.demo.ministry import POST, TFC
+from tests.support.live import Live, koerier, said
 
 MESSAGES = 20
 IN_EACH = 10
 CHUNK = 1 << 20
 MAPPING = re.compile(rb"([0-9a-f]+)-([0-9a-f]+) r")
 SAMPLE = Path(__file__).parents[2] / "docs/samples/alert-opcw-2018.json"
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    with founded(tmp_path_factory.mktemp("canary")) as ministry:
-        yield ministry
 
 
 def words(message: int) -> list[str]:
@@ -97,7 +91,7 @@ def test_two_hundred_canaries_are_found_nowhere(live: Live, tmp_path: Path) -> N
     pieces = [word.encode() for word in planted]
 
     ministry = live.ministry
-    relay = live.services.pid("relay")
+    relay = live.services.pid(live.relay)
     health = (ministry.relay / "run" / "health").read_text().strip()
     with urllib.request.urlopen(f"http://{health}/metrics") as answer:
         metrics = answer.read()
@@ -108,8 +102,8 @@ def test_two_hundred_canaries_are_found_nowhere(live: Live, tmp_path: Path) -> N
     assert in_memory(relay, pieces) == set()
     # The search itself: the terminal that was sent it has some of it in memory.
     assert koerier(live.tfc, "inbox").returncode == 0
-    assert in_memory(live.services.pid("terminal-tfc"), pieces) != set()
+    assert in_memory(int(live.agent(TFC).read_text()), pieces) != set()
 
-    for home in (live.tfc, live.post):
-        assert koerier(home, "terminal", "lock").returncode == 0
+    for unit in (TFC, POST):
+        live.lock(unit)
     assert search([ministry.folder / "terminals"], pieces) == 0

@@ -12,18 +12,10 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
-import pytest
-
-from client.demo.ministry import BERN, TFC
-from tests.support.live import BOUND, PASSPHRASE, PROGRAM, Live, founded, koerier, said
+from client.demo.ministry import POST
+from tests.support.live import BOUND, PASSPHRASE, PROGRAM, Live, koerier, said
 
 PATIENCE = 300.0  # seconds for a line to come; a loaded machine takes many
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    with founded(tmp_path_factory.mktemp("f"), (TFC, BERN)) as ministry:
-        yield ministry
 
 
 class Watching:
@@ -42,6 +34,11 @@ class Watching:
 
     def line(self) -> str:
         return self.lines.get(timeout=PATIENCE)
+
+    def told(self, words: str) -> None:
+        """Return when a line with these words came."""
+        while words not in self.line():
+            pass
 
     def until(self, what: str) -> dict[str, Any]:
         while True:
@@ -77,16 +74,16 @@ def test_what_happens_is_told_as_it_happens(live: Live) -> None:
     ):
         assert json.loads(machine.line())["what"] == "watching"
         assert "Kijkt mee." in person.line()
-        message = live.send("Nu.", "--precedence", "FLASH", sender=BERN)
+        message = live.send("Nu.", "--precedence", "FLASH")
         came = machine.until("received")
         assert (came["id"], came["post"], came["notification"]) == (
             message,
-            "bern",
+            "post",
             "now",
         )
-        assert f"{message}: binnengekomen van bern" in person.line()
+        person.told(f"{message}: binnengekomen van post")
         assert bell.line() == "Koerier: nu nodig."
-        routine = live.send("Ooit.", sender=BERN)
+        routine = live.send("Ooit.")
         assert machine.until("received")["id"] == routine
         assert bell.line() == "Koerier: er is iets voor u."
         machine.process.send_signal(signal.SIGINT)
@@ -97,11 +94,11 @@ def test_what_happens_is_told_as_it_happens(live: Live) -> None:
 
 
 def test_one_round_says_what_changed(live: Live) -> None:
-    live.send("Rond.", sender=BERN)
-    found = said(live.home(BERN), "sync")
+    live.send("Rond.")
+    found = said(live.post, "sync")
     assert (found["online"], found["synchronised"], found["alarms"]) == (True, True, 0)
     assert found["waiting"] == 0
-    shown = koerier(live.home(BERN), "sync", lang="nl")
+    shown = koerier(live.post, "sync", lang="nl")
     assert shown.returncode == 0, shown.stderr
     assert "Adresgids: 0 nieuwe regels." in shown.stdout
 
@@ -128,18 +125,18 @@ def test_the_doctor_finds_a_healthy_terminal_healthy(live: Live) -> None:
 
 
 def test_a_message_is_withdrawn_and_nothing_is_wrong(live: Live) -> None:
-    message = live.send("Te vroeg.", sender=BERN)
-    live.follow(message, "delivered", sender=BERN)
-    bern = live.home(BERN)
-    done = koerier(bern, "withdraw", message, "--reason", "te vroeg", "--json")
+    message = live.send("Te vroeg.")
+    live.follow(message, "delivered")
+    post = live.post
+    done = koerier(post, "withdraw", message, "--reason", "te vroeg", "--json")
     assert done.returncode == 0, done.stderr
     with watching(live.tfc, "--json", "--after", "0") as events:
         assert events.until("withdrawn")["id"] == message
     assert said(live.tfc, "alarms") == []
     assert koerier(live.tfc, "alarms", lang="nl").stdout == "Geen alarmen.\n"
-    checked = koerier(bern, "terminal", "check")
+    checked = koerier(post, "terminal", "check")
     assert checked.returncode == 0, checked.stderr
-    unknown = koerier(bern, "withdraw", "ffffffffffff", "--reason", "x")
+    unknown = koerier(post, "withdraw", "ffffffffffff", "--reason", "x")
     assert unknown.returncode == 2
 
 
@@ -166,36 +163,36 @@ def unlocked(home: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_without_a_line_a_message_goes_by_courier(live: Live, tmp_path: Path) -> None:
-    bern = live.home(BERN)
-    live.follow(live.send("Eerst.", sender=BERN), "delivered", sender=BERN)
-    assert said(bern, "sync")["synchronised"]  # keys are kept of whom it wrote to
-    said(bern, "sync")
-    with watching(bern, "--json") as last:
+    post = live.post
+    live.follow(live.send("Eerst."), "delivered")
+    assert said(post, "sync")["synchronised"]  # keys are kept of whom it wrote to
+    said(post, "sync")
+    with watching(post, "--json") as last:
         last.line()
-        assert koerier(bern, "terminal", "lock").returncode == 0
+        live.lock(POST)
         assert last.process.wait(PATIENCE) == 5
-    locked = koerier(bern, "sync")
+    locked = koerier(post, "sync")
     assert locked.returncode == 5
-    outside = koerier(bern, "doctor", "--json")  # it looks at the relay by itself
+    outside = koerier(post, "doctor", "--json")  # it looks at the relay by itself
     assert outside.returncode == 0, outside.stdout
     assert grades(outside)["agent"] == "warn"
     assert grades(outside)["relay"] == "ok"
     assert "prekeys" not in grades(outside)
-    inside = unlocked(bern, "doctor", "--json")
+    inside = unlocked(post, "doctor", "--json")
     assert grades(inside)["prekeys"] == "ok"
     sent = unlocked(
-        bern,
+        post,
         *("send", "--to", "tfc", "--subject", "Koerier", "--level", "Dep.V"),
         *("--until", "31-01-2031", "--json"),
     )
     assert sent.returncode == 4, sent.stderr
     message = json.loads(sent.stdout)["id"]
-    file = tmp_path / "bern.koerier"
-    made = unlocked(bern, "export", message, "--out", str(file))
+    file = tmp_path / "post.koerier"
+    made = unlocked(post, "export", message, "--out", str(file))
     assert made.returncode == 0, made.stderr
     assert "without a current directory" in made.stderr
     assert "tfc" in made.stdout
-    taken = unlocked(bern, "export", message, "--out", str(file))
+    taken = unlocked(post, "export", message, "--out", str(file))
     assert taken.returncode == 2
 
     came = koerier(live.tfc, "import", file)
@@ -207,11 +204,11 @@ def test_without_a_line_a_message_goes_by_courier(live: Live, tmp_path: Path) ->
     again = said(live.tfc, "import", str(file))
     assert (again["known"], again["id"]) == (True, message)
 
-    round_ = unlocked(bern, "sync", "--json", "--wait", "60")  # without an agent
+    round_ = unlocked(post, "sync", "--json", "--wait", "60")  # without an agent
     assert round_.returncode == 0, round_.stderr
     found = json.loads(round_.stdout)
     assert found["synchronised"]
-    receipts = unlocked(bern, "receipts", message, "--json")
+    receipts = unlocked(post, "receipts", message, "--json")
     states = json.loads(receipts.stdout)["to"][0]["states"]
     assert states["delivered"]
     assert states["read"]
@@ -238,8 +235,7 @@ def test_a_file_that_is_no_bundle_is_refused_in_one_sentence(
 
 
 def test_a_relay_that_is_away_is_said_and_queues(live: Live) -> None:
-    relay = live.services.pid("relay")
-    os.kill(relay, signal.SIGKILL)
+    live.kill_relay()
     with watching(live.tfc, "--json") as last:
         last.line()
         done = koerier(live.tfc, "sync", "--wait", "30", lang="nl")
@@ -250,7 +246,7 @@ def test_a_relay_that_is_away_is_said_and_queues(live: Live) -> None:
     assert grades(doctor)["relay"] == "fail"
     sent = koerier(
         live.tfc,
-        *("send", "--to", "bern", "--subject", "Later", "--level", "Dep.V"),
+        *("send", "--to", "post", "--subject", "Later", "--level", "Dep.V"),
         *("--until", "2031-01-31"),
         text="Straks.",
     )

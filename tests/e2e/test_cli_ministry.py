@@ -6,21 +6,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.support.live import BOUND, PASSPHRASE, PROGRAM, Live, founded, koerier
+from client.demo.ministry import POST, TFC
+from tests.support.live import BOUND, PASSPHRASE, PROGRAM, Live, koerier
 
 SAMPLE = Path(__file__).parents[2] / "docs/samples/alert-kasat-2022.json"
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    with founded(tmp_path_factory.mktemp("live")) as ministry:
-        yield ministry
 
 
 def delivered(live: Live, message: str) -> Any:  # noqa: ANN401 -- JSON
@@ -116,8 +108,8 @@ def test_a_terminal_says_where_it_stands(live: Live) -> None:
 
 
 def test_no_passphrase_stands_in_arguments_or_environment(live: Live) -> None:
-    for name in ("terminal-tfc", "terminal-post"):
-        process = Path(f"/proc/{live.services.pid(name)}")
+    for unit in (TFC, POST):
+        process = Path(f"/proc/{live.agent(unit).read_text().strip()}")
         for part in ("cmdline", "environ"):
             assert PASSPHRASE.encode() not in (process / part).read_bytes()
     for file in live.ministry.folder.rglob("*"):
@@ -149,11 +141,7 @@ def test_a_member_who_fears_a_copy_goes_on_in_new_streams(live: Live) -> None:
 
 
 def test_a_terminal_is_locked_and_unlocked_again(live: Live) -> None:
-    assert koerier(live.post, "terminal", "lock").returncode == 0
-    process = live.services.pid("terminal-post")
-    until = time.monotonic() + BOUND
-    while Path(f"/proc/{process}/cmdline").read_bytes() and time.monotonic() < until:
-        time.sleep(0.05)
+    live.lock(POST)
     locked = koerier(live.post, "inbox", lang="nl")
     assert (locked.returncode, locked.stdout) == (5, "")
     assert "terminal unlock" in locked.stderr
@@ -176,4 +164,4 @@ def test_a_terminal_is_locked_and_unlocked_again(live: Live) -> None:
         os.close(reading)
         assert done.returncode == status, done.stderr
         assert word not in done.stdout + done.stderr
-    assert koerier(live.post, "terminal", "lock").returncode == 0
+    live.lock(POST)

@@ -14,15 +14,11 @@ from typing import Any
 
 import pytest
 
-from client.demo.ministry import POST, TFC, Ministry
-from client.demo.processes import Services
-from client.demo.scenes import Scenes
-from client.files import private_folder
 from tests.support.drills import LIMIT, Desktop, drills
+from tests.support.live import PASSPHRASE, founded
 
-WORD = "correct horse é battery"
 WORDS = {
-    **dict.fromkeys(("anna", "bram", "vries"), WORD),
+    **dict.fromkeys(("anna", "bram", "vries"), PASSPHRASE),
     "jansen": "een eigen wachtzin van Jansen",
     "bakker": "nog een andere zin, van Bakker",
     "vries-new": "vergeten, en opnieuw bedacht",
@@ -35,11 +31,7 @@ def desktop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desktop]:
     for name, word in WORDS.items():
         (folder / f"{name}.word").write_text(f"{word}\n")
     (folder / "later.txt").write_text("Geschreven zonder agent.\n")
-    with Services(private_folder(folder / "log")) as services:
-        ministry = Ministry(folder, services, lambda: WORD)
-        ministry.found()
-        ministry.unlock()
-        Scenes(ministry, lambda _: None).wait_until_reachable((TFC, POST))
+    with founded(folder):
         found = Desktop(folder)
         yield found
         for terminal in found.terminals():

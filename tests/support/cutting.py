@@ -40,6 +40,11 @@ class Cutting:
         self.stopped.clear()
         self._until = (way, count)
 
+    def hold(self) -> None:
+        """Let nothing pass either way, from now on."""
+        self._until = ("up", 0)
+        self.stopped.set()
+
     def cut(self) -> None:
         """End every connection as a lost line does, and let new ones pass."""
         with self._lock:

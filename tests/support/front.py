@@ -8,10 +8,12 @@ request twice, let an upgrade pass and nothing after it.
 import asyncio
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 
 import aiohttp
 from aiohttp import web
@@ -24,6 +26,7 @@ from tests.support.keys import secret
 
 CERTIFICATE = make_certificate(secret("front"), serial=b"1")
 PIN: Digest = CERTIFICATE.pin
+PATIENCE = 60.0  # seconds to stand or to be gone; a loaded machine needs some
 
 
 @dataclass
@@ -102,3 +105,24 @@ async def front(target: str, context: ssl.SSLContext) -> AsyncIterator[Front]:
     finally:
         async with asyncio.timeout(30):
             await started.cleanup()
+
+
+@contextmanager
+def fronted(target: str, context: ssl.SSLContext) -> Iterator[Front]:
+    """Stand before the relay in a thread, for tests that have no loop."""
+    begun: Future[tuple[Front, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def stand() -> None:
+        over = asyncio.Event()
+        async with front(target, context) as made:
+            begun.set_result((made, asyncio.get_running_loop(), over))
+            await over.wait()
+
+    thread = Thread(target=asyncio.run, args=(stand(),))
+    thread.start()
+    made, loop, over = begun.result(PATIENCE)
+    try:
+        yield made
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join(PATIENCE)

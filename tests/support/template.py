@@ -84,6 +84,11 @@ def furnish(
     _lead(ministry, ministry.units)
 
 
+def through(home: Path, address: str) -> None:
+    """Let a terminal reach its relay at ``address`` from its next start on."""
+    _set(home / CONFIG, "relay", address)
+
+
 def _lead(ministry: Ministry, units: Sequence[Unit]) -> None:
     """Tell terminals where this copy's relay and witnesses listen."""
     where = dict(pair.split("=", 1) for pair in ministry.elsewhere[1::2])
