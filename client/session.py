@@ -7,6 +7,7 @@ cut lost is asked again by the core, from the vault.
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from client.clock import Clock
 from client.core.machine import Machine
@@ -18,10 +19,12 @@ from protocol.errors import BusyError, MalformedError
 from protocol.limits import MAX_ENVELOPE
 from protocol.line import effects as line_effects
 from protocol.line.frames import Kind
+from protocol.line.inbound import MAX_STREAMS
 from protocol.line.machine import Line
 from protocol.requests import Answer, Delivery, Notice, Request
 
 MAX_ANSWER = 2 * MAX_ENVELOPE
+BATCH: Final = MAX_STREAMS  # deliveries in one commit: all that may be under way
 _PROGRESS = (
     line_effects.ObjectAccepted,
     line_effects.ObjectAcknowledged,
@@ -52,7 +55,9 @@ class Session:
         self._requests: dict[bytes, int] = {}  # object id -> request number
         self._deposits: dict[bytes, Digest] = {}  # object id -> H(envelope)
         self._waiting: deque[Effect] = deque()  # the line is full: later
-        self._early: dict[bytes, Delivery] = {}  # came before the directory did
+        # Came in this turn of the loop, or before the directory did.
+        self._early: dict[bytes, Delivery] = {}
+        self._fresh = 0  # of them that the core has not seen
 
     @property
     def asking(self) -> bool:
@@ -109,6 +114,7 @@ class Session:
         self._requests.clear()
         self._waiting.clear()
         self._early.clear()
+        self._fresh = 0
 
     def effect(self, effect: line_effects.Effect) -> None:
         """Carry out one effect of the line; what must be durable is, on return."""
@@ -129,6 +135,12 @@ class Session:
         if self._waiting:
             self.carry_out(())
 
+    def turn(self) -> None:
+        """Hand what came at once to the core, which keeps it in one commit."""
+        if self._fresh:
+            self._deliver()
+            self.carry_out(self._machine.pump(self._clock.wall()))
+
     def feed(self) -> None:
         """Give the line the bytes that it wants."""
         self._transfers.feed()
@@ -141,8 +153,9 @@ class Session:
                 case Kind.DELIVERY:
                     came = decode(effect.content, Delivery, limit=MAX_ANSWER)
                     self._early[effect.id] = came
-                    self._deliver()
-                    self.carry_out(self._machine.pump(self._clock.wall()))
+                    self._fresh += 1
+                    if self._fresh >= BATCH:
+                        self.turn()
                 case Kind.NOTICE:
                     notice = decode(effect.content, Notice)
                     now = self._clock.wall()
@@ -175,12 +188,16 @@ class Session:
 
         What it cannot take yet is tried again after the next answer.
         """
-        now, taken = self._clock.wall(), False
-        for sent, delivery in list(self._early.items()):
-            if self._machine.delivered(delivery, now):
-                del self._early[sent]
-                self._line.stored(sent)  # the ACK leaves after the vault's commit
-                taken = True
+        now, waiting, taken = self._clock.wall(), list(self._early.items()), False
+        self._fresh = 0
+        for start in range(0, len(waiting), BATCH):
+            batch = waiting[start : start + BATCH]
+            kept = self._machine.delivered([came for _, came in batch], now)
+            for (sent, _), durable in zip(batch, kept, strict=True):
+                if durable:
+                    del self._early[sent]
+                    self._line.stored(sent)  # the ACK leaves after the vault's commit
+                    taken = True
         return taken
 
     def _gone(self, sent: bytes) -> None:

@@ -28,6 +28,9 @@ from protocol.errors import MalformedError
 from protocol.limits import MAX_DEPTH, MAX_DOCUMENT, MAX_ITEMS
 
 MAX_FIELDS: Final = 24  # keys 0-23 take one byte, so number order is byte order
+_NAMES: Final = tuple(map(str, range(MAX_FIELDS)))  # of fields, by their numbers
+_PLAIN: Final = frozenset({bytes, str})  # written as they are
+_SHORT: Final = 23  # the largest argument inside a head, RFC 8949 section 3
 
 _BYTES: Final = 2 << 5  # major type 2
 
@@ -136,24 +139,31 @@ def _write(value: Any) -> bytes:  # noqa: ANN401 -- any builtin that CBOR has
 def _keyed(value: Any) -> Any:  # noqa: ANN401
     """Return ``value`` with the decimal field names turned into numbers."""
     kind = type(value)  # exact: no bool is an int here
-    if kind is bytes or kind is str:
+    if kind in _PLAIN:
         return value
     if kind is dict:
-        return {int(key): _keyed(item) for key, item in value.items()}
+        return {
+            int(key): item if type(item) in _PLAIN else _keyed(item)
+            for key, item in value.items()
+        }
     if kind is list or kind is tuple:
-        return [_keyed(item) for item in value]
+        return [item if type(item) in _PLAIN else _keyed(item) for item in value]
     if kind is int and -1 << 64 <= value < 1 << 64:  # no big number
         return value
     raise TypeError
 
 
 class _Scanner:
-    """Reads one value from the front of ``data``; refuses all but one form."""
+    """Reads one value from the front of ``data``; refuses all but one form.
 
-    __slots__ = ("_data", "_items", "position")
+    A head is read where it is needed: most of the time of reading went into calls.
+    """
+
+    __slots__ = ("_data", "_end", "_items", "position")
 
     def __init__(self, data: bytes) -> None:
         self._data = data
+        self._end = len(data)
         self._items = 0
         self.position = 0
 
@@ -161,32 +171,32 @@ class _Scanner:
         self._items += 1
         if depth == 0 or self._items > MAX_ITEMS:
             raise MalformedError
-        major, argument = self._head()
+        position = self.position
+        if position >= self._end:
+            raise MalformedError
+        initial = self._data[position]
+        self.position = position + 1
+        major, argument = initial >> 5, initial & 31
+        if argument > _SHORT:
+            argument = self._long(argument)
         if major == 2:  # noqa: PLR2004 -- RFC 8949 section 3.1 numbers them so
             return self._take(argument)
         if major == 0:
             return argument
-        if major == 3:  # noqa: PLR2004
-            return self._text(argument)
-        if major == 1:
-            return -1 - argument
-        if major == 4:  # noqa: PLR2004
-            self._fits(argument)
-            return [self.value(depth - 1) for _ in range(argument)]
         if major == 5:  # noqa: PLR2004
             self._fits(2 * argument)
             return self._map(argument, depth - 1)
+        if major == 3:  # noqa: PLR2004
+            return self._text(argument)
+        if major == 4:  # noqa: PLR2004
+            self._fits(argument)
+            return [self.value(depth - 1) for _ in range(argument)]
+        if major == 1:
+            return -1 - argument
         raise MalformedError  # tags, floats and simple values have no place here
 
-    def _head(self) -> tuple[int, int]:
-        position = self.position
-        if position >= len(self._data):
-            raise MalformedError
-        initial = self._data[position]
-        self.position = position + 1
-        major, detail = initial >> 5, initial & 31
-        if detail < 24:  # noqa: PLR2004 -- RFC 8949 section 3
-            return major, detail
+    def _long(self, detail: int) -> int:
+        """Return an argument that does not fit into its head."""
         if detail > 27:  # noqa: PLR2004 -- reserved, or indefinite length
             raise MalformedError
         width = 1 << (detail - 24)
@@ -194,19 +204,18 @@ class _Scanner:
         # The shortest form only: 24 needs one byte, 256 two, and so on.
         if argument < (24 if width == 1 else 1 << (4 * width)):
             raise MalformedError
-        return major, argument
+        return argument
 
     def _take(self, size: int) -> bytes:
-        end = self.position + size
-        if end > len(self._data):
+        position = self.position
+        end = self.position = position + size
+        if end > self._end:
             raise MalformedError
-        taken = self._data[self.position : end]
-        self.position = end
-        return taken
+        return self._data[position:end]
 
     def _fits(self, items: int) -> None:
         # Each item takes at least a byte: a claim of 2**60 stops here.
-        if items > len(self._data) - self.position:
+        if items > self._end - self.position:
             raise MalformedError
 
     def _text(self, size: int) -> str:
@@ -217,11 +226,14 @@ class _Scanner:
 
     def _map(self, size: int, depth: int) -> dict[str, Value]:
         found: dict[str, Value] = {}
-        last = -1
+        data, last = self._data, -1
         for _ in range(size):
-            major, key = self._head()
-            if major != 0 or not last < key < MAX_FIELDS:
+            position = self.position
+            # A number below 24 is its own head; what is beyond the end is none.
+            key = data[position] if position < self._end else MAX_FIELDS
+            if not last < key < MAX_FIELDS:
                 raise MalformedError
+            self.position = position + 1
             last = key
-            found[str(key)] = self.value(depth)
+            found[_NAMES[key]] = self.value(depth)
         return found

@@ -34,6 +34,9 @@ class Snapshot:
         self._state = state
         self._key_log = key_log
         self._witnessed = witnessed
+        # Nothing that they are made of changes: each is made once.
+        self._terminals: dict[KeyId, Terminal | None] = {}
+        self._members: dict[KeyId, Member | None] = {}
 
     @property
     def realm(self) -> Realm:
@@ -118,13 +121,21 @@ class Snapshot:
 
     def terminal(self, key_id: KeyId) -> Terminal | None:
         """Return a terminal, current or ended, by its key id."""
-        found = self._find(key_id)
-        return None if found is None else self._terminal(*found)
+        if key_id not in self._terminals:
+            found = self._find(key_id)
+            if found is None:  # whoever asks for strangers fills nothing
+                return None
+            self._terminals[key_id] = self._terminal(*found)
+        return self._terminals[key_id]
 
     def member(self, key_id: KeyId) -> Member | None:
         """Return a member, current or ended, by its key id."""
-        found = self._find(key_id)
-        return None if found is None else self._member(*found)
+        if key_id not in self._members:
+            found = self._find(key_id)
+            if found is None:
+                return None
+            self._members[key_id] = self._member(*found)
+        return self._members[key_id]
 
     def notice(self, terminal: KeyId) -> Notice | None:
         """Return the last manifest that the log names for a terminal."""

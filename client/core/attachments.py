@@ -299,7 +299,8 @@ class Attachments:
             index=row.log_index,
             blobs=tuple(sorted({line.blob for line in record.atts})),
         )
-        self._vault.owe_receipt(row.post, encode(statement))
+        precedence = max(to.precedence for to in record.to)
+        self._vault.owe_receipt(row.post, encode(statement), precedence)
 
     def _line(self, row: BlobRow) -> Attachment:
         kept = self._vault.record(row.name)

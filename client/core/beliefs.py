@@ -32,6 +32,8 @@ class Beliefs:
     message_roots: dict[int, Digest] = field(default_factory=dict)
     # Witnessed time and the wall clock's at the latest adoption of this process.
     anchor: tuple[int, int] | None = None
+    # The directory and the time that the last view was made of, and that view.
+    _seen: tuple[TrustedDirectory, int, Snapshot] | None = None
 
     def view(self) -> Snapshot:
         """Return the directory as it is effective at the witnessed time.
@@ -41,7 +43,11 @@ class Beliefs:
         """
         if self.directory is None:
             raise FreshnessError("no directory yet")
-        return self.directory.view(max(self.witnessed, self.directory.witnessed))
+        time = max(self.witnessed, self.directory.witnessed)
+        seen = self._seen
+        if seen is None or seen[0] is not self.directory or seen[1] != time:
+            seen = self._seen = self.directory, time, self.directory.view(time)
+        return seen[2]
 
     def time(self, now: int) -> int:
         """Return the time that deadlines go by.

@@ -8,6 +8,7 @@ talking (docs/spec/delivery-and-streams.md sections 4 and 8).
 """
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from client.core.alarms import Alarm, Alarms
@@ -58,9 +59,10 @@ class Heartbeats:
         """Take note of a record that was accepted, of whatever type."""
         terminal, post = found.terminal.key_id, found.record.sender
         peer = self._peer(terminal)
-        sealed = found.slip.dir.message_size
-        watch, effects = advanced(_watch(peer), found.place.stream, sealed)
-        self._vault.set_peer(replace(peer, watch=_kept(watch)))
+        before, sealed = _watch(peer), found.slip.dir.message_size
+        watch, effects = advanced(before, found.place.stream, sealed)
+        if watch != before:
+            self._vault.set_peer(replace(peer, watch=_kept(watch)))
         for effect in effects:
             match effect:
                 case NewStream():
@@ -177,9 +179,12 @@ def _is_beat(found: Genuine) -> bool:
 
 
 def _watch(peer: PeerRow) -> Watch:
-    if not peer.watch:
-        return Watch()
-    kept = decode(peer.watch, _Watch)
+    return _read(peer.watch) if peer.watch else Watch()
+
+
+@lru_cache(maxsize=256)
+def _read(watch: bytes) -> Watch:
+    kept = decode(watch, _Watch)
     streams = tuple(StreamId(stream) for stream in kept.streams)
     current = None if kept.current is None else StreamId(kept.current)
     return Watch(streams, current, kept.sealed, kept.turns)

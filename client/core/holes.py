@@ -35,6 +35,9 @@ class Holes:
         self._beliefs = station.beliefs
         self._alarms = Alarms(station.vault)
         self._tracking = Tracking(station.vault)
+        # Each terminal's stream that moved last, as it was kept: it moves again most
+        # often, and is read only if the vault has other bytes.
+        self._last: dict[KeyId, tuple[bytes, streams.Stream]] = {}
         self._holed = {
             (KeyId(terminal), StreamId(stream))
             for terminal, stream, state in station.vault.streams_in()
@@ -86,6 +89,9 @@ class Holes:
         kept = self._vault.stream_in(terminal, stream)
         if kept is None:
             return streams.Stream(stream, patience=patience)
+        last, state = self._last.get(terminal, (None, None))
+        if state is not None and last == kept and state.patience == patience:
+            return state
         return load(kept, patience)
 
     def _step(
@@ -94,7 +100,9 @@ class Holes:
         before = self._load(terminal, stream)
         after, effects = streams.step(before, event)
         if after != before:
-            self._vault.set_stream_in(terminal, stream, dump(after))
+            kept = dump(after)
+            self._vault.set_stream_in(terminal, stream, kept)
+            self._last[terminal] = kept, after
         if after.state is streams.State.HOLED:
             self._holed.add((terminal, stream))
         else:

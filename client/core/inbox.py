@@ -3,30 +3,32 @@
 Whatever comes is answered: shown, kept unread with a reason, known already, or told
 as an alarm.  Nothing that cannot be used blocks what comes behind it.  The relay may
 forget an envelope once :meth:`Inbox.delivered` has returned: by then everything about
-it is durable here, in one transaction.
+it is durable here.  What came at once is kept in one transaction, so that a backlog
+costs a commit and a key sheet for each batch and not for each message; it leaves the
+same behind as if each had come alone.
 """
+
+from collections.abc import Sequence
 
 from client.core.alarms import Alarm, Alarms
 from client.core.arrivals import Arrivals
 from client.core.attachments import expected
+from client.core.batch import Batch, Opened
 from client.core.held import HELD, HeldRecords
 from client.core.holes import Holes, Queue
 from client.core.nacks import NacksOut
 from client.core.questions import Effect, HeldProofWanted
 from client.core.rows import IN, BlobState, RecordRow
-from client.core.sealing import Arrived, UnreadableError, arrived, open_envelope
+from client.core.sealing import Arrived, UnreadableError
 from client.core.station import Station
 from crypto.digest import H
-from crypto.kem import KemKey
-from crypto.types import Digest, PrekeyId, Secret
+from crypto.types import Digest, PrekeyId
 from protocol import streams
 from protocol.admit import Admitted, Held, Outcome, Refused, ViewCheck
 from protocol.codec import decode, encode
-from protocol.errors import BusyError, FreshnessError, StrangerError
+from protocol.errors import BusyError, FreshnessError, ProtocolError, StrangerError
 from protocol.genuine import Genuine
-from protocol.leaf import leaf_commitment, message_leaf
 from protocol.limits import MAX_RECORD
-from protocol.manifest import PrekeyKind
 from protocol.receipt import Kind, Statement
 from protocol.receiver import Receiver
 from protocol.record import Record
@@ -85,39 +87,69 @@ class Inbox:
             self.take(outcome, tag.index, now)
         # A crash before the commit: it is held, and the next session asks again.
 
-    def delivered(self, came: Delivery, now: int) -> None:
-        """Take one envelope of our mailbox; durable when this returns.
+    def delivered(self, came: Sequence[Delivery], now: int) -> list[bool]:
+        """Take envelopes of our mailbox; durable when this returns.
+
+        Returns for each whether the relay may forget it.  It keeps what cannot be
+        taken yet: its signer may stand in the part of the key log that we lack, or
+        too many nacks wait for the relay.
 
         Raises:
-            FreshnessError: nothing was synchronised yet, or its signer may stand in
-                the part of the key log that we lack; the relay keeps it.
-            BusyError: we are not in the directory, or too many nacks wait for the
-                relay; it keeps the envelope.
+            FreshnessError: nothing was synchronised yet.
+            BusyError: we are not in the directory.
         """
-        receiver = self.receiver()
-        try:
-            envelope = arrived(came.envelope, receiver)
-            seed = self._seeds.seed(envelope.wrap.kid)
-            if seed is None:
-                self._gone(envelope, came.index, now)
-                return
-            # The kid has its suite's length, so a seed opens in its own suite only.
-            key = KemKey.from_seed(envelope.envelope.suite, Secret(seed.seed))
-            outcome = open_envelope(envelope, key, receiver)
-        except UnreadableError as error:
-            if isinstance(error.__cause__, StrangerError):
-                self._wait_for(H(came.envelope))
-            self._alarm(Alarm.UNREADABLE, now)
-            return
+        batch = Batch(self._seeds, self.receiver())
+        opened = batch.opened([one.envelope for one in came])
         with self._vault.transaction():
-            self.take(outcome, came.index, now)
-            if seed.kind == PrekeyKind.ONE_TIME:
-                self._vault.use_prekey(PrekeyId(seed.kid))
-        # A crash before the commit: the relay delivers it again, and the seed is
+            taken = [
+                self._taken(one, found, batch, now)
+                for one, found in zip(came, opened, strict=True)
+            ]
+        # A crash before the commit: the relay delivers all again, and the seeds are
         # still here.  A crash behind it: `erase_used` runs at the next start.
         self.erase_used()
+        return taken
 
-    def _gone(self, came: Arrived, index: int, now: int) -> None:
+    def _taken(
+        self, came: Delivery, opened: Opened | UnreadableError, batch: Batch, now: int
+    ) -> bool:
+        """Keep one of a batch, in a transaction of its own inside the batch's."""
+        try:
+            with self._vault.transaction():
+                used = self._keep_opened(came, opened, batch, now)
+        except ProtocolError:
+            return False  # nothing of it was kept, and the others stand
+        if used is not None:
+            batch.spend(used)
+        return True
+
+    def _keep_opened(
+        self, came: Delivery, opened: Opened | UnreadableError, batch: Batch, now: int
+    ) -> PrekeyId | None:
+        """Keep what an envelope held; return the one-time key that it used.
+
+        Raises:
+            FreshnessError, BusyError: as :meth:`delivered`, for this one.
+        """
+        if isinstance(opened, UnreadableError):
+            self._alarm(Alarm.UNREADABLE, now)
+            return None
+        found = opened.found
+        if found is None or batch.is_gone(opened):
+            self._gone(opened.came, came.index, batch, now)
+            return None
+        if isinstance(found, UnreadableError):
+            if isinstance(found.__cause__, StrangerError):
+                self._wait_for(H(came.envelope))
+            self._alarm(Alarm.UNREADABLE, now)
+            return None
+        self.take(found, came.index, now)
+        if not batch.is_once(opened):
+            return None
+        self._vault.use_prekey(opened.kid)
+        return opened.kid
+
+    def _gone(self, came: Arrived, index: int, batch: Batch, now: int) -> None:
         """Answer an envelope whose prekey has no seed any more."""
         row = self._nacks.shown_before(came)
         if row is not None:
@@ -125,7 +157,7 @@ class Inbox:
                 return  # evidence was never answered, and is not now
             with self._vault.transaction():
                 self._answer_again(row, index, now)
-        elif not self._nacks.say(came, now):
+        elif not self._nacks.say(came, batch.seeds(), now):
             self._alarm(Alarm.PREKEY_UNKNOWN, now)
 
     def _wait_for(self, envelope: Digest) -> None:
@@ -240,9 +272,7 @@ class Inbox:
                 at=now,
                 document=found.inner.record,
                 inner=encode(found.inner),
-                leaf=message_leaf(
-                    leaf_commitment(found.slip.r, found.inner.slip), found.body
-                ),
+                leaf=found.leaf,
                 log_index=index,
                 refused=refused,
             )
@@ -281,13 +311,14 @@ class Inbox:
             id=record.id,
             time=now,
             index=index,
-            blobs=self._verified(name) if kind is Kind.DELIVERED else (),
+            blobs=self._verified(name, record) if kind is Kind.DELIVERED else (),
             reason=reason,
         )
-        self._vault.owe_receipt(record.sender, encode(statement))
+        precedence = max(to.precedence for to in record.to)
+        self._vault.owe_receipt(record.sender, encode(statement), precedence)
 
-    def _verified(self, name: Digest) -> tuple[Digest, ...]:
-        rows = self._vault.blobs.of(name)
+    def _verified(self, name: Digest, record: Record) -> tuple[Digest, ...]:
+        rows = self._vault.blobs.of(name) if record.atts else []
         return tuple(row.blob for row in rows if row.state is not BlobState.WAITING)
 
     def _alarm(self, what: Alarm, now: int) -> None:

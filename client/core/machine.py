@@ -12,6 +12,7 @@ again.  ``now`` is the wall clock; what must not trust it reads witnessed time.
 """
 
 import contextlib
+from collections.abc import Sequence
 from typing import TypeVar, assert_never
 
 from client.core.alarms import Alarm, Alarms
@@ -203,13 +204,12 @@ class Machine:
             return []
         return [*asked, *self._sync.noticed(*self._witnesses.sizes()), *self.pump(now)]
 
-    def delivered(self, delivery: Delivery, now: int) -> bool:
-        """Take an envelope of our mailbox; True: durable, the relay may forget it."""
+    def delivered(self, came: Sequence[Delivery], now: int) -> list[bool]:
+        """Take envelopes of our mailbox; True: durable, the relay may forget it."""
         try:
-            self._inbox.delivered(delivery, now)
+            return self._inbox.delivered(came, now)
         except ProtocolError:
-            return False  # not yet: no directory, or too many holes before it
-        return True
+            return [False] * len(came)  # not yet: no directory
 
     def stored(self, envelope: Digest, index: int, leaf: bytes, now: int) -> None:
         """Take the relay's word that a deposit is durable."""

@@ -5,6 +5,7 @@ envelope.  The sender believes it only about the very deposit that it remembers,
 seals the record again (docs/spec/receipts.md section 4).
 """
 
+from collections.abc import Collection
 from typing import Final
 
 from client.core.alarms import Alarm, Alarms
@@ -13,6 +14,7 @@ from client.core.own_manifests import OwnManifests
 from client.core.questions import Effect, NackGiven, Question
 from client.core.rows import IN, NackRow, RecordRow, Target
 from client.core.sealing import Arrived
+from client.core.seeds import Seed
 from client.core.station import Station
 from client.core.tracking import Tracking
 from crypto.digest import H
@@ -37,7 +39,6 @@ class NacksOut:
         self._vault = station.vault
         self._identity = station.identity
         self._beliefs = station.beliefs
-        self._seeds = station.seeds
         self._manifests = OwnManifests(station.vault)
         self._alarms = Alarms(station.vault)
         self._given: set[Digest] = set()  # in this session
@@ -57,15 +58,19 @@ class NacksOut:
                 return row
         return None
 
-    def say(self, came: Arrived, now: int) -> bool:
-        """Answer an envelope whose prekey is gone; durable when this returns.
+    def say(self, came: Arrived, seeds: Collection[Seed], now: int) -> bool:
+        """Answer an envelope whose prekey is gone, inside the caller's transaction.
+
+        Args:
+            came: the envelope.
+            seeds: all that are left.
+            now: the wall clock.
 
         Returns False if that prekey never was ours: such a thing is not answered.
 
         Raises:
             BusyError: too many nacks wait for the relay; it keeps the envelope.
         """
-        seeds = self._seeds.seeds()
         kid = PrekeyId(came.wrap.kid)
         reason = self._manifests.gone(kid, seeds, witnessed=self._beliefs.witnessed)
         if reason is None:

@@ -22,6 +22,7 @@ from client.core.rows import (
 )
 from crypto.types import Digest, KeyId, MessageId, PrekeyId, StreamId
 from protocol.delivery import State
+from protocol.label import Precedence
 from protocol.slip import Place
 
 
@@ -244,16 +245,24 @@ class Vault(Following, Protocol):
     def receipts(self, name: Digest) -> list[ReceiptRow]:
         """Return the receipts for a record, oldest first."""
 
-    def owe_receipt(self, post: str, statement: bytes, signer: bytes = b"") -> None:
+    def owe_receipt(
+        self, post: str, statement: bytes, precedence: Precedence, signer: bytes = b""
+    ) -> None:
         """Queue an encoded statement for the terminals of ``post``.
 
-        ``signer`` is the key id of the member who said it; b"": the terminal.
+        Args:
+            post: whose record it is about.
+            statement: encoded.
+            precedence: of that record.
+            signer: the key id of the member who said it; b"": the terminal.
         """
 
     def owed_receipts(
         self, post: str, limit: int, signer: bytes = b""
-    ) -> list[tuple[int, bytes]]:
-        """Return (number, statement) of ``signer`` and of the terminal, oldest first.
+    ) -> list[tuple[int, bytes, int]]:
+        """Return (number, statement, precedence) that wait, oldest first.
+
+        They are of ``signer`` and of the terminal.
 
         What another member said waits for that member.
         """

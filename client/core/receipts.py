@@ -25,8 +25,8 @@ def due(
     """
     vault = station.vault
     owed = vault.owed_receipts(post, MAX_RECEIPTS, station.identity.signer)
-    statements = tuple(decode(statement, Statement) for _, statement in owed)
-    precedence = max(_precedence(vault, statement) for statement in statements)
+    statements = tuple(decode(statement, Statement) for _, statement, _ in owed)
+    precedence = max(Precedence(each) for _, _, each in owed)
     wish = Wish(
         type=RecordType.RECEIPT,
         body=ReceiptBody(),
@@ -34,7 +34,7 @@ def due(
         rcpts=statements,
     )
     composed = compose(wish, station.identity, serial, now=now, entropy=station.entropy)
-    return composed, [number for number, _ in owed]
+    return composed, [number for number, _, _ in owed]
 
 
 def owe_by_member(
@@ -45,12 +45,5 @@ def owe_by_member(
     statement = Statement(
         kind=kind, record=row.name, id=record.id, time=now, index=row.log_index
     )
-    vault.owe_receipt(row.post, encode(statement), signer)
-
-
-def _precedence(vault: Vault, statement: Statement) -> Precedence:
-    row = vault.record(statement.record)
-    if row is None:
-        return Precedence.ROUTINE
-    record = decode(row.document, Record, limit=MAX_RECORD)
-    return max(addressee.precedence for addressee in record.to)
+    precedence = max(to.precedence for to in record.to)
+    vault.owe_receipt(row.post, encode(statement), precedence, signer)

@@ -257,25 +257,45 @@ def open_envelope(
     Raises:
         UnreadableError: for every cause the same.
     """
-    try:
-        return admit(_unseal(came, key), receiver, witnessed=witnessed)
-    except (CryptoError, ProtocolError) as error:
-        raise _unreadable() from error
+    return judge(unseal(came, key), receiver, witnessed=witnessed)
 
 
-def _unseal(came: Arrived, key: KemKey) -> Unsealed:
+def unseal(came: Arrived, key: KemKey) -> Unsealed:
+    """Return what wrap and body hold: the first half of :func:`open_envelope`.
+
+    Raises:
+        UnreadableError: for every cause the same.
+    """
     suite, message_id = came.envelope.suite, came.envelope.id
     mailbox, kid, wrapped = came.wrap
-    secret = unwrap(suite, message_id, mailbox, kid, key, wrapped)
+    try:
+        secret = unwrap(suite, message_id, mailbox, kid, key, wrapped)
+        inner = open_body(suite, message_id, secret.cek, came.envelope.body)
+    except CryptoError as error:
+        raise _unreadable() from error
     return Unsealed(
         id=message_id,
         kid=kid,
         kc=commitment(suite, message_id, secret.cek),
         place=Place(secret.stream, secret.seq, secret.prev),
         salt=secret.salt,
-        inner=open_body(suite, message_id, secret.cek, came.envelope.body),
+        inner=inner,
         body=H(came.envelope.body),
     )
+
+
+def judge(
+    unsealed: Unsealed, receiver: Receiver, *, witnessed: int | None = None
+) -> Outcome:
+    """Return the outcome of admitting it: the second half of :func:`open_envelope`.
+
+    Raises:
+        UnreadableError: for every cause the same.
+    """
+    try:
+        return admit(unsealed, receiver, witnessed=witnessed)
+    except ProtocolError as error:
+        raise _unreadable() from error
 
 
 def _unreadable() -> UnreadableError:

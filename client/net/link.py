@@ -45,6 +45,9 @@ class Handler(Protocol):
     def effect(self, effect: Effect) -> None:
         """Carry out one effect of the line; what must be durable is, on return."""
 
+    def turn(self) -> None:
+        """Take together what came since the last call: nothing more is here yet."""
+
     def feed(self) -> None:
         """Give the line the bytes that it wants of what it streams."""
 
@@ -60,6 +63,7 @@ class Link:
         self._clock = clock
         self._entropy = entropy
         self._something = asyncio.Event()
+        self._came = asyncio.Event()
         self._challenge: bytes | None = None  # the last one that opened a session
         self._polling_until = 0.0  # monotonic seconds: no WebSocket before that
 
@@ -164,6 +168,7 @@ class Link:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._write(transport))
                 group.create_task(self._read(transport))
+                group.create_task(self._turn())
                 group.create_task(self._watch())
         except ExceptionGroup as group:
             _, bugs = group.split((LinkError, ProtocolError))
@@ -180,6 +185,15 @@ class Link:
             for effect in self._line.receive(cell, self._clock.monotonic()):
                 self._handler.effect(effect)
             self._something.set()
+            self._came.set()
+
+    async def _turn(self) -> None:
+        # It runs when _read waits: then all that came at once is there.  That is also
+        # so when the connection ended: what came whole before is kept.
+        while True:
+            await self._came.wait()
+            self._came.clear()
+            self._handler.turn()
 
     async def _write(self, transport: Transport) -> None:
         while True:

@@ -15,7 +15,7 @@ refused and may ask again; damaged means that nothing here is trusted any more.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import apsw
 
@@ -214,7 +214,11 @@ def _is_no_space(error: apsw.Error) -> bool:
     return code in {apsw.SQLITE_IOERR_WRITE, apsw.SQLITE_IOERR_SHMSIZE}
 
 
+_CACHE: Final = -16 * 1024  # KiB of pages that are kept opened, as SQLite counts it
+
+
 def _prepare(connection: apsw.Connection, *, new: bool) -> None:
+    connection.pragma("cache_size", _CACHE)
     connection.pragma("synchronous", "extra")
     connection.pragma("journal_mode", "wal")
     connection.pragma("secure_delete", True)  # noqa: FBT003 -- the pragma's value

@@ -178,4 +178,9 @@ CREATE INDEX obligation_due ON obligation (told, due);
 CREATE INDEX target_late ON target (overdue, deadline);
 """
 
-STEPS: Final = (TABLES, FOLLOWING, MEMBERS, ATTACHMENTS, OBLIGATIONS)
+# How urgent the record is that a waiting receipt answers.
+URGENCY: Final = """
+ALTER TABLE receipt_due ADD COLUMN precedence INTEGER NOT NULL DEFAULT 0;
+"""
+
+STEPS: Final = (TABLES, FOLLOWING, MEMBERS, ATTACHMENTS, OBLIGATIONS, URGENCY)

@@ -27,6 +27,7 @@ from client.vault.database import Database
 from client.vault.following import FollowingStore
 from crypto.types import Digest, KeyId, PrekeyId, StreamId
 from protocol.delivery import State
+from protocol.label import Precedence
 from protocol.slip import Place
 
 RECENT = 256  # records looked at for whom we write to: bounds the query
@@ -252,19 +253,22 @@ class Store(FollowingStore):
         )
         return [ReceiptRow(*row) for row in self._db.rows(query, name)]
 
-    def owe_receipt(self, post: str, statement: bytes, signer: bytes = b"") -> None:
+    def owe_receipt(
+        self, post: str, statement: bytes, precedence: Precedence, signer: bytes = b""
+    ) -> None:
         """Queue an encoded statement for the terminals of ``post``."""
         self._db.run(
-            "INSERT INTO receipt_due (post, statement, signer) VALUES (?, ?, ?)",
-            *(post, statement, signer),
+            "INSERT INTO receipt_due (post, statement, signer, precedence)"
+            " VALUES (?, ?, ?, ?)",
+            *(post, statement, signer, precedence),
         )
 
     def owed_receipts(
         self, post: str, limit: int, signer: bytes = b""
-    ) -> list[tuple[int, bytes]]:
-        """Return (number, statement) of ``signer`` and the terminal, oldest first."""
+    ) -> list[tuple[int, bytes, int]]:
+        """Return (number, statement, precedence) that wait, oldest first."""
         return self._db.rows(
-            "SELECT number, statement FROM receipt_due"
+            "SELECT number, statement, precedence FROM receipt_due"
             " WHERE post = ? AND signer IN (?, ?) ORDER BY number LIMIT ?",
             *(post, signer, b"", limit),
         )

@@ -146,12 +146,17 @@ class Desk:
         """Take everything that waits in our mailbox; return how much came."""
         box = self.relay.boxes[self.post.terminal.mailbox]
         came = list(box)
-        for delivery in came:
-            if self.machine.delivered(delivery, self.now):
+        kept = self.machine.delivered(came, self.now)
+        for delivery, durable in zip(came, kept, strict=True):
+            if durable:
                 box.remove(delivery)
         self.effects.extend(self.machine.pump(self.now))
         self.run()
         return len(came)
+
+    def takes(self, *came: Delivery) -> bool:
+        """Tell whether the core took all of these; the relay forgets none."""
+        return all(self.machine.delivered(came, self.now))
 
     # --- attachments
 

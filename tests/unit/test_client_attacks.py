@@ -129,9 +129,7 @@ def changed_ciphertext(scene: Scene) -> Desk:
     (came,) = box_of(scene.tfc)
     box_of(scene.tfc).clear()
     torn = flipped(came.envelope, len(came.envelope) - 40)
-    assert scene.tfc.machine.delivered(
-        structs.replace(came, envelope=torn), scene.tfc.now
-    )
+    assert scene.tfc.takes(structs.replace(came, envelope=torn))
     return scene.tfc
 
 
@@ -141,9 +139,7 @@ def envelope_that_is_nonsense(scene: Scene) -> Desk:
     scene.bern.run()
     (came,) = box_of(scene.tfc)
     box_of(scene.tfc).clear()
-    assert scene.tfc.machine.delivered(
-        structs.replace(came, envelope=b"\x00"), scene.tfc.now
-    )
+    assert scene.tfc.takes(structs.replace(came, envelope=b"\x00"))
     return scene.tfc
 
 
@@ -208,7 +204,7 @@ def another_stream_of_a_known_terminal(scene: Scene) -> Desk:
 
 def forged(scene: Scene, statement: Statement) -> Desk:
     with scene.tfc.store.transaction():
-        scene.tfc.store.owe_receipt("bern", encode(statement), b"")
+        scene.tfc.store.owe_receipt("bern", encode(statement), Precedence.ROUTINE)
     scene.tfc.effects.extend(scene.tfc.machine.pump(scene.tfc.now))
     exchange(scene.bern, scene.tfc)
     return scene.bern

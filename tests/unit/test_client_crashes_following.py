@@ -59,9 +59,12 @@ def steps(start: Callable[[Desk, Desk], None], crash_at: int, *, process: bool) 
                 else:
                     desk.carry_out(desk.effects.popleft())
                 count += 1
-            for came in list(box_of(desk)):
-                if desk.machine.delivered(came, desk.now) and count != crash_at:
-                    box_of(desk).remove(came)
+            if came := list(box_of(desk)):
+                kept = desk.machine.delivered(came, desk.now)
+                if count != crash_at:  # else the session ends before the ACKs
+                    box_of(desk)[:] = [
+                        one for one, taken in zip(came, kept, strict=True) if not taken
+                    ]
                 count += 1
             desk.effects.extend(desk.machine.pump(desk.now))
     texts = [row.name for row in tfc.inbox() if row.refused is None]

@@ -67,7 +67,7 @@ def test_what_was_logged_before_the_key_ended_is_shown_and_says_so(
     before = tfc.machine.beliefs.directory
     assert before is not None
     end(hague, tfc)
-    assert tfc.machine.delivered(came, tfc.now)
+    assert tfc.takes(came)
     assert tfc.alarms() == {"held"}
     assert [row.refused for row in tfc.inbox()] == [HELD]
     tfc.effects.extend(tfc.machine.pump(tfc.now))
@@ -86,7 +86,7 @@ def test_what_was_logged_before_the_key_ended_is_shown_and_says_so(
         event = words.say(f"ended.{reason}")
         assert event in words.say("message.signed-before", event=event, clock="9.00")
     # It moved its stream: the same envelope again is a duplicate.
-    tfc.machine.delivered(came, tfc.now)
+    tfc.takes(came)
     assert len(tfc.inbox()) == 1
 
 
@@ -122,7 +122,7 @@ def test_without_a_checkpoint_of_before_nothing_is_asked() -> None:
     tfc.relay.now += HOUR
     suspend(hague, tfc)
     (came,) = box_of(tfc)
-    assert tfc.machine.delivered(came, tfc.now)
+    assert tfc.takes(came)
     assert proofs(tfc) == []
     tfc.connect()
     exchange(tfc)
@@ -142,7 +142,7 @@ def test_a_proof_that_proves_nothing_frees_nothing_and_is_told(lie: str) -> None
     logged(bern, tfc)
     _, came = logged(bern, tfc) if len(box_of(tfc)) == 0 else (None, box_of(tfc)[0])
     suspend(hague, tfc)
-    assert tfc.machine.delivered(came, tfc.now)
+    assert tfc.takes(came)
     (question,) = proofs(tfc)
     path = (Digest(bytes(32)),) if lie == "path" else ()
     if lie == "empty":  # a tree of one leaf has an empty path: this is another leaf
@@ -159,7 +159,7 @@ def test_an_unanswered_question_is_asked_in_the_next_session() -> None:
     hague, bern, tfc = begun()
     _, came = logged(bern, tfc)
     suspend(hague, tfc)
-    assert tfc.machine.delivered(came, tfc.now)
+    assert tfc.takes(came)
     (question,) = proofs(tfc)
     assert proofs(tfc) == []
     tfc.machine.answered(question.tag, None, tfc.now)
@@ -175,7 +175,7 @@ def test_a_crash_at_any_step_changes_nothing_in_the_end(
     hague, bern, tfc = begun()
     name, came = logged(bern, tfc)
     suspend(hague, tfc)
-    assert tfc.machine.delivered(came, tfc.now)
+    assert tfc.takes(came)
     if crash != "held":
         (question,) = proofs(tfc)
         if crash == "lost":  # before the commit of the answer
@@ -206,7 +206,7 @@ def test_evidence_that_comes_again_is_not_answered() -> None:
     bern.run()
     (came,) = box_of(tfc)
     for _ in range(3):
-        assert tfc.machine.delivered(came, tfc.now)
+        assert tfc.takes(came)
     assert tfc.store.owed_posts() == []
     assert tfc.store.due_nacks() == []
     assert tfc.alarms() == {"held"}
@@ -218,11 +218,11 @@ def test_of_two_sealings_the_one_that_was_logged_first_is_kept() -> None:
     epoch = dict(tfc.seeds.held)
     suspend(hague, tfc)
     later = structs.replace(came, index=came.index + 7)
-    assert tfc.machine.delivered(later, tfc.now)
+    assert tfc.takes(later)
     tfc.seeds.held.update(epoch)
-    assert tfc.machine.delivered(came, tfc.now)
+    assert tfc.takes(came)
     tfc.seeds.held.update(epoch)
-    assert tfc.machine.delivered(later, tfc.now)
+    assert tfc.takes(later)
     row = tfc.store.record(name)
     assert row is not None
     assert row.log_index == came.index
@@ -234,7 +234,7 @@ def test_an_answer_about_another_sealing_or_a_shown_record_changes_nothing() -> 
     hague, bern, tfc = begun()
     name, came = logged(bern, tfc)
     suspend(hague, tfc)
-    assert tfc.machine.delivered(came, tfc.now)
+    assert tfc.takes(came)
     (question,) = proofs(tfc)
     answer = tfc.relay.answer(question.ask, question.body)
     row = tfc.store.record(name)

@@ -10,7 +10,7 @@ from client.core.rows import IN, OUT
 from crypto.types import ZERO_DIGEST, KeyId, MessageId
 from protocol.codec import Message, encode
 from protocol.delivery import State
-from protocol.label import Clearance, Level
+from protocol.label import Clearance, Level, Precedence
 from protocol.receipt import Kind, Statement
 from protocol.record_type import RecordType
 from protocol.requests import Ask, Entries, KeyLog, LogName, Offers
@@ -199,7 +199,7 @@ def test_a_receipt_that_speaks_of_something_else_counts_for_nothing(
         ),
     }[odd]
     with tfc.store.transaction():
-        tfc.store.owe_receipt(incoming.post, encode(statement))
+        tfc.store.owe_receipt(incoming.post, encode(statement), Precedence.ROUTINE)
     tfc.effects.extend(tfc.machine.pump(tfc.now))
     exchange(bern, tfc)
     assert "receipt-odd" in bern.happened()

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,8 +15,10 @@ from client.net.transport import LinkError
 from client.net.websocket import WebSocket, websocket
 from crypto.certificate import make_certificate
 from crypto.types import Digest
+from protocol import relay_session
 from protocol.handshake import RootRelay
 from protocol.line.effects import Effect, Side
+from protocol.line.frames import Kind
 from protocol.line.machine import Line
 from server.web.listener import listen, runner
 from server.web.tls import server_context
@@ -39,12 +41,16 @@ class Handler:
     def __init__(self) -> None:
         self.opened = 0
         self.effects: list[Effect] = []
+        self.turns: list[int] = []  # how many effects had come by then
 
     def connected(self) -> None:
         self.opened += 1
 
     def effect(self, effect: Effect) -> None:
         self.effects.append(effect)
+
+    def turn(self) -> None:
+        self.turns.append(len(self.effects))
 
     def feed(self) -> None:
         pass
@@ -161,6 +167,67 @@ async def test_what_shows_no_readable_certificate_is_an_alarm(
     monkeypatch.setattr(ssl.SSLObject, "getpeercert", certificate)
     alarm, _ = await connect(talk, tmp_path)
     assert alarm is True
+
+
+class Bursts:
+    """A transport whose relay sends objects in bursts, and then is gone."""
+
+    at_once = 1
+
+    def __init__(self, *sizes: int) -> None:
+        self._meeting, self._sizes = Meeting(), sizes
+        self._messages: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._messages.put_nowait(self._meeting.challenge)
+        self._relay: Line | None = None
+
+    async def receive(self, _: float | None) -> bytes:
+        if self._messages.empty():
+            await asyncio.sleep(0)  # as a socket that has nothing
+        message = await self._messages.get()
+        if message is None:
+            raise LinkError(alarm=False)
+        return message
+
+    async def send(self, messages: Sequence[bytes]) -> None:
+        if self._relay is not None:
+            return
+        self._relay = Line(Side.RELAY)
+        self._meeting.resolve(messages[0])
+        send, opened = self._meeting.resolved(public("terminal"))
+        assert isinstance(send, relay_session.Send)
+        assert isinstance(opened, relay_session.Established)
+        self._messages.put_nowait(send.data)
+        self._relay.connect(opened.sealer, opened.opener, 0.0)
+        self.task = asyncio.create_task(self._bursts())
+
+    async def _bursts(self) -> None:
+        assert self._relay is not None
+        for size in self._sizes:
+            for number in range(size):
+                content = b"%d of %d" % (number, size)
+                self._relay.offer(Kind.NOTICE, content, 1, 0.0)
+                for cell in self._relay.cells(0.0, 8):
+                    self._messages.put_nowait(cell)
+            for _ in range(10):
+                await asyncio.sleep(0)
+        self._relay.offer(Kind.NOTICE, b"the last words", 1, 0.0)
+        for cell in self._relay.cells(0.0, 8):
+            self._messages.put_nowait(cell)
+        self._messages.put_nowait(None)
+
+
+async def test_what_comes_at_once_is_one_turn_and_a_cut_is_its_end() -> None:
+    handler, line = Handler(), Line(Side.TERMINAL)
+    link = Link(line, handler, Clock(), drawn("link"))
+    with pytest.raises(LinkError):
+        await link.over(
+            Bursts(2, 1),
+            RootRelay(public("relay"), Meeting().suite, REALM),
+            identity("terminal"),
+            NOON,
+        )
+    assert len(handler.effects) == 2 + 1 + 1
+    assert handler.turns == [2, 3, 4]
 
 
 async def test_a_write_waits_for_the_connection_so_that_lanes_stay_real(

@@ -112,7 +112,7 @@ def test_an_envelope_that_came_twice_under_a_one_time_key_is_no_nack(
     (came,) = box_of(tfc)
     exchange(bern, tfc)
     for _ in range(2):
-        assert tfc.machine.delivered(came, tfc.now)
+        assert tfc.takes(came)
     exchange(bern, tfc)
     assert len(tfc.inbox()) == 1
     assert "nacked" not in tfc.happened()
@@ -130,7 +130,7 @@ def test_a_prekey_that_never_was_ours_is_not_answered(
     (came,) = box_of(tfc)
     tfc.store.put("manifests.own", encode(()))
     tfc.seeds.held.clear()
-    assert tfc.machine.delivered(came, tfc.now)
+    assert tfc.takes(came)
     assert tfc.store.due_nacks() == []
     assert tfc.alarms() == {"prekey-unknown"}
 
@@ -141,7 +141,7 @@ def test_a_nack_is_given_until_the_relay_has_it(desks: tuple[Desk, Desk]) -> Non
     bern.run()
     tfc.seeds.held.clear()
     (came,) = box_of(tfc)
-    assert tfc.machine.delivered(came, tfc.now)
+    assert tfc.takes(came)
     box_of(tfc).clear()
 
     def asked(desk: Desk) -> list[Question]:
@@ -170,7 +170,7 @@ def test_a_relay_that_does_not_take_nacks_keeps_the_rest_of_the_envelopes(
     bern.run()
     tfc.seeds.held.clear()
     monkeypatch.setattr("client.core.nacks.MAX_DUE", 2)
-    took = [tfc.machine.delivered(came, tfc.now) for came in box_of(tfc)]
+    took = [tfc.takes(came) for came in box_of(tfc)]
     assert took == [True, True, False]
 
 

@@ -1,5 +1,6 @@
 """Between core and line: questions, answers, deliveries, cuts, and a full line."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -13,7 +14,8 @@ from client.core.questions import (
     Tag,
     Upload,
 )
-from client.session import Session
+from client.session import BATCH, Session
+from crypto.digest import H
 from crypto.types import Digest
 from protocol.codec import decode, encode
 from protocol.errors import BusyError
@@ -30,6 +32,7 @@ from protocol.requests import (
 )
 
 ENVELOPE = Digest(b"e" * 32)
+AGAIN = b"not yet"  # an envelope that the core cannot take
 QUESTION = Question(KeyLogWanted(), Ask.KEY_LOG, KeyLog(start=0))
 DEPOSIT = Deposited(ENVELOPE, Submit(envelope=b"x", commitment=Digest(b"c" * 32)), 0)
 
@@ -69,9 +72,9 @@ class FakeMachine:
         self.told.append(("expiring",))
         return [QUESTION]
 
-    def delivered(self, delivery: Delivery, _: int) -> bool:
-        self.told.append(("delivered", delivery.index))
-        return self.ready
+    def delivered(self, came: Sequence[Delivery], _: int) -> list[bool]:
+        self.told.append(("delivered", *(one.index for one in came)))
+        return [self.ready and one.envelope != AGAIN for one in came]
 
     def stored(self, envelope: Digest, index: int, leaf: bytes, _: int) -> None:
         self.told.append(("stored", envelope, index, leaf))
@@ -146,9 +149,17 @@ class Scene:
         self.nudged += 1
 
     def comes(self, kind: Kind, content: bytes) -> bytes:
-        name = b"came-%d" % kind
+        name = H(content)[:16]
         self.session.effect(line_effects.ObjectComplete(kind, name, 0, content))
         return name
+
+    def delivers(self, index: int, envelope: bytes = b"sealed") -> bytes:
+        came = Delivery(cursor=index, index=index, envelope=envelope)
+        return self.comes(Kind.DELIVERY, encode(came))
+
+    def batches(self) -> list[tuple[object, ...]]:
+        """Return the indices of each batch that the core was given."""
+        return [told[1:] for told in self.machine.told if told[0] == "delivered"]
 
     def number(self) -> int:
         return decode(self.line.offered[-1][1], Request).number
@@ -221,12 +232,47 @@ def test_the_relays_word_on_a_deposit_reaches_the_core(scene: Scene) -> None:
 def test_a_delivery_is_acknowledged_only_after_the_core_has_it(scene: Scene) -> None:
     scene.machine.ready = False
     scene.session.connected()
-    came = encode(Delivery(cursor=1, index=3, envelope=b"sealed"))
-    name = scene.comes(Kind.DELIVERY, came)
+    name = scene.delivers(3)
     assert scene.line.acknowledged == []
+    scene.session.turn()
+    assert scene.batches() == [(3,)]
+    assert scene.line.acknowledged == []
+    scene.session.turn()  # nothing new: the core is asked after the next answer
+    assert scene.batches() == [(3,)]
     scene.machine.ready = True  # the directory came with an answer
     scene.comes(Kind.ANSWER, encode(Answer(number=scene.number(), code=0, body=b"")))
     assert scene.line.acknowledged == [name]
+
+
+def test_what_comes_at_once_is_one_batch_and_each_is_acknowledged_by_itself(
+    scene: Scene,
+) -> None:
+    scene.session.connected()
+    names = [scene.delivers(1), scene.delivers(2, AGAIN), scene.delivers(3)]
+    scene.session.turn()
+    assert scene.batches() == [(1, 2, 3)]
+    assert scene.line.acknowledged == [names[0], names[2]]
+
+
+def test_a_backlog_is_taken_in_batches_that_end(scene: Scene) -> None:
+    scene.session.connected()
+    for index in range(2 * BATCH + 1):
+        scene.delivers(index)
+    assert [len(batch) for batch in scene.batches()] == [BATCH, BATCH]
+    assert len(scene.line.acknowledged) == 2 * BATCH
+    scene.session.turn()
+    assert [len(batch) for batch in scene.batches()] == [BATCH, BATCH, 1]
+
+
+def test_what_waits_for_the_directory_is_tried_again_in_batches(scene: Scene) -> None:
+    scene.machine.ready = False
+    scene.session.connected()
+    for index in range(BATCH + 1):
+        scene.delivers(index)
+    scene.machine.ready = True
+    scene.comes(Kind.ANSWER, encode(Answer(number=scene.number(), code=0, body=b"")))
+    assert [len(batch) for batch in scene.batches()] == [BATCH, BATCH, 1]
+    assert len(scene.line.acknowledged) == BATCH + 1
 
 
 def test_a_full_line_is_offered_the_rest_when_it_moves(scene: Scene) -> None:
@@ -249,8 +295,9 @@ def test_a_cut_forgets_what_the_core_asks_again(scene: Scene) -> None:
     scene.machine.ready = False
     scene.session.connected()
     number = scene.number()
-    scene.comes(Kind.DELIVERY, encode(Delivery(cursor=1, index=3, envelope=b"s")))
+    scene.delivers(3)
     scene.session.cut()
+    scene.session.turn()
     scene.comes(Kind.ANSWER, encode(Answer(number=number, code=0, body=b"late")))
     assert "answered" not in {told[0] for told in scene.machine.told}
     scene.machine.ready = True

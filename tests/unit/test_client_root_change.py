@@ -111,7 +111,7 @@ def test_a_retired_suite_is_opened_until_its_date(
         for suite in SuiteId:
             before = alarmed(desk)
             came = of_suite(suite, desk.post.terminal.mailbox)
-            assert desk.machine.delivered(came, now)
+            assert desk.takes(came)
             told.append([*(alarmed(desk) - before)])
     gone, unread = ["prekey-unknown"], ["unreadable"]
     assert told == [gone, gone, gone, unread]

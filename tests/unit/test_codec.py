@@ -147,6 +147,11 @@ def test_the_number_of_items_is_bounded() -> None:
         decode(many(MAX_ITEMS), tuple[int, ...])
 
 
+def test_a_single_value_is_written_as_it_is() -> None:
+    assert encode(b"a") == b"\x41a"
+    assert encode("a") == b"\x61a"
+
+
 @pytest.mark.parametrize("value", [1.5, None, True, {"a": 1}, (None,), [1 << 65]])
 def test_what_has_no_encoding_is_the_callers_bug(value: object) -> None:
     with pytest.raises(ValueError, match=r"encodable|invalid literal"):

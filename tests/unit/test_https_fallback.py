@@ -68,6 +68,9 @@ class Terminal:
         if not isinstance(effect, ObjectComplete) or effect.kind is not Kind.NOTICE:
             self.came.put_nowait(effect)
 
+    def turn(self) -> None:
+        pass
+
     def feed(self) -> None:
         pass
 

@@ -93,7 +93,7 @@ def put(
     relay.submit(Submit(envelope=sealed.envelope, commitment=sealed.commitment))
     tfc.effects.clear()
     for delivery in list(relay.boxes[prekey.mailbox]):
-        if tfc.machine.delivered(delivery, tfc.now):
+        if tfc.takes(delivery):
             relay.boxes[prekey.mailbox].remove(delivery)
 
 
@@ -102,7 +102,7 @@ def waiting(desk: Desk) -> int:
 
 
 def owed(desk: Desk, post: str) -> list[Statement]:
-    return [decode(s, Statement) for _, s in desk.store.owed_receipts(post, 64)]
+    return [decode(s, Statement) for _, s, _ in desk.store.owed_receipts(post, 64)]
 
 
 def shown(desk: Desk) -> set[Digest]:
