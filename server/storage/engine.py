@@ -25,11 +25,14 @@ from server.storage.executor import driver_of
 READERS: Final = 4  # connections: reads are short, and a thread each
 BUSY_TIMEOUT: Final = 10  # seconds a second process (``check``) is waited for
 
+BEGIN: Final = "BEGIN IMMEDIATE"  # of a transaction that writes
+
 _WRITER = (
     "PRAGMA synchronous = EXTRA",
     "PRAGMA journal_mode = WAL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA wal_autocheckpoint = 4000",  # pages: what changes often is written once
+    "PRAGMA cache_size = -16384",  # KiB: more than a batch writes
     "PRAGMA secure_delete = ON",  # what is erased is overwritten with zeros
 )
 _READER = (
@@ -46,7 +49,7 @@ def sqlite_writer(path: Path) -> Engine:
     """
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     path.chmod(0o600)
-    return _sqlite(path, _WRITER, connections=1, begin="BEGIN IMMEDIATE")
+    return _sqlite(path, _WRITER, connections=1, begin=BEGIN)
 
 
 def sqlite_reader(path: Path) -> Engine:
@@ -77,6 +80,8 @@ def _sqlite(
 
     @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:
-        driver_of(connection).execute(begin)
+        driver = driver_of(connection)
+        if not driver.in_transaction:  # else it began at the driver, and is this one
+            driver.execute(begin)
 
     return engine

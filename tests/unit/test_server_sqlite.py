@@ -11,7 +11,6 @@ import pytest
 
 from crypto.types import Digest
 from protocol.requests import LogName
-from server.storage.executor import driver_of
 from server.storage.interfaces import Head, StoreBrokenError, StoreFullError, Tables
 from server.storage.store import sqlite_store
 from tests.support.stores import writing
@@ -34,7 +33,7 @@ async def test_the_database_is_for_its_owner_only(tmp_path: Path) -> None:
 async def test_a_full_disk_is_told_apart_and_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "relay.sqlite"
     store = await sqlite_store(path)
-    driver_of(store._connection()).execute("PRAGMA max_page_count = 40")  # noqa: SLF001 -- the disk's size
+    store._hold()[1].execute("PRAGMA max_page_count = 40")  # noqa: SLF001 -- the disk's size
     big = [bytes(1 << 20)]
     with pytest.raises(StoreFullError):
         async with writing(store) as tables:
@@ -63,7 +62,7 @@ async def test_a_database_of_another_schema_is_refused(tmp_path: Path) -> None:
 
 async def test_synchronous_is_extra_and_the_journal_is_a_wal(tmp_path: Path) -> None:
     store = await sqlite_store(tmp_path / "relay.sqlite")
-    writer = driver_of(store._connection())  # noqa: SLF001 -- what was set
+    writer = store._hold()[1]  # noqa: SLF001 -- what was set
     assert writer.execute("PRAGMA synchronous").fetchall() == [(3,)]
     assert writer.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
     with store._reader.connect() as connection:  # noqa: SLF001
@@ -93,4 +92,10 @@ async def test_a_transaction_runs_whole_in_a_thread_and_waits_for_nothing_else(
     with pytest.raises(RuntimeError, match="waits"):
         await store.write(sleepy)
     assert await store.read(leaves) == [b"leaf"]  # the one that waited was undone
+
+    async def third(tables: Tables) -> None:
+        await tables.logs.add_leaves(LogName.KEY, 1, [b"third"])
+
+    await store.write(third)
+    assert await store.read(leaves) == [b"leaf", b"third"]
     await store.close()
