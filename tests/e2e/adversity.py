@@ -82,8 +82,8 @@ class Adversity:
         """A proxy of Jakarta's sends requests again, and drops what is answered."""
         live, front = town.live, town.front
         ways = ("/session/up", "/session/down")
+        front.double[ways[0]] += 3  # of the others each is held for long without news
         for way in ways:
-            front.double[way] += 3
             front.lose[way] += 2
         sent = [live.send(f"{n}", sender=JAKARTA) for n in range(3)]
         came = [live.send(f"{n}", sender=TFC, to="jakarta") for n in range(3)]
@@ -91,7 +91,7 @@ class Adversity:
             live.follow(message, "delivered", "accepted", sender=JAKARTA)
         for message in came:
             live.follow(message, "delivered", "accepted", sender=TFC)
-        assert not any(front.double[way] + front.lose[way] for way in ways)
+        assert not front.double[ways[0]] + sum(front.lose[way] for way in ways)
         counted = Counter((*live.inbox(TFC), *live.inbox(JAKARTA)))
         assert [counted[message] for message in (*sent, *came)] == [1] * 6
         assert live.check().stdout == "ok\n"

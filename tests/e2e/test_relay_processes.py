@@ -1,17 +1,48 @@
 """Relay and witness as processes, made by their own commands, over TLS."""
 
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from crypto.certificate import pin_of
+from tests.support.postgres import Server
 from tests.support.processes import RELAY, Homes, made, run
-from tests.support.relay import connected, submit_to, unpinned
+from tests.support.relay import PATIENCE, connected, ended, submit_to, unpinned
+from tests.support.template import set_value
+from tests.support.uncommitted import file_locked, leaves_locked
+
+ENGINES = [pytest.param("sqlite"), pytest.param("postgres", marks=pytest.mark.pg)]
+Held = Callable[[], AbstractContextManager[None]]
 
 
-@pytest.fixture(scope="module")
-def homes(tmp_path_factory: pytest.TempPathFactory) -> Homes:
-    return made(tmp_path_factory.mktemp("ministry"))
+@pytest.fixture(scope="module", params=ENGINES)
+def placed(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Homes, Held]:
+    """Return homes, and what holds back their relay's commits."""
+    homes = made(tmp_path_factory.mktemp("ministry"))
+    if request.param == "sqlite":
+        return homes, partial(file_locked, homes.relay / "data" / "relay.sqlite")
+    server: Server = request.getfixturevalue("pg_server")
+    set_value(homes.relay / "relay.toml", "database", server.url("processes"))
+    return homes, partial(leaves_locked, server, "processes")
+
+
+@pytest.fixture
+def homes(placed: tuple[Homes, Held]) -> Homes:
+    return placed[0]
+
+
+@pytest.fixture
+def held(placed: tuple[Homes, Held]) -> Held:
+    return placed[1]
 
 
 async def test_a_founded_ministry_sends_through_real_processes(
@@ -39,3 +70,40 @@ async def test_a_founded_ministry_sends_through_real_processes(
         assert status["logs"]["message"] == {"size": 1, "published": 1}
     done = run(RELAY, "check", "--home", homes.relay)
     assert (done.returncode, done.stdout) == (0, "ok\n"), done.stderr
+
+
+async def said(http: aiohttp.ClientSession, url: str) -> tuple[int, str]:
+    async with http.get(url) as answer:
+        return answer.status, await answer.text()
+
+
+async def test_a_relay_that_is_told_to_stop_answers_what_it_took_and_says_so(
+    homes: Homes, held: Held
+) -> None:
+    posts = homes.ministry.posts
+    with homes.up() as relay:
+        health = "http://" + (homes.relay / "run" / "health").read_text().strip()
+        url = f"https://{relay.address}"
+        async with (
+            aiohttp.ClientSession() as http,
+            connected(url, homes.ministry, posts["bern"].terminal.key, unpinned()) as s,
+            asyncio.TaskGroup() as group,
+        ):
+            assert await said(http, health + "/livez") == (200, "ok\n")
+            with held():
+                submit = submit_to(posts["tfc"].terminal.mailbox, name="the last one")
+                answer = group.create_task(s.submit(submit))
+                # Whoever answered this has read what had come before it.
+                assert await said(http, health + "/livez") == (200, "ok\n")
+                os.kill(relay.child.pid, signal.SIGTERM)
+                async with asyncio.timeout(PATIENCE):
+                    while (await said(http, health + "/readyz"))[0] == 200:  # noqa: ASYNC110
+                        await asyncio.sleep(0.01)
+                assert await said(http, health + "/readyz") == (503, "draining\n")
+                assert not answer.done()
+            assert (await answer).index >= 0
+            assert await ended(s) == aiohttp.WSCloseCode.GOING_AWAY
+        assert await asyncio.to_thread(relay.child.wait, PATIENCE) == 0
+    with homes.up() as again:
+        status = again.status()["logs"]["message"]
+        assert status["size"] == 1 + answer.result().index

@@ -18,6 +18,7 @@ from client.demo.processes import Services, command, run
 from client.filelock import HeldError, held
 from client.files import private_folder
 from client.home import CONFIG
+from tests.support.second import SECOND, add_second
 
 UNITS: Final = (TFC, POST, BERN, JAKARTA)
 PATIENCE: Final = 600  # seconds that another worker may need to found it
@@ -33,7 +34,9 @@ def template(folder: Path, word: Callable[[], str]) -> Path:
                 if not (made / DONE).exists():
                     shutil.rmtree(made, ignore_errors=True)  # a worker that was killed
                     with Services(private_folder(made / "log")) as services:
-                        Ministry(made, services, word, UNITS).found()
+                        ministry = Ministry(made, services, word, UNITS)
+                        ministry.found()
+                        add_second(ministry)
                     (made / DONE).touch()
                 return made
         except HeldError:
@@ -61,10 +64,10 @@ def furnish(
         shutil.rmtree(home / "data")
         for name in ("data", "run"):
             private_folder(home / name)
-    for unit in UNITS:
+    for unit in (*UNITS, SECOND):
         private_folder(ministry.terminal(unit) / "run")
     if database is not None:
-        _set(ministry.relay / "relay.toml", "database", database)
+        set_value(ministry.relay / "relay.toml", "database", database)
     for home in ministry.witnesses:
         services.start(
             home.name,
@@ -81,12 +84,12 @@ def furnish(
     papers = ministry.folder / "papers"
     entries = [papers / f"{unit.post}.entry" for unit in UNITS]
     run(command("koerier-relay", "append", "--home", ministry.relay, *entries))
-    _lead(ministry, ministry.units)
+    _lead(ministry, (*ministry.units, SECOND))
 
 
 def through(home: Path, address: str) -> None:
     """Let a terminal reach its relay at ``address`` from its next start on."""
-    _set(home / CONFIG, "relay", address)
+    set_value(home / CONFIG, "relay", address)
 
 
 def _lead(ministry: Ministry, units: Sequence[Unit]) -> None:
@@ -94,12 +97,13 @@ def _lead(ministry: Ministry, units: Sequence[Unit]) -> None:
     where = dict(pair.split("=", 1) for pair in ministry.elsewhere[1::2])
     for unit in units:
         config = ministry.terminal(unit) / CONFIG
-        _set(config, "relay", ministry.address)
+        set_value(config, "relay", ministry.address)
         for name, url in where.items():
-            _set(config, f'"{name}"', url)
+            set_value(config, f'"{name}"', url)
 
 
-def _set(file: Path, key: str, value: str) -> None:
+def set_value(file: Path, key: str, value: str) -> None:
+    """Give a key of a TOML file, which has it, another text."""
     text, count = re.subn(
         rf"^{re.escape(key)} = .*$",
         f'{key} = "{value}"',

@@ -3,7 +3,8 @@
 ::
 
     TFC, Bern   each through a line that stops at a byte and is cut there
-    Jakarta     through a front that refuses every WebSocket
+    Jakarta     through a front that refuses every WebSocket; a second terminal of it
+                is locked, and has the relay for itself
 """
 
 from collections.abc import Iterator
@@ -12,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from client.demo.ministry import BERN, JAKARTA, TFC, Ministry, Unit
+from client.demo.processes import command, run
 from client.files import private_folder
 from tests.support.cutting import Cutting, cutting
 from tests.support.front import Front, fronted, holding
 from tests.support.later import Days, Later
 from tests.support.live import Live, founded, until
+from tests.support.second import SECOND
 from tests.support.template import through
 
 UNITS = (TFC, BERN, JAKARTA)
@@ -62,6 +65,8 @@ def town(folder: Path, database: str | None = None) -> Iterator[Town]:
 
         def led(ministry: Ministry) -> None:
             """Put lines and a front between the terminals and the relay."""
+            entry = ministry.folder / "papers" / f"{SECOND.post}.entry"
+            run(command("koerier-relay", "append", "--home", ministry.relay, entry))
             for unit in (TFC, BERN):
                 lines[unit] = stack.enter_context(cutting(ministry.address))
                 through(ministry.terminal(unit), lines[unit].address)

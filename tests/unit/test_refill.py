@@ -18,7 +18,8 @@ from server.mirror import MAX_BODY, Page
 from server.refill import ForkedError, RefillError, Sources, recover
 from server.services.refill import Recovered, refill
 from server.storage.opening import check_store as check_database
-from server.storage.store import sqlite_store
+from server.storage.opening import open_store
+from tests.support import relay as relays
 from tests.support.lost import deposit, lived, lose, trusted, witnesses_of
 from tests.support.ministry import Ministry, ministry
 from tests.support.relay import (
@@ -29,6 +30,7 @@ from tests.support.relay import (
     witness_of,
     working,
 )
+from tests.support.stores import Located
 from tests.support.told_log import Log
 
 
@@ -45,19 +47,24 @@ async def recovered(
 
 async def filled(folder: Path, people: Ministry) -> None:
     logs = await recovered(folder, people)
-    store = await sqlite_store(folder / "relay.sqlite")
+    store = await open_store(relays.DATABASE(folder), folder)
     await store.write(lambda tables: refill(tables, logs, system(16)))
     await store.close()
 
 
 async def test_a_lost_disk_comes_back_from_the_mirror_and_the_log_goes_on(
-    tmp_path: Path,
+    tmp_path: Path, database_of: Located, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def use(disk: Path) -> None:
+        disk.mkdir()
+        monkeypatch.setattr(relays, "DATABASE", lambda _: database_of(disk))
+
     people = ministry()
+    use(tmp_path / "lost")
     before = await lived(tmp_path, people, "a", "b", "c")
-    lose(tmp_path)
+    use(tmp_path / "new")
     await filled(tmp_path, people)
-    assert await check_database("relay.sqlite", tmp_path) == []
+    assert await check_database(relays.DATABASE(tmp_path), tmp_path) == []
     async with running(tmp_path, people) as relay:
         assert relay.parts.relay.incarnation != before
         await deposit(relay, "b", "d")  # b has no envelope any more: it is stored again
@@ -70,7 +77,7 @@ async def test_a_lost_disk_comes_back_from_the_mirror_and_the_log_goes_on(
             assert came == {3, 4}
             notice = await terminal.noticed()
             assert notice.incarnation == relay.parts.relay.incarnation
-    assert await check_database("relay.sqlite", tmp_path) == []
+    assert await check_database(relays.DATABASE(tmp_path), tmp_path) == []
 
 
 async def test_an_older_backup_catches_up_and_loses_only_what_nobody_witnessed(

@@ -11,7 +11,9 @@ from crypto.merkle import EMPTY_ROOT, root_of
 from protocol.requests import LogName
 from server.services.refill import Recovered, refill, without_envelopes
 from server.storage.interfaces import Head, StoreBrokenError, Tables
+from server.storage.opening import open_store
 from server.storage.store import sqlite_store
+from tests.support.stores import Located
 
 
 def recovered_of(*leaves: bytes) -> Recovered:
@@ -19,9 +21,9 @@ def recovered_of(*leaves: bytes) -> Recovered:
 
 
 async def test_leaves_that_do_not_give_their_root_are_not_written(
-    tmp_path: Path,
+    tmp_path: Path, database_of: Located
 ) -> None:
-    store = await sqlite_store(tmp_path / "relay.sqlite")
+    store = await open_store(database_of(tmp_path), tmp_path)
     lie = {LogName.KEY: Recovered(EMPTY_ROOT, (b"a",))}
     with pytest.raises(StoreBrokenError):
         await store.write(lambda tables: refill(tables, lie, bytes(16)))
@@ -33,8 +35,10 @@ async def test_leaves_that_do_not_give_their_root_are_not_written(
     await store.close()
 
 
-async def test_what_is_longer_and_agrees_stays(tmp_path: Path) -> None:
-    store = await sqlite_store(tmp_path / "relay.sqlite")
+async def test_what_is_longer_and_agrees_stays(
+    tmp_path: Path, database_of: Located
+) -> None:
+    store = await open_store(database_of(tmp_path), tmp_path)
 
     async def fill(*leaves: bytes) -> int:
         logs = {LogName.KEY: recovered_of(*leaves)}
