@@ -18,7 +18,7 @@ from client.core.courier import view_of
 from client.core.machine import Machine
 from client.core.ports import Vault
 from client.core.questions import Effect
-from client.core.rows import IN, OUT, RecordRow
+from client.core.rows import IN, OUT, Deposit, RecordRow
 from client.core.showing import require_shown
 from client.core.withdrawals import withdrawn
 from client.evidence import evidence_of
@@ -27,6 +27,7 @@ from client.oversight import OversightCommands, doubts_of, refusals_of
 from client.present import iso, level_of, parts_of, precedence_of, subject_of
 from client.spool import Spool
 from client.vault.database import DiskError
+from crypto.types import Digest
 from protocol.bodies import CableBody, Paragraph
 from protocol.codec import decode
 from protocol.delivery import State
@@ -276,6 +277,7 @@ class Commands:
                     "post": addressee.post,
                     "states": self._states(row, addressee.post),
                     "complete": self._whole(row, record, addressee.post),
+                    "couriered": self._couriered(row, addressee.post),
                 }
                 for addressee in record.to
             ],
@@ -301,14 +303,40 @@ class Commands:
         times: dict[str, str | None] = dict.fromkeys(
             ("sealed", "stored", "accepted", "delivered", "read", "acknowledged")
         )
+        here = self._at_relay(row, post)
         for event in self._vault.events_of(row.name):
-            if event.what in {"sealed", "stored", "accepted"} and not times[event.what]:
+            if event.what in here and not times[event.what]:
                 times[event.what] = iso(event.at)
         for receipt in self._vault.receipts(row.name):
             name = _KINDS.get(Kind(receipt.kind))
             if name is not None and receipt.post == post:
                 times[name] = times[name] or iso(receipt.at)
         return times
+
+    def _at_relay(self, row: RecordRow, post: str) -> set[str]:
+        """Return which states the seal for a post has: others' say nothing of it."""
+        deposits: dict[Digest | None, Deposit] = {
+            one.envelope: one for one in self._vault.deposits(row.name)
+        }
+        found = set()
+        for target in self._vault.targets(row.name):
+            if target.post == post and target.delivery.kids:
+                found.add("sealed")
+                deposit = deposits.get(target.delivery.envelope)
+                if deposit is not None and deposit.log_index is not None:
+                    found.add("stored")
+                if deposit is not None and deposit.proof is not None:
+                    found.add("accepted")
+        return found
+
+    def _couriered(self, row: RecordRow, post: str) -> str | None:
+        """Return when a bundle for a post was made, the last time."""
+        made = [
+            event.at
+            for event in self._vault.events_of(row.name)
+            if event.what == "couriered" and event.post == post
+        ]
+        return iso(max(made)) if made else None
 
     def _proof(self, row: RecordRow) -> Any:  # noqa: ANN401
         policy = self._machine.beliefs.message_log.policy

@@ -183,6 +183,11 @@ def receipts(shell: Shell, /, *, message: str, as_json: bool) -> None:
             shell.say("receipts.line", post=target["post"], state=word, at=when)
         if target["complete"] is not None and target["states"]["delivered"]:
             shell.say(f"receipts.{_whole(target)}", post=target["post"])
+        if target["couriered"] is not None:
+            at, post = clock(target["couriered"]), target["post"]
+            shell.say("receipts.courier", post=post, at=at)
+            if target["states"]["delivered"] and not target["states"]["stored"]:
+                shell.say("receipts.courier-only", post=post)
     for refused in found["refused"]:
         why = shell.words.say(f"refused.{refused['reason']}", post=refused["post"])
         when, post = clock(refused["at"]), refused["post"]

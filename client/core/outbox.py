@@ -247,7 +247,8 @@ class Outbox:
                 self._vault.set_target(target)
             # A crash before the commit: no file was written; after it: the places
             # are given, and the next sealing has the same.
-            self._vault.add_event(now, "couriered", row.name, "")
+            for post in sorted({target.post for target in placed}):
+                self._vault.add_event(now, "couriered", row.name, post)
         return sealed.envelope
 
     def _unused(self, target: Target, prekey: Prekey, now: int) -> bool:

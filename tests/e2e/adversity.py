@@ -114,8 +114,9 @@ class Adversity:
         assert shown["logged"] is False
 
         town.lines[BERN].cut()  # and the next connection passes
-        way = live.follow(message, "stored", "accepted", sender=BERN)
-        assert way["to"][0]["states"]["delivered"] is None
+        (tfc,) = live.follow(message, "stored", "accepted", sender=BERN)["to"]
+        assert tfc["states"]["delivered"] is None
+        assert tfc["couriered"] <= tfc["states"]["stored"]
         town.lines[TFC].cut()
         live.follow(message, "delivered", "accepted", sender=BERN)
         assert koerier(live.tfc, "read", message).returncode == 0

@@ -1,6 +1,8 @@
 """What the agent says about courier bundles, over the real core in memory."""
 
 import base64
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -8,13 +10,19 @@ from client.bundles import STATUS, refusal
 from client.cli.courier import MAX_FILE
 from client.cli.exits import Exit
 from client.commands import Commands
+from client.core.compose import action
 from client.core.courier import CourierError, Trouble
+from client.core.outbox import Outbox
 from client.link import MAX_LINE, AgentRefusal
 from client.words import LANGUAGES, Words
 from protocol.courier import MAX_BUNDLE
+from protocol.label import Precedence
 from tests.support.courier import apart, written
-from tests.support.desk import Desk
+from tests.support.desk import Desk, cable, exchange, pair
+from tests.support.fake_relay import FakeRelay
 from tests.support.ministry import Ministry
+
+RELAYED = ("sealed", "stored", "accepted")
 
 
 class Clock:
@@ -58,6 +66,63 @@ def test_a_bundle_is_made_and_taken_and_shown_for_what_it_is(
     by_relay = next(line for line in lines if line["id"] != came["id"])
     assert by_relay["courier"] is False
     assert commands(tfc).run("read", {"id": by_relay["id"]})[0]["directory"] is None
+
+
+def sent_to(desk: Desk, name: str) -> dict[str, Any]:
+    """Return what the sender is shown of each addressee of a record."""
+    found, _ = commands(desk).run("receipts", {"id": name})
+    return {target["post"]: target for target in found["to"]}
+
+
+def test_what_came_by_courier_alone_is_delivered_and_never_at_the_relay(
+    desks: tuple[Desk, Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bern, tfc = desks
+    row = written(bern)
+    assert sent_to(bern, row.name.hex())["tfc"]["couriered"] is None
+    made, _ = commands(bern).run("export", {"id": row.name.hex()})
+    commands(tfc).run("import", {"bundle": made["bundle"]})
+    tfc.connect()
+    exchange(tfc)
+    with monkeypatch.context() as patched:  # the receipt is faster than the prekeys
+        patched.setattr(Outbox, "pump", lambda *_: [])
+        bern.connect()
+        exchange(bern)
+    exchange(bern, tfc)
+    shown = sent_to(bern, row.name.hex())["tfc"]
+    assert shown["couriered"].endswith("Z")
+    assert shown["states"]["delivered"]
+    assert [shown["states"][state] for state in RELAYED] == [None] * 3
+
+
+def test_what_went_by_courier_and_then_by_the_relay_has_every_state(
+    desks: tuple[Desk, Desk],
+) -> None:
+    bern, tfc = desks
+    row = written(bern)
+    made, _ = commands(bern).run("export", {"id": row.name.hex()})
+    commands(tfc).run("import", {"bundle": made["bundle"]})
+    bern.connect()
+    exchange(bern)
+    states = sent_to(bern, row.name.hex())["tfc"]["states"]
+    assert all(states[state] for state in RELAYED)
+    assert states["delivered"] is None
+    tfc.connect()
+    exchange(bern, tfc)
+    assert sent_to(bern, row.name.hex())["tfc"]["states"]["delivered"]
+
+
+def test_an_envelope_for_one_post_says_nothing_of_another(hague: Ministry) -> None:
+    hague.enrol("oslo")  # nobody is there yet: no prekey, so no seal
+    bern, tfc = pair(hague, FakeRelay(hague))
+    to = action(("tfc", "oslo"), Precedence.ROUTINE)
+    composed = bern.machine.compose(replace(cable("tfc"), to=to), bern.now)
+    for effect in bern.machine.pump(bern.now):
+        bern.carry_out(effect)
+    exchange(bern, tfc)
+    shown = sent_to(bern, composed.name.hex())
+    assert all(shown["tfc"]["states"][state] for state in RELAYED)
+    assert not any(shown["oslo"]["states"].values())
 
 
 @pytest.mark.parametrize(
