@@ -192,6 +192,8 @@ class Outbound:
     def fill(self, room: int, now: float) -> list[Frame]:
         """Return the frames that use at most ``room`` bytes, by lanes."""
         frames: list[Frame] = []
+        if not self._objects:
+            return frames
         if self._pending:
             self.assign(now)
         while (object_id := self._ready.choose(now)) is not None:
@@ -291,6 +293,8 @@ class Outbound:
     def _drop(self, one: Outgoing) -> None:
         del self._objects[one.id]
         self._streams.pop(one.stream, None)
+        if not self._objects:  # a dictionary that was used stays large
+            self._objects, self._streams = {}, {}
         self._pending.discard(one.id)
         self._ready.discard(one.id)
 

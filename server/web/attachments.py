@@ -16,6 +16,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from crypto.types import Digest
@@ -118,7 +119,7 @@ class Attachments:
         """
         match effect:
             case ObjectOpened(Kind.ATTACHMENT_UP):
-                self._turns.start(self._open(effect))
+                self._turns.start(partial(self._open, effect))
             case StoreBytes(object_id, _, content):
                 self._store(object_id, content)
             case ObjectAbandoned(object_id):
@@ -177,7 +178,7 @@ class Attachments:
             return
         upload.offset += len(content)
         if upload.offset == upload.blob.total:
-            self._turns.start(self._compare(object_id, upload))
+            self._turns.start(partial(self._compare, object_id, upload))
         elif self._up.get(object_id) is upload:
             # Leaves only now, after the commit that it speaks of.
             self._line.stored(object_id, upload.offset)

@@ -8,13 +8,13 @@ own.  All decisions are the line's (:mod:`protocol.line`) and the services'.
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from functools import partial
-from typing import Any, Final, NoReturn
+from typing import Final
 
 from aiohttp import WSCloseCode
 
-from crypto.types import KeyId, Mailbox
+from crypto.types import Digest, KeyId, Mailbox
 from protocol.codec import encode
 from protocol.directory_view import Terminal
 from protocol.errors import (
@@ -69,6 +69,25 @@ class EndedError(Exception):
 class Conversation:
     """One open session; see :class:`server.services.presence.Connected`."""
 
+    # Most sessions are idle most of the time: no dictionary of its own, an empty one
+    # instead of a set (64 bytes for 216), and nothing for blobs before the first.
+    __slots__ = (
+        "_arrived",
+        "_asked",
+        "_awaited",
+        "_blobs",
+        "_line",
+        "_over",
+        "_relay",
+        "_terminal",
+        "_timer",
+        "_told",
+        "_told_keys",
+        "_transport",
+        "_turns",
+        "_under_way",
+    )
+
     def __init__(
         self,
         relay: Relay,
@@ -84,13 +103,11 @@ class Conversation:
         self._turns = Turns()
         self._asked = 0
         self._under_way: dict[bytes, int] = {}  # object id -> cursor
-        self._arrived: set[int] = set()  # cursors that the peer has, to be committed
-        self._awaited: set[int] = set()  # leaves whose proof the peer will want
+        self._arrived: list[int] = []  # cursors that the peer has, to be committed
+        self._awaited: dict[int, None] = {}  # leaves whose proof the peer will want
         self._told: dict[bytes, None] = {}  # nacks
         self._told_keys = -1  # size of the key log in the last notice
-        self._attachments = Attachments(
-            relay, terminal, self._line, self._turns, self._send
-        )
+        self._blobs: Attachments | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._over: WSCloseCode | None = None
 
@@ -125,17 +142,30 @@ class Conversation:
         """Close the session: refused, or (``going``) because the relay stops."""
         if not going and self._over is not WSCloseCode.POLICY_VIOLATION:
             self._over = WSCloseCode.POLICY_VIOLATION
-            self._turns.start(_raised(EndedError(self._over)))
+            self._turns.start(partial(_raised, EndedError(self._over)))
         elif self._over is None:
             self._over = WSCloseCode.GOING_AWAY
             self._send()  # it ends there, when what was taken is answered
+
+    @property
+    def _attachments(self) -> Attachments:
+        if self._blobs is None:
+            self._blobs = Attachments(
+                self._relay, self._terminal, self._line, self._turns, self._send
+            )
+        return self._blobs
 
     # --- its life
 
     async def run(self) -> WSCloseCode:
         """Talk until one side ends it; return what the peer is told."""
         try:
-            await self._turns.during(self._talk)
+            async with self._turns:
+                self._begin()
+                while (cell := await self._transport.receive()) is not None:
+                    self._received(cell)
+                    del cell  # nor is it kept while the next one is waited for
+                raise EndedError(WSCloseCode.OK)  # the peer is gone
         except BaseExceptionGroup as group_error:
             return _code(group_error)
         finally:
@@ -145,17 +175,12 @@ class Conversation:
     def _now(self) -> float:
         return self._relay.clock.monotonic()
 
-    async def _talk(self) -> NoReturn:
+    def _begin(self) -> None:
         if self._over is not None:  # it ended before it began
             raise EndedError(self._over)
         self.wake()
         self.nacked()
         self._tell()
-        while (cell := await self._transport.receive()) is not None:
-            for effect in self._line.receive(cell, self._now()):
-                self._take(effect)
-            self._send()
-        raise EndedError(WSCloseCode.OK)  # the peer is gone
 
     def _send(self) -> None:
         self._turns.ask(self._write)
@@ -165,8 +190,10 @@ class Conversation:
             self._time(SHORTEST)  # before it waits for a peer that takes nothing
             for cell in cells:
                 await self._transport.send(cell)
-            self._attachments.moved()
-        self._attachments.moved()
+            if self._blobs is not None:
+                self._blobs.moved()
+        if self._blobs is not None:
+            self._blobs.moved()
         self._time(SHORTEST)
         if self._over is not None and not self._asked:
             raise EndedError(self._over)
@@ -194,6 +221,11 @@ class Conversation:
 
     # --- what the peer's cells bring
 
+    def _received(self, cell: bytes) -> None:
+        for effect in self._line.receive(cell, self._now()):
+            self._take(effect)
+        self._send()
+
     def _take(self, effect: Effect) -> None:
         match effect:
             case ObjectComplete() if self._over is not None:
@@ -209,23 +241,16 @@ class Conversation:
                     busy = Answer(number=request.number, code=ErrorCode.BUSY)
                     self._answer(effect.lane, busy)
                 else:
-                    self._start(self._request(effect.lane, request))
+                    self._start(effect.lane, request)
             case ObjectAcknowledged(object_id) if object_id in self._under_way:
-                self._arrived.add(self._under_way[object_id])
+                self._arrived.append(self._under_way[object_id])
                 self.wake()
             case _:
                 self._attachments.take(effect)
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, lane: int, request: Request) -> None:
         self._asked += 1
-        self._turns.start(self._counted(work))
-
-    async def _counted(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        finally:
-            self._asked -= 1
-        self._send()
+        self._turns.start(partial(self._request, lane, request))
 
     def _submission(self, effect: ObjectComplete) -> None:
         try:
@@ -247,7 +272,7 @@ class Conversation:
             # Both leave only now, after the commit that they speak of.
             self._line.accepted(object_id, stored.index, stored.leaf)
             self._line.stored(object_id)
-            self._awaited.add(stored.index)
+            self._awaited[stored.index] = None
         self._send()
 
     def _refuse(self, object_id: bytes, error: ProtocolError) -> None:
@@ -256,9 +281,15 @@ class Conversation:
         self._line.refuse(object_id, reason)
 
     async def _request(self, lane: int, request: Request) -> None:
-        wish = self._attachments.wish
-        call = Caller(self._relay, self._terminal, lane, wish)
-        self._answer(lane, await answer(call, request))
+        call = Caller(self._relay, self._terminal, lane, self._wish)
+        try:
+            self._answer(lane, await answer(call, request))
+        finally:
+            self._asked -= 1
+        self._send()
+
+    def _wish(self, name: Digest) -> None:
+        self._attachments.wish(name)
 
     def _answer(self, lane: int, found: Answer) -> None:
         self._line.offer(Kind.ANSWER, encode(found), lane, self._now())
@@ -266,7 +297,8 @@ class Conversation:
     # --- what the peer is owed
 
     async def _fetch(self) -> None:
-        self._attachments.look()
+        if self._blobs is not None:
+            self._blobs.look()
         await self._acknowledge()
         full = len(self._under_way) >= WINDOW
         owed = await self._relay.mailbox.owed(
@@ -281,16 +313,16 @@ class Conversation:
                 Kind.DELIVERY, content, one.delivery.lane, self._now()
             )
             self._under_way[object_id] = one.delivery.cursor
-            self._awaited.add(one.delivery.index)
+            self._awaited[one.delivery.index] = None
         if len(owed) == FETCH:
             self.wake()
         if owed:
             self._send()
 
     async def _acknowledge(self) -> None:
-        arrived, self._arrived = self._arrived, set()
-        if not arrived:
+        if not self._arrived:
             return
+        arrived, self._arrived = frozenset(self._arrived), []
         await self._relay.mailbox.acknowledge(self._terminal, arrived)
         # Only now: what is not yet durably acknowledged is still owed in the store.
         self._under_way = {
@@ -305,10 +337,10 @@ class Conversation:
         A notice each second would cost a poor line more than its messages.
         """
         published = self._relay.logs.published(LogName.MESSAGE)
-        covered = {index for index in self._awaited if index < published}
+        later = {index: None for index in self._awaited if index >= published}
         keys = self._relay.logs.published(LogName.KEY)
-        if covered or keys != self._told_keys:
-            self._awaited -= covered
+        if len(later) < len(self._awaited) or keys != self._told_keys:
+            self._awaited = later
             self._told_keys = keys
             self._notify(None)
 

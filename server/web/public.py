@@ -26,13 +26,28 @@ def guard(relay: Relay) -> Middleware:
     return ended
 
 
+def guarded(relay: Relay, handler: Handler) -> Handler:
+    """Return ``handler``, ending the process when it finds that the store broke."""
+    ended = guard(relay)
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await ended(request, handler)
+
+    return handle
+
+
 def public_app(relay: Relay) -> web.Application:
-    """Return the application of the public listener."""
-    app = web.Application(client_max_size=MAX_BODY, middlewares=[guard(relay)])
+    """Return the application of the public listener.
+
+    A session ends the process itself (:func:`server.web.session.talk`) and has no
+    guard around it, which would stand there as long as the session does.
+    """
+    app = web.Application(client_max_size=MAX_BODY)
     app.router.add_get("/session", SessionRoute(relay).handle, allow_head=False)
     PollRoutes(relay).add(app)
     monitor = MonitorRoutes(relay)
     origin = "/log/{origin:[a-z0-9./-]+}"
-    app.router.add_get(f"{origin}/checkpoint", monitor.checkpoint)
-    app.router.add_get(f"{origin}/tile/{{path:.+}}", monitor.tile)
+    app.router.add_get(f"{origin}/checkpoint", guarded(relay, monitor.checkpoint))
+    tile = f"{origin}/tile/{{path:.+}}"
+    app.router.add_get(tile, guarded(relay, monitor.tile))
     return app

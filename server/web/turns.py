@@ -4,15 +4,18 @@ A ministry has thousands of terminals that are connected and say nothing.  A tas
 waits for an event costs some five thousand bytes, and a session had eleven of them.
 So the session's own task reads, and everything else is a *step* that is asked for::
 
-    turns.ask(self._write)      # run it; if it runs already, run it once more after
+    async with turns:
+        turns.ask(self._write)  # run it; if it runs already, run it once more after
 
 A step never runs twice at a time, and what was asked for while it ran is not lost.
 The first one that raises ends all others, and the reading with them.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, NoReturn
+from collections.abc import Awaitable, Callable
+from functools import partial
+from types import TracebackType
+from typing import Self
 
 Step = Callable[[], Awaitable[None]]
 
@@ -27,19 +30,25 @@ class Turns:
         self._open = False
         self._asked: dict[Step, bool] = {}  # a step that runs: whether to run it again
 
-    async def during(self, work: Callable[[], Awaitable[NoReturn]]) -> NoReturn:
-        """Do ``work`` in the caller's task; steps may run until it raises.
+    async def __aenter__(self) -> Self:
+        """Let steps run until the block ends; its task is the session's own."""
+        await self._group.__aenter__()
+        self._open = True
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End every step.
 
         Raises:
-            BaseExceptionGroup: of what ``work`` or the first step raised.
+            BaseExceptionGroup: of what the block or the first step raised.
         """
-        async with self._group:
-            self._open = True
-            try:
-                await work()
-            finally:
-                self._open = False
-        raise RuntimeError("a session ends by an exception")
+        self._open = False
+        await self._group.__aexit__(kind, error, trace)
 
     def ask(self, step: Step) -> None:
         """Run ``step``, after the run that is under way; nothing once all has ended."""
@@ -47,18 +56,20 @@ class Turns:
             self._asked[step] = True
         elif self._open:
             self._asked[step] = True
-            self.start(self._run(step))
+            self.start(partial(self._run, step))
 
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do ``work`` beside everything else; nothing once all has ended."""
+    def start(self, work: Step) -> None:
+        """Do ``work`` beside everything else; nothing once all has ended.
+
+        It is called in its task: where the session ends before that, nothing is left
+        of it, and no coroutine that nobody awaited.
+        """
         if self._open:
             self._group.create_task(self._watched(work))
-        else:
-            work.close()
 
-    async def _watched(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _watched(self, work: Step) -> None:
         try:
-            await work
+            await work()
         except BaseException:
             self._open = False  # from now on the group takes no task
             raise
@@ -68,3 +79,5 @@ class Turns:
             self._asked[step] = False
             await step()
         del self._asked[step]
+        if not self._asked:
+            self._asked = {}  # one that was used stays large

@@ -1,6 +1,7 @@
 """The steps of a session: one at a time each, none forgotten, all ended together."""
 
 import asyncio
+import gc
 from typing import NoReturn
 
 import pytest
@@ -42,7 +43,8 @@ async def test_what_is_asked_for_while_it_runs_is_done_once_more_and_alone() -> 
         raise OverError
 
     with pytest.raises(BaseExceptionGroup) as ended:
-        await turns.during(session)
+        async with turns:
+            await session()
     assert ended.group_contains(OverError)
     assert runs == ["begins", "ends"] * 3
 
@@ -65,6 +67,9 @@ async def test_a_step_that_fails_ends_the_reading_and_all_others() -> None:
     async def failing_too() -> None:
         raise AssertionError("nothing begins after the end")
 
+    async def too_late() -> None:
+        raise AssertionError("nor is it asked for")
+
     async def session() -> NoReturn:
         turns.ask(hanging)
         await settled()
@@ -72,6 +77,7 @@ async def test_a_step_that_fails_ends_the_reading_and_all_others() -> None:
         try:
             await asyncio.Event().wait()
         finally:
+            turns.ask(too_late)  # now the group would refuse it by an error
             ended.append("reading")
         raise AssertionError("it was not ended")
 
@@ -79,8 +85,10 @@ async def test_a_step_that_fails_ends_the_reading_and_all_others() -> None:
         lambda _, context: ended.append(str(context["message"]))
     )
     with pytest.raises(BaseExceptionGroup) as error:
-        await turns.during(session)
+        async with turns:
+            await session()
     assert error.group_contains(OverError)
+    assert not error.group_contains(RuntimeError)
     assert sorted(ended) == ["reading", "step"]
 
 
@@ -95,7 +103,29 @@ async def test_nothing_begins_before_a_session_or_after_it() -> None:
 
     turns.ask(step)
     with pytest.raises(BaseExceptionGroup):
-        await turns.during(session)
+        async with turns:
+            await session()
     turns.ask(step)
-    turns.start(step())
+    turns.start(step)
+    await settled()
+
+
+async def test_what_was_asked_for_as_the_session_ended_does_not_begin() -> None:
+    """Nor does it leave a coroutine behind that nobody awaited."""
+    turns = Turns()
+
+    async def step() -> None:
+        raise AssertionError("the session is over")
+
+    async def session() -> NoReturn:
+        turns.ask(step)
+        turns.start(step)
+        raise OverError
+
+    with pytest.raises(BaseExceptionGroup) as error:
+        async with turns:
+            await session()
+    assert error.group_contains(OverError)
+    assert not error.group_contains(AssertionError)
+    gc.collect()  # a warning is an error
     await settled()
