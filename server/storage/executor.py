@@ -43,7 +43,7 @@ class Executor(Protocol):
         """Run a statement and return the first column of its first row."""
 
     async def rows(self, statement: Statement, /, *values: object) -> Rows:
-        """Run a statement at the driver and return its rows, as tuples."""
+        """Run a statement that reads, at the driver; return its rows, as tuples."""
 
     async def insert(self, table: Table, rows: Rows, otherwise: str = "", /) -> None:
         """Insert whole rows at the driver, values in the order of the columns.

@@ -59,7 +59,9 @@ class PostgresStore:
         with translated():
             connection = self._connection = await self._writer.connect()
             driver = await _driver(connection)
-            async with _transaction(driver), connection.begin():
+            direct = Direct(connection, driver)
+            async with _transaction(direct), connection.begin():
+                await direct.flush()  # so that it has begun: tables come all or none
                 await _alone(connection)
                 await _durable(connection)
                 await connection.run_sync(upgraded)
@@ -89,10 +91,9 @@ class PostgresStore:
         async with self._writing:
             with translated():
                 connection, driver = self._open()
-                async with _transaction(driver):
-                    direct = Direct(connection, driver)
+                direct = Direct(connection, driver)
+                async with _transaction(direct):
                     yield tables_of(direct)
-                    await direct.flush()
 
     async def scrub(self) -> None:
         """Give the space of what was deleted free for other rows."""
@@ -142,21 +143,14 @@ async def _driver(connection: AsyncConnection) -> Any:  # noqa: ANN401 -- it has
 
 
 @asynccontextmanager
-async def _transaction(driver: Any) -> AsyncIterator[None]:  # noqa: ANN401 -- as above
+async def _transaction(direct: Direct) -> AsyncIterator[None]:
     """Run one transaction of the writer; its end is the commit point."""
-    # A crash before the end of COMMIT leaves nothing of the block, one after it leaves
-    # all of it.  A connection that is lost while it commits leaves one or the other:
-    # the process ends, and the next start reads which.
-    await driver.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
     try:
         yield
+        await direct.commit()
     except BaseException:
-        if not driver.is_closed():
-            await driver.execute("ROLLBACK")
+        await direct.undo()
         raise
-    # The server ends a transaction that failed by undoing it, and says so only here.
-    if await driver.execute("COMMIT") != "COMMIT":
-        raise StoreBrokenError("the transaction was undone")
 
 
 async def _alone(connection: AsyncConnection) -> None:

@@ -1,5 +1,6 @@
 """What is PostgreSQL's own: one writer, a server that flushes, a connection lost."""
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from crypto.digest import H
-from crypto.types import Digest
+from crypto.types import Digest, Mailbox
 from protocol.requests import LogName
 from server.storage.interfaces import (
     Head,
@@ -21,6 +22,7 @@ from server.storage.interfaces import (
 from server.storage.opening import open_store
 from server.storage.postgres import PostgresStore
 from tests.support import postgres
+from tests.support.queued import queue
 
 pytestmark = pytest.mark.pg
 
@@ -66,6 +68,48 @@ async def test_a_lost_connection_ends_the_writer_and_leaves_nothing(
     again = await open_store(url, tmp_path)
     assert await again.read(leaves) == []
     await again.close()
+
+
+async def test_a_batch_is_two_round_trips(url: str, tmp_path: Path) -> None:
+    store = await open_store(url, tmp_path)
+    assert isinstance(store, PostgresStore)
+
+    async def founded(tables: Tables) -> None:
+        await tables.logs.found(LogName.MESSAGE, Head(0, Digest(bytes(32))))
+
+    await store.write(founded)
+    await queue(store, Mailbox(bytes(16)), 3)  # the texts are prepared
+    sent: list[str] = []
+    _, driver = store._open()  # noqa: SLF001 -- what goes over the wire is counted
+
+    async def batch(tables: Tables) -> None:
+        assert await tables.envelopes.known([H(b"envelope 0"), H(b"new")])
+        await tables.logs.add_leaves(LogName.MESSAGE, 3, [b"leaf"])
+        await tables.logs.put_tiles(LogName.MESSAGE, {(1, 0): bytes(32)})
+        await tables.logs.grow(LogName.MESSAGE, 3, 4, Digest(bytes(32)))
+
+    with driver.query_logger(lambda query: sent.append(query.query)):
+        await store.write(batch)
+        await asyncio.sleep(0)  # the driver tells in the loop's next turn
+    assert [text.split()[0] for text in sent] == ["SELECT", "WITH"]
+    sent.clear()
+    # The same head again: the one statement fails as a whole.
+    with driver.query_logger(lambda query: sent.append(query.query)):
+        with pytest.raises(StoreBrokenError, match="another writer"):
+            await store.write(batch_of_a_second_writer)
+        await asyncio.sleep(0)
+    assert [text.split()[0] for text in sent] == ["WITH"]
+
+    async def after(tables: Tables) -> Sequence[bytes]:
+        return await tables.logs.leaves(LogName.MESSAGE, 3, 9)
+
+    assert await store.read(after) == [b"leaf"]
+    await store.close()
+
+
+async def batch_of_a_second_writer(tables: Tables) -> None:
+    await tables.logs.add_leaves(LogName.MESSAGE, 4, [b"forked"])
+    await tables.logs.grow(LogName.MESSAGE, 3, 5, Digest(bytes(32)))
 
 
 async def test_what_the_server_undid_is_not_called_stored(
