@@ -101,6 +101,7 @@ async def test_an_exception_leaves_nothing_of_the_transaction(
     async def interrupted() -> None:
         async with writing(store) as tables:
             await tables.envelopes.add([envelope(0)], [delivery(0, 1)])
+            assert await tables.envelopes.known([envelope(0).name])  # it sees its own
             await tables.logs.add_leaves(LogName.MESSAGE, 0, [b"leaf"])
             raise KeyError
 
