@@ -3,7 +3,7 @@
 A peer that found two records in one place takes nothing more in that stream; the
 alarm that it sends is no verdict, and what people write must arrive all the same.  So
 this terminal draws a new stream for that peer, and what the peer has not confirmed is
-given a place in it and sealed anew (docs/spec/delivery-and-streams.md, DEL-26).
+given a place in it and sealed anew (docs/spec/delivery-and-streams.md, DEL-29).
 """
 
 from collections.abc import Callable
