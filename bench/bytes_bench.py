@@ -23,6 +23,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from client.session import Session
+from crypto.types import Digest
 from protocol.codec import encode
 from protocol.label import Precedence
 from protocol.line.cells import CELL
@@ -33,7 +34,7 @@ from tests.support.fault_proxy import FaultProxy, Faults, fault_proxy
 from tests.support.processes import Homes, made
 from tests.support.relay import TestTerminal, connected, submit_to, unpinned
 from tests.support.virtual_loop import run
-from tests.support.whole_line import NETWORK, now, settled, until, whole
+from tests.support.whole_line import NETWORK, Post, now, settled, until, whole
 
 SIZE = 5_700  # bytes of a body; with its wrap an envelope of about 7 kB
 WINDOW = 48  # submissions under way
@@ -104,8 +105,11 @@ async def deposit(sender: TestTerminal, todo: Sequence[Submit]) -> int:
     return sum(len(encode(submit)) for submit in todo)
 
 
-async def from_nothing(folder: Path, kbit: float) -> dict[str, float]:
-    """Return the seconds from an unconnected terminal to *stored*."""
+async def from_nothing(folder: Path, kbit: float, *, warm: bool) -> dict[str, float]:
+    """Return the seconds from an unconnected terminal to *stored*.
+
+    ``warm``: it has written to the addressee before.
+    """
     came: Counter[str] = Counter()
     effect = Session.effect
 
@@ -122,16 +126,20 @@ async def from_nothing(folder: Path, kbit: float) -> dict[str, float]:
             async with tfc.connected():
                 async with post.connected():
                     await settled(post, tfc)
-                first = post.carried
+                    if warm:
+                        post.write("tfc", Precedence.ROUTINE, "Goed nieuws.")
+                        await settled(post, tfc)
+                first, before = post.carried, set(post.session.offered)
                 came.clear()
                 post.write("tfc", Precedence.FLASH, "x" * 200)  # without a connection
                 began = now()
                 async with post.connected():
                     await until(lambda: post.line.connected)
                     opened = now() - began
-                    await until(lambda: bool(post.session.stored))
-                    (stored,) = post.session.stored.values()
-                    (offered, _) = next(iter(post.session.offered.values()))
+                    await until(lambda: any(fresh(post, before, 0)))
+                    (stored,) = fresh(post, before, 0)
+                    name = next(iter(post.session.offered.keys() - before))
+                    (offered, _) = post.session.offered[name]
                     up, down = post.carried
                     await settled(post, tfc)
                     later = post.carried
@@ -145,6 +153,15 @@ async def from_nothing(folder: Path, kbit: float) -> dict[str, float]:
         "down_with_proofs": later[1] - first[1],
         **{f"came_{kind.lower()}": float(size) for kind, size in came.items()},
     }
+
+
+def fresh(post: Post, before: set[Digest], lane: int) -> list[float]:
+    """Return when the relay had what was offered in a lane since ``before``."""
+    return [
+        stored
+        for name, stored in post.session.stored.items()
+        if name not in before and post.session.offered[name][1] == lane
+    ]
 
 
 def flash(folder: Path, line: SlowLine, count: int, cuts: int) -> dict[str, float]:
@@ -184,9 +201,11 @@ def main() -> None:
             homes.append(root)
             asyncio.run(back_to_back(homes, relay.address, 100 if quick else 1_000))
         for kbit in LINES:
-            for name in ("nothing", "flash", "full", "cuts"):
+            for name in ("nothing", "warm", "flash", "full", "cuts"):
                 (root / f"{name}-{kbit}").mkdir()
-            show(f"nothing/{kbit}", **run(from_nothing(root / f"nothing-{kbit}", kbit)))
+            for name in ("nothing", "warm"):
+                took = from_nothing(root / f"{name}-{kbit}", kbit, warm=name == "warm")
+                show(f"{name}/{kbit}", **run(took))
             if not quick:
                 show(
                     f"flash/{kbit}",

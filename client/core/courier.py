@@ -1,9 +1,7 @@
 """The courier bundle: a record on a medium, where there is no line.
 
 A bundle is sealed without the relay, at the last view of the directory, to keys that
-were fetched while the line was there.  So a terminal keeps one epoch key of each
-terminal that it wrote to last, and no more: a one-time key that nobody uses would be
-lost to everybody else, and each kept key costs bytes on a bad line.
+were fetched while the line was there (:mod:`client.core.kept_keys`).
 
 Exporting changes nothing of the record's way by the relay: it waits in the outbox as
 before, and is sealed again there under a fresh directory.  The receiver tells the two
@@ -17,15 +15,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from client.core.inbox import Inbox
+from client.core.kept_keys import KeptKeys
 from client.core.outbox import Outbox
-from client.core.questions import CourierKeysWanted, Effect, Question
 from client.core.rows import RecordRow
 from client.core.sealing import Arrived, UnreadableError, arrived, open_envelope
 from client.core.station import Station
 from crypto.kem import KemKey
-from crypto.types import Digest, KeyId, Secret
+from crypto.types import Digest, Secret
 from protocol.admit import Outcome
-from protocol.codec import decode, encode
 from protocol.courier import (
     SenderView,
     check_view,
@@ -35,14 +32,8 @@ from protocol.courier import (
 )
 from protocol.delivery import State
 from protocol.errors import MalformedError, ProtocolError, StrangerError
-from protocol.limits import MAX_DOCUMENT
 from protocol.manifest import PrekeyKind
-from protocol.requests import Ask, Offer, Offers, Prekeys
-from protocol.trusted_manifest import Prekey
 
-KEPT = 8  # terminals that a key is kept of: those written to last
-BULK = 3  # lane: nobody waits for these
-NEVER = 1 << 48  # POSIX seconds
 _ARRIVED = frozenset({State.DELIVERED, State.READ, State.ACKNOWLEDGED, State.REFUSED})
 
 
@@ -87,82 +78,18 @@ class Unpacked:
 
 
 class Courier:
-    """Bundles out and in, and the keys for them."""
+    """Bundles out and in."""
 
-    def __init__(self, station: Station, outbox: Outbox, inbox: Inbox) -> None:
+    def __init__(
+        self, station: Station, outbox: Outbox, inbox: Inbox, kept: KeptKeys
+    ) -> None:
         self._vault = station.vault
         self._identity = station.identity
         self._beliefs = station.beliefs
         self._seeds = station.seeds
         self._outbox = outbox
         self._inbox = inbox
-        self._look = False
-        self._asked = False  # a question is on its way
-        self._until = NEVER  # W at which the first kept key is over
-        self._held: dict[KeyId, tuple[Digest, int]] = {}  # manifest and end of a key
-
-    # --- keys, kept for the day without a line
-
-    def connected(self) -> None:
-        """Take note of a new session: what was asked in the last one is lost."""
-        self._asked = False
-
-    def synced(self) -> None:
-        """Take note of a newer directory."""
-        self._look = True
-
-    def pump(self) -> list[Effect]:
-        """Return a question for the keys that are missing or over."""
-        over = self._beliefs.witnessed >= self._until
-        if self._asked or not (self._look or over):
-            return []
-        self._look, self._until = False, NEVER
-        recent = self._vault.recent_terminals(KEPT)
-        wanted = tuple(terminal for terminal in recent if not self._lasts(terminal))
-        if not wanted:
-            return []
-        self._asked = True
-        body = Prekeys(terminals=wanted, epoch=1)
-        return [Question(CourierKeysWanted(), Ask.PREKEYS, body, BULK)]
-
-    def offered(self, offers: Offers) -> None:
-        """Keep the keys that came and are genuine."""
-        self._asked = False
-        for offer in offers.offers:
-            prekey = self._outbox.genuine(offer)
-            if prekey is None:
-                continue
-            with self._vault.transaction():
-                self._vault.put(_kept(prekey.terminal), encode(offer))
-            # A crash before the commit: the next session asks again.
-            self._hold(prekey)
-
-    def _lasts(self, terminal: KeyId) -> bool:
-        """Tell whether the key that we keep is of the manifest that counts, for now."""
-        if terminal not in self._held:
-            self._key(terminal)
-        manifest, until = self._held.get(terminal, (None, 0))
-        named = self._beliefs.view().notice(terminal)
-        if named is None or named.notice.manifest != manifest:
-            return named is None  # nothing to be had, or something newer
-        self._until = min(self._until, until)
-        return self._beliefs.witnessed < until
-
-    def _key(self, terminal: KeyId) -> Prekey | None:
-        """Return the key that we keep of a terminal, verified at today's view."""
-        kept = self._vault.get(_kept(terminal))
-        if kept is None:
-            return None
-        offer = decode(kept, Offer, limit=2 * MAX_DOCUMENT)
-        prekey = self._outbox.genuine(offer)
-        if prekey is not None:
-            self._hold(prekey)
-        return prekey
-
-    def _hold(self, prekey: Prekey) -> None:
-        manifest = self._beliefs.book.manifests[prekey.terminal].digest
-        self._held[prekey.terminal] = manifest, prekey.window.until
-        self._until = min(self._until, prekey.window.until)
+        self._kept = kept
 
     # --- out
 
@@ -196,7 +123,7 @@ class Courier:
             target.terminal: key
             for target in missing
             if target.terminal in allowed
-            and (key := self._key(target.terminal)) is not None
+            and (key := self._kept.key(target.terminal)) is not None
         }
         if not keys:
             raise CourierError(Trouble.NO_KEY)
@@ -268,7 +195,3 @@ class Courier:
 def view_of(name: Digest) -> str:
     """Return the vault's name for the view that a record by courier was sealed at."""
     return f"courier.view.{name.hex()}"
-
-
-def _kept(terminal: KeyId) -> str:
-    return f"courier.key.{terminal.hex()}"

@@ -25,6 +25,7 @@ from client.core.forgotten import Forgotten
 from client.core.heartbeats import Heartbeats
 from client.core.holes import Holes
 from client.core.inbox import Inbox
+from client.core.kept_keys import KeptKeys
 from client.core.nacks import NacksIn, NacksOut
 from client.core.outbox import Outbox, deposited
 from client.core.prekeys import Prekeys
@@ -84,7 +85,8 @@ class Machine:
         self._vault = station.vault
         self._sync = sync
         self._alarms = Alarms(station.vault)
-        self._outbox = Outbox(station)
+        self._kept = KeptKeys(station)
+        self._outbox = Outbox(station, self._kept)
         self._prekeys = Prekeys(station)
         self._nacks_in, self._nacks_out = NacksIn(station), NacksOut(station)
         self._holes = Holes(station)
@@ -103,10 +105,9 @@ class Machine:
         self._inbox = Inbox(
             station, self._holes, arrivals, self._nacks_out, self._writing.queue
         )
-        self.courier = Courier(station, self._outbox, self._inbox)
+        self.courier = Courier(station, self._outbox, self._inbox, self._kept)
         self.renewal = arrivals.renewal
-        self._forgotten = Forgotten(station)
-        self._unfetched = Unfetched(station)
+        self._forgotten, self._unfetched = Forgotten(station), Unfetched(station)
         self._witnesses = Witnesses(station)
         self._online = False
         self._inbox.erase_used()  # a crash may have come between use and erasure
@@ -117,7 +118,7 @@ class Machine:
         """Take note of a new session; ask for everything that is open."""
         self._online = True
         self._prekeys.connected(now)
-        self.courier.connected()
+        self._kept.connected()
         self._forgotten.connected()
         self._unfetched.connected()
         self.attachments.connected()
@@ -248,7 +249,7 @@ class Machine:
             case ExpiringWanted():
                 return self._told_expiring(tag, body, now)
             case CourierKeysWanted():
-                self.courier.offered(_read(body, Offers))
+                self._kept.offered(_read(body, Offers))
                 return []
             case NackGiven(name):
                 self._nacks_out.taken(name)
@@ -298,7 +299,7 @@ class Machine:
         self._watching.adopted(outcomes, now, first=first)
         self._prekeys.synced()
         self._outbox.synced()
-        self.courier.synced()
+        self._kept.look()
         return compared
 
     def _proven(
@@ -339,7 +340,7 @@ class Machine:
                 *self._nacks_out.pump(),
                 *self._inbox.pump(),
                 *self._outbox.pump(now),
-                *self.courier.pump(),
+                *self._kept.pump(),
                 *self.attachments.pump(),
             ]
         except FreshnessError:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from client.core.alarms import Alarm, Alarms
 from client.core.compose import Composed
 from client.core.deadlines import delivery_deadline
+from client.core.kept_keys import KeptKeys
 from client.core.offered import Offered
 from client.core.placing import PlacedSealing
 from client.core.questions import Deposited, Effect, PrekeysWanted, Question
@@ -33,18 +34,19 @@ from protocol.leaf import message_leaf
 from protocol.limits import MAX_RECORD
 from protocol.manifest import PrekeyKind
 from protocol.record import Record
-from protocol.requests import Ask, Offer, Offers, Prekeys, Submit
+from protocol.requests import Ask, Offers, Prekeys, Submit
 from protocol.trusted_manifest import Prekey
 
 
 class Outbox:
     """Records on their way out."""
 
-    def __init__(self, station: Station) -> None:
+    def __init__(self, station: Station, kept: KeptKeys) -> None:
         self._vault = station.vault
         self._identity = station.identity
         self._beliefs = station.beliefs
         self._entropy = station.entropy
+        self._kept = kept
         self._offered = Offered(station)
         self._sealing = PlacedSealing(station)
         self._tracking = Tracking(station.vault)
@@ -140,7 +142,10 @@ class Outbox:
     # --- sealing
 
     def pump(self, wall: int) -> list[Effect]:
-        """Return what can be done now: prekeys to ask for, envelopes to deposit."""
+        """Return what can be done now: prekeys to ask for, envelopes to deposit.
+
+        A FLASH does not wait for an answer where a key of each terminal is kept.
+        """
         wanted: dict[Digest, list[KeyId]] = {}
         for target in self._vault.waiting(delivery.State.COMPOSED):
             if target.name not in self._asked and self._may_seal(target.name, wall):
@@ -148,12 +153,38 @@ class Outbox:
         effects = self._reopened()
         for name, terminals in wanted.items():
             self._asked.add(name)
+            lane = self._lane(name)
+            if lane == 0 and (deposits := self._sealed_ahead(name, terminals, wall)):
+                effects.extend(deposits)
+                continue
             size = self._beliefs.key_log.size
             question = PrekeysWanted((name,), tuple(terminals), size)
             body = Prekeys(terminals=tuple(terminals))
-            lane = self._lane(name)
             effects.append(Question(question, Ask.PREKEYS, body, lane))
         return effects
+
+    def _sealed_ahead(
+        self, name: Digest, terminals: Sequence[KeyId], wall: int
+    ) -> list[Effect]:
+        """Seal a record to kept keys, if there is one for each terminal (PRE-19).
+
+        A wall clock that says another day than W asks the relay for today's key.
+        """
+        keys = {terminal: self._kept.key(terminal) for terminal in terminals}
+        found = {
+            terminal: key
+            for terminal, key in keys.items()
+            if key is not None and key.window.covers(wall)
+        }
+        targets = [
+            target
+            for target in self._vault.targets(name)
+            if target.terminal in found
+            and self._unused(target, found[target.terminal], wall)
+        ]
+        if len(targets) < len(terminals):
+            return []  # one envelope for all, by the relay's answer
+        return self._seal(name, found, wall)
 
     def _reopened(self) -> list[Effect]:
         """Return the deposits that somebody asked for again, since the last look."""
@@ -193,15 +224,12 @@ class Outbox:
         A terminal without a genuine prekey, or that may not have the record any more,
         keeps it waiting for the next directory or session; the others get theirs.
         """
+        self._kept.look()
         found = self._offered.genuine(offers, wanted, now)
         effects: list[Effect] = []
         for name in wanted.names:
             effects.extend(self._seal(name, found, now))
         return effects
-
-    def genuine(self, offer: Offer) -> Prekey | None:
-        """Return the offered key, if the log names its manifest and it is for now."""
-        return self._offered.kept(offer)
 
     def _seal(
         self, name: Digest, prekeys: dict[KeyId, Prekey], now: int

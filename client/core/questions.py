@@ -72,7 +72,7 @@ class ConsistencyWanted:
 
 @dataclass(frozen=True, slots=True)
 class CourierKeysWanted:
-    """Keys to keep for a day without a line."""
+    """Keys to keep: for a day without a line, and for what cannot wait for one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,9 @@ session: one session is one connection, and a minimum that is forgotten grows wi
 queue that it allows.  W is doubled while loss is seen: a lost packet holds back what
 came behind it, and the line would stand idle.
 
+Lane 0 may have 16 KiB more under way: what cannot be overtaken harms whom nothing may
+overtake last of all, and a FLASH does not wait for the first measure of a line.
+
 Source: docs/spec/line.md, section 5; the estimate follows the idea of BBR's delivery
 rate (draft-ietf-ccwg-bbr), without its pacing.
 """
@@ -29,6 +32,7 @@ from protocol.line.effects import Profile
 GAIN: Final = 1.25
 CELLS: Final = 4  # under way without a measure, and at least
 CEILING: Final = 256 * 1024  # bytes: what a cut may cost
+URGENT: Final = 16 * 1024  # bytes of lane 0 beyond the window
 RATE_ROUNDS: Final = 10  # round trips that a rate counts
 RATE_SECONDS: Final = 10.0  # seconds that a rate counts at least
 LOSS_SECONDS: Final = 10.0  # seconds that a reported loss counts
@@ -92,9 +96,13 @@ class Credit:
             window *= 2
         return int(min(window, CEILING))
 
-    def allows(self, now: float) -> bool:
-        """Say whether another cell with data may leave now."""
-        return self.in_flight + self.k * CELL <= self.window(now)
+    def allows(self, now: float, *, urgent: bool = False) -> bool:
+        """Say whether another cell with data may leave now.
+
+        ``urgent``: it begins with lane 0, which nothing may overtake.
+        """
+        window = self.window(now) + (URGENT if urgent else 0)
+        return self.in_flight + self.k * CELL <= window
 
     def sent(self, size: int, now: float) -> None:
         """Count a cell that left; ``size`` is 0 for one with control frames only."""

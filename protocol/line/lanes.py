@@ -61,6 +61,11 @@ class Lanes:
         if not self._where:
             self._lanes, self._where = {}, {}
 
+    @property
+    def urgent(self) -> bool:
+        """Whether an object of lane 0 waits."""
+        return FLASH in self._lanes
+
     def choose(self, now: float) -> bytes | None:
         """Return who is next, or None if nobody waits."""
         lanes = self._lanes

@@ -189,6 +189,12 @@ class Outbound:
     def _step(self) -> None:
         self._next = (self._next + 2) % _STREAM_NUMBERS or 2
 
+    def urgent(self, now: float) -> bool:
+        """Tell whether an object of lane 0 has something to send."""
+        if self._pending:
+            self.assign(now)
+        return self._ready.urgent
+
     def fill(self, room: int, now: float) -> list[Frame]:
         """Return the frames that use at most ``room`` bytes, by lanes."""
         frames: list[Frame] = []

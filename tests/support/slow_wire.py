@@ -97,11 +97,16 @@ class Wire:
         self.ways = tuple(Way(rate, delay, buffer) for _ in (UP, DOWN))
 
     async def open_(self) -> None:
-        """Let TCP, TLS and the upgrade pass."""
+        """Let TCP, TLS and the upgrade pass, until the relay has sent its answer.
+
+        Its challenge follows that at once.
+        """
         loop = asyncio.get_running_loop()
+        delay = 0.0
         for way, size in OPENING:
-            left = self.ways[way].occupy(on_wire(size))
-            await asyncio.sleep(left + self.ways[way].delay - loop.time())
+            await asyncio.sleep(delay)
+            left, delay = self.ways[way].occupy(on_wire(size)), self.ways[way].delay
+            await asyncio.sleep(left - loop.time())
 
     def cut(self) -> None:
         for way in self.ways:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from client.core.courier import BULK, KEPT, CourierError, Trouble
+from client.core.courier import CourierError, Trouble
+from client.core.kept_keys import BULK, KEPT
 from client.core.questions import CourierKeysWanted, Question
 from crypto.types import Digest
 from protocol.codec import decode
@@ -170,7 +171,7 @@ def test_one_epoch_key_is_kept_of_those_written_to_and_none_is_spent(
     exchange(bern, tfc)
     (offer,) = kept(bern).values()
     assert relay.published[tfc.post.terminal.key.id].next_once == spent
-    prekey = bern.machine.courier._key(tfc.post.terminal.key.id)  # noqa: SLF001
+    prekey = bern.machine._kept.key(tfc.post.terminal.key.id)  # noqa: SLF001
     assert prekey is not None
     assert prekey.window.kind is PrekeyKind.EPOCH
     assert prekey.public == offer.key
@@ -231,11 +232,11 @@ def test_a_relay_that_offers_another_key_has_offered_nothing(
 ) -> None:
     relay = FakeRelay(hague)
     bern, tfc = pair(hague, relay)
-    bern.write("tfc")
-    exchange(bern, tfc)
     published = relay.published[tfc.post.terminal.key.id]
     keys = published.body.keys
     published.body = structs.replace(published.body, keys=(keys[1], *keys[1:]))
+    bern.write("tfc")
+    exchange(bern, tfc)
     bern.connect()
     exchange(bern)
     assert kept(bern) == {}

@@ -56,6 +56,16 @@ def test_four_cells_leave_without_a_word_and_no_more() -> None:
     assert credit.in_flight == 4 * CELL
 
 
+def test_lane_0_has_16_kib_beyond_the_window_and_no_more() -> None:
+    credit = Credit(POOR, 0.0)
+    cells = 0
+    while credit.allows(0.0, urgent=True):
+        credit.sent(CELL, 0.0)
+        cells += 1
+    assert cells == 4 + 16
+    assert not credit.allows(0.0)
+
+
 def test_control_cells_count_by_number_and_cost_nothing() -> None:
     credit = Credit(POOR, 0.0)
     credit.sent(CELL, 0.0)

@@ -41,6 +41,17 @@ def test_on_a_poor_line_an_object_travels_in_cells_of_one_kilobyte() -> None:
     assert ends.terminal.cells(ends.now, 99) == ()  # the credit is used up
 
 
+def test_a_flash_leaves_whole_though_others_have_used_up_the_credit() -> None:
+    ends = connected(POOR)
+    ends.terminal.offer(Kind.SUBMISSION, RECORD, 3, ends.now)
+    before = ends.terminal.cells(ends.now, 99)
+    name = ends.terminal.offer(Kind.SUBMISSION, RECORD[::-1], 0, ends.now)
+    cells = (*before, *ends.terminal.cells(ends.now, 99))
+    came = [one for cell in cells for one in ends.relay.receive(cell, ends.now)]
+    assert came == [ObjectComplete(Kind.SUBMISSION, name, 0, RECORD[::-1])]
+    assert ends.terminal.cells(ends.now, 99) == ()  # of the other, no cell more
+
+
 def test_requests_and_answers_need_no_acknowledgement() -> None:
     ends = connected()
     ends.terminal.offer(Kind.REQUEST, b"ask", 1, ends.now)
