@@ -26,6 +26,7 @@ from aiohttp import WSMsgType, web
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from server.allocator import one_heap
 from server.config import Quotas
 from server.serve import steady
 from server.storage.opening import located
@@ -148,6 +149,8 @@ async def until_stopped(result: dict[str, Any]) -> None:
 
 async def main(kind: str, folder: Path, database: str, posts: int) -> None:
     result: dict[str, Any] = {}
+    if kind == "relay":
+        one_heap()  # as server.serve does
     async with AsyncExitStack() as stack:
         group = await stack.enter_async_context(asyncio.TaskGroup())
         if kind == "relay":

@@ -18,6 +18,7 @@ from aiohttp import web
 
 from crypto.entropy import Entropy
 from protocol.requests import LogName
+from server.allocator import one_heap
 from server.app import Parts, Ports, Rules, check_keys, founded, note_key, wired
 from server.clock import SystemClock
 from server.config import Home, RelayConfig
@@ -74,6 +75,7 @@ async def serve(
     """
     refuse_key_log()
     require_parser()
+    one_heap()
     keys = relay_keys(load_relay(home), entropy)
     first, _ = read_root(home.roots)
     store = await open_store(config.database, home.path)
