@@ -2,8 +2,8 @@
 
     python bench/_relay_servers.py KIND FOLDER DATABASE POSTS
 
-Prints its address, works until SIGTERM, then prints one JSON line: CPU seconds,
-transactions, and the resident bytes that it was asked for by SIGUSR1.
+Prints its address and works until SIGTERM.  For each SIGUSR1 it prints one JSON line:
+the CPU seconds that it has used, and its resident bytes.
 
 *relay* is the relay: sessions, cells, line, mailbox, both logs, group commit.  *bare*
 is the ceiling: an aiohttp WebSocket, the same bytes, one SQLite table, group commit,
@@ -132,23 +132,25 @@ def resident() -> int:
     return pages * resource.getpagesize()
 
 
-async def until_stopped(result: dict[str, Any]) -> None:
+def used() -> float:
+    """Return the CPU seconds that this process has used."""
+    said = resource.getrusage(resource.RUSAGE_SELF)
+    return said.ru_utime + said.ru_stime
+
+
+async def until_stopped() -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def tell() -> None:
+        print(json.dumps({"cpu": used(), "resident": resident()}), flush=True)
+
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    loop.add_signal_handler(
-        signal.SIGUSR1, lambda: print(json.dumps({"resident": resident()}), flush=True)
-    )
-    before = resource.getrusage(resource.RUSAGE_SELF)
+    loop.add_signal_handler(signal.SIGUSR1, tell)
     await stop.wait()
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    result["cpu"] = (after.ru_utime - before.ru_utime) + (
-        after.ru_stime - before.ru_stime
-    )
 
 
 async def main(kind: str, folder: Path, database: str, posts: int) -> None:
-    result: dict[str, Any] = {}
     if kind == "relay":
         one_heap()  # as server.serve does
     async with AsyncExitStack() as stack:
@@ -170,8 +172,7 @@ async def main(kind: str, folder: Path, database: str, posts: int) -> None:
             app = bare.app()
         steady()
         print(await stack.enter_async_context(served(app)), flush=True)
-        await until_stopped(result)
-    print(json.dumps(result), flush=True)
+        await until_stopped()
 
 
 if __name__ == "__main__":
