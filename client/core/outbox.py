@@ -224,8 +224,9 @@ class Outbox:
         A terminal without a genuine prekey, or that may not have the record any more,
         keeps it waiting for the next directory or session; the others get theirs.
         """
-        self._kept.look()
         found = self._offered.genuine(offers, wanted, now)
+        if found:
+            self._kept.look()  # they may be written to for the first time
         effects: list[Effect] = []
         for name in wanted.names:
             effects.extend(self._seal(name, found, now))
