@@ -69,7 +69,7 @@ async def test_a_peer_that_reads_nothing_is_closed_in_thirty_seconds(
     relay: RunningRelay, clock: Clock, monkeypatch: pytest.MonkeyPatch, *, many: bool
 ) -> None:
     if many:  # as if no credit held it back: writing itself is stuck
-        monkeypatch.setattr("protocol.line.credit.Credit.allows", lambda *_: True)
+        monkeypatch.setattr("protocol.line.credit.Credit.allows", lambda *_, **__: True)
     tfc, bern = own(relay, "tfc"), own(relay, "bern")
     async with relay.terminal(bern) as sender:
         for number in range(ENVELOPES if many else 1):
