@@ -65,6 +65,7 @@ class Sync:
         self._shown = 0  # the largest genuine checkpoint that was ahead of the entries
         self._looked: int | None = None  # wall clock: when the time was asked last
         self._open: set[LogName] = set(LogName)  # not seen in this round yet
+        self._empty = False  # the relay says that nobody has deposited anything
 
     # --- questions
 
@@ -79,7 +80,13 @@ class Sync:
 
     @property
     def settled(self) -> bool:
-        """Whether both logs' checkpoints were adopted since :meth:`start`."""
+        """Whether both logs' checkpoints were adopted since :meth:`start`.
+
+        A message log without a leaf has no checkpoint: the relay's word is enough, as
+        long as this terminal has seen no other either.
+        """
+        if self._empty and not self._beliefs.message_log.size:
+            return self._open <= {LogName.MESSAGE}
         return not self._open
 
     def tick(self, now: int) -> list[Effect]:
@@ -98,6 +105,7 @@ class Sync:
     def noticed(self, key_size: int, message_size: int) -> list[Effect]:
         """Return what to ask after the relay said how large its logs are."""
         effects: list[Effect] = []
+        self._empty = not message_size
         if self._room < 0:
             pass  # more than we take on its word in one session
         elif key_size > self._beliefs.key_log.size + len(self._pending):
