@@ -218,7 +218,7 @@ def test_every_command_is_run_as_a_process_by_some_test() -> None:
     """As words of an argument list, or as typed in a drill of operations.md."""
     root = CLIENT.parent
     lists = [*(root / "tests/e2e").glob("*.py"), *(root / "client/demo").glob("*.py")]
-    lists.append(root / "tests/support/live.py")
+    lists += [root / "tests/support" / name for name in ("live.py", "watching.py")]
     code = " ".join(file.read_text() for file in lists)
     drills = (root / "docs/operations.md").read_text()
     for path, command in EVERY:
