@@ -80,11 +80,13 @@ async def test_a_blob_comes_to_whom_it_is_for(relay: RunningRelay) -> None:
 async def test_it_comes_to_nobody_else(relay: RunningRelay) -> None:
     """Its name is no secret between those who may read it, and opens nothing here."""
     tfc, bern = own(relay, "tfc"), own(relay, "bern")
-    async with relay.terminal(bern) as sender:
+    async with relay.terminal(bern) as sender, relay.terminal(tfc) as receiver:
         up = Mover(sender)
         await up.announce(BLOB, [tfc.mailbox])
         await up.upload(BLOB)
         await up.fetch(NAME)  # not even to its depositor
+        # While its addressee gets all of it, so that it could have begun to come.
+        assert await Mover(receiver).download(NAME) == BLOB
         await silent(sender)
         assert up.received == 0
         await up.fetch(H(b"nothing"))  # there, for others or unknown: one answer
