@@ -24,7 +24,7 @@ from client.core.withdrawals import withdrawn
 from client.evidence import evidence_of
 from client.link import AgentRefusal
 from client.oversight import OversightCommands, doubts_of, refusals_of
-from client.present import iso, level_of, parts_of, precedence_of, subject_of
+from client.present import iso, level_of, parts_of, subject_of
 from client.spool import Spool
 from client.vault.database import DiskError
 from crypto.types import Digest
@@ -209,7 +209,7 @@ class Commands:
             "id": row.name.hex()[:SHORT_NAME],
             "name": row.name.hex(),
             "post": row.post,
-            "precedence": precedence_of(record).name,
+            "precedence": record.precedence.name,
             "level": level_of(record),
             "subject": self._subject(record),
             "received": iso(row.at),
@@ -270,7 +270,7 @@ class Commands:
             "id": row.name.hex()[:SHORT_NAME],
             "name": row.name.hex(),
             "type": RecordType(row.type).name.lower(),
-            "precedence": precedence_of(record).name,
+            "precedence": record.precedence.name,
             "from": row.post,
             "to": [
                 {

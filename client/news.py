@@ -9,7 +9,7 @@ from typing import Any, Final
 from client.core.alarms import Alarm
 from client.core.ports import Vault
 from client.core.rows import IN, EventRow
-from client.present import iso, precedence_of
+from client.present import iso
 from protocol.codec import decode
 from protocol.label import Precedence
 from protocol.limits import MAX_RECORD
@@ -32,7 +32,7 @@ def news_of(event: EventRow, vault: Vault) -> dict[str, Any] | None:
         notification = ALARM
     elif event.what == "received" and row is not None and row.way == IN:
         record = decode(row.document, Record, limit=MAX_RECORD)
-        urgent = precedence_of(record) >= Precedence.IMMEDIATE
+        urgent = record.precedence >= Precedence.IMMEDIATE
         notification = NOW if urgent else SOMETHING
     return {
         "number": event.number,

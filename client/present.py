@@ -12,7 +12,7 @@ from protocol.bodies import CableBody, IncidentBody
 from protocol.codec import decode
 from protocol.errors import MalformedError
 from protocol.incident.model import IncidentReport, Sections, from_body
-from protocol.label import SHORT, Label, Level, Precedence
+from protocol.label import SHORT, Label, Level
 from protocol.limits import MAX_RECORD
 from protocol.record import Record
 from protocol.record_type import RecordType
@@ -24,11 +24,6 @@ Part = tuple[str, str]
 def level_of(record: Record) -> str:
     """Return the short name of the record's level."""
     return SHORT[(record.label or _UNLABELLED).level]
-
-
-def precedence_of(record: Record) -> Precedence:
-    """Return the most urgent precedence of the record."""
-    return max(addressee.precedence for addressee in record.to)
 
 
 def subject_of(record: Record) -> str:

@@ -28,7 +28,6 @@ from client.vault.store import Store
 from crypto.entropy import Entropy
 from crypto.sign import SigningKey
 from crypto.types import Digest
-from protocol.trusted_log import TrustedLog
 from protocol.trusted_root import TrustedRoot
 
 SPOOL: Final = "spool"  # folder of sealed attachments, beside the vault
@@ -51,7 +50,7 @@ class OpenTerminal:
             terminal=SigningKey.from_seed(suite, vault.terminal),
             member=SigningKey.from_seed(suite, vault.seat.seed),
         )
-        beliefs = _beliefs(self.root)
+        beliefs = Beliefs.of_root(self.root)
         pin = Digest(_needed(store, PIN))
         restore(store, beliefs, pin, self.root.realm)
         station = Station(store, vault.sheet, self.identity, beliefs, entropy)
@@ -101,13 +100,3 @@ def _needed(store: Store, name: str) -> bytes:
     if value is None:
         raise HomeError("home.config-wrong", path=name)
     return value
-
-
-def _beliefs(root: TrustedRoot) -> Beliefs:
-    """Return what is believed before the first synchronisation: the root alone."""
-    document = root.document
-    return Beliefs(
-        key_log=TrustedLog(document.key_log, document.witnesses),
-        message_log=TrustedLog(document.message_log, document.witnesses),
-        witnessed=0,
-    )

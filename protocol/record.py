@@ -99,3 +99,8 @@ class Record(Message):
     atts: Annotated[tuple[Attachment, ...], Meta(max_length=MAX_ATTACHMENTS)] = ()
     rcpts: Annotated[tuple[Statement, ...], Meta(max_length=MAX_RECEIPTS)] = ()
     expires: Time | None = None  # after this it is delivered and shown as expired
+
+    @property
+    def precedence(self) -> Precedence:
+        """The most urgent one that an addressee has."""
+        return max(addressee.precedence for addressee in self.to)

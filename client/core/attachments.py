@@ -93,7 +93,7 @@ class Attachments:
 
     def enqueue(self, name: Digest, record: Record, spooled: Iterable[Spooled]) -> None:
         """Note the spooled blobs of a record that was composed."""
-        lane = _lane(record)
+        lane = record.precedence.lane
         for one in spooled:
             self._blobs.add(
                 BlobRow(
@@ -299,8 +299,7 @@ class Attachments:
             index=row.log_index,
             blobs=tuple(sorted({line.blob for line in record.atts})),
         )
-        precedence = max(to.precedence for to in record.to)
-        self._vault.owe_receipt(row.post, encode(statement), precedence)
+        self._vault.owe_receipt(row.post, encode(statement), record.precedence)
 
     def _line(self, row: BlobRow) -> Attachment:
         kept = self._vault.record(row.name)
@@ -326,11 +325,7 @@ def expected(found: Genuine) -> list[BlobRow]:
                 way=IN,
                 file=H(T(b"file", found.name, line.blob)).hex()[:32],
                 total=blob_size(line.length),
-                lane=_lane(found.record),
+                lane=found.record.precedence.lane,
             ),
         )
     return list(rows.values())
-
-
-def _lane(record: Record) -> int:
-    return max(addressee.precedence for addressee in record.to).lane

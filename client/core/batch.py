@@ -98,9 +98,9 @@ class Batch:
             self._epoch[kid] = key
         return key
 
-    def is_gone(self, opened: Opened) -> bool:
-        """Tell whether its prekey was gone, or is by what the batch kept since."""
-        return opened.found is None or opened.kid in self._spent
+    def is_spent(self, opened: Opened) -> bool:
+        """Tell whether its prekey is gone by what the batch kept since."""
+        return opened.kid in self._spent
 
     def is_once(self, opened: Opened) -> bool:
         """Tell whether a one-time key opened it."""

@@ -16,6 +16,7 @@ from protocol.slip import Heads
 from protocol.trusted_directory import TrustedDirectory
 from protocol.trusted_log import TrustedLog
 from protocol.trusted_manifest import PrekeyBook
+from protocol.trusted_root import TrustedRoot
 from protocol.witnessed_time import require_fresh
 
 
@@ -34,6 +35,16 @@ class Beliefs:
     anchor: tuple[int, int] | None = None
     # The directory and the time that the last view was made of, and that view.
     _seen: tuple[TrustedDirectory, int, Snapshot] | None = None
+
+    @classmethod
+    def of_root(cls, root: TrustedRoot) -> "Beliefs":
+        """Return what is believed before the first synchronisation: the root alone."""
+        document = root.document
+        return cls(
+            key_log=TrustedLog(document.key_log, document.witnesses),
+            message_log=TrustedLog(document.message_log, document.witnesses),
+            witnessed=0,
+        )
 
     def view(self) -> Snapshot:
         """Return the directory as it is effective at the witnessed time.

@@ -135,7 +135,7 @@ class Inbox:
             self._alarm(Alarm.UNREADABLE, now)
             return None
         found = opened.found
-        if found is None or batch.is_gone(opened):
+        if found is None or batch.is_spent(opened):
             self._gone(opened.came, came.index, batch, now)
             return None
         if isinstance(found, UnreadableError):
@@ -219,7 +219,7 @@ class Inbox:
             self._alarms.over(Alarm.HELD, now, found.name, sender)
         row = self._vault.record(found.name)
         known = row is not None and row.refused not in {HELD, FORK}
-        lane = max(a.precedence for a in found.record.to).lane
+        lane = found.record.precedence.lane
         for effect in self._holes.arrived(found, known=known, lane=lane, now=now):
             match effect:
                 case streams.Accept(late):
@@ -314,8 +314,7 @@ class Inbox:
             blobs=self._verified(name, record) if kind is Kind.DELIVERED else (),
             reason=reason,
         )
-        precedence = max(to.precedence for to in record.to)
-        self._vault.owe_receipt(record.sender, encode(statement), precedence)
+        self._vault.owe_receipt(record.sender, encode(statement), record.precedence)
 
     def _verified(self, name: Digest, record: Record) -> tuple[Digest, ...]:
         rows = self._vault.blobs.of(name) if record.atts else []

@@ -29,7 +29,7 @@ from protocol.codec import decode
 from protocol.decision import Decision, draft_of, may_send
 from protocol.directory_view import Terminal
 from protocol.errors import ExpiredError, FreshnessError, PolicyError, Reason
-from protocol.label import Level, Precedence
+from protocol.label import Level
 from protocol.leaf import message_leaf
 from protocol.limits import MAX_RECORD
 from protocol.manifest import PrekeyKind
@@ -316,8 +316,7 @@ class Outbox:
         return True
 
     def _lane(self, name: Digest) -> int:
-        addressees = self._record(name).to
-        return max((a.precedence for a in addressees), default=Precedence.ROUTINE).lane
+        return self._record(name).precedence.lane
 
     def _record(self, name: Digest) -> Record:
         row = self._vault.record(name)

@@ -45,5 +45,4 @@ def owe_by_member(
     statement = Statement(
         kind=kind, record=row.name, id=record.id, time=now, index=row.log_index
     )
-    precedence = max(to.precedence for to in record.to)
-    vault.owe_receipt(row.post, encode(statement), precedence, signer)
+    vault.owe_receipt(row.post, encode(statement), record.precedence, signer)

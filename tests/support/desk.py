@@ -9,29 +9,24 @@ from shutil import rmtree
 from tempfile import mkdtemp
 from weakref import finalize
 
-from client.core.beliefs import Beliefs
 from client.core.compose import Composed, Wish, action
-from client.core.identity import Identity
 from client.core.machine import Machine
 from client.core.questions import Deposited, Drop, Effect, Question, Upload
 from client.core.rows import IN, RecordRow
 from client.core.seeds import Seed
-from client.core.station import Station
-from client.core.sync import Sync, restore
 from client.spool import Spool, verify
 from client.vault.database import Database
 from client.vault.store import Store
 from crypto.types import Digest, PrekeyId
 from protocol.bodies import CableBody, Paragraph
 from protocol.codec import Message
-from protocol.key_log_entry import read_leaf, read_signed
 from protocol.label import Label, Level, Precedence
 from protocol.line.frames import ID_SIZE
 from protocol.record_type import RecordType
 from protocol.requests import Ask, Delivery, Fetch, Kept
-from protocol.trusted_log import TrustedLog
 from tests.support.fake_relay import FakeRelay
 from tests.support.keys import drawn, secret
+from tests.support.machines import machine_over
 from tests.support.ministry import Ministry, OwnPost
 
 
@@ -70,23 +65,9 @@ class Desk:
         self.machine = self._machine()
 
     def _machine(self) -> Machine:
-        root = self.ministry.directory.root
-        pin = read_signed(read_leaf(self.ministry.leaves[0]).body).digest
-        document = root.document
-        beliefs = Beliefs(
-            key_log=TrustedLog(document.key_log, document.witnesses),
-            message_log=TrustedLog(document.message_log, document.witnesses),
-            witnessed=0,
+        return machine_over(
+            self.ministry, self.post, self.store, self.seeds, self.entropy
         )
-        restore(self.store, beliefs, pin, root.realm)
-        identity = Identity(
-            realm=root.realm,
-            post=self.post.post,
-            terminal=self.post.terminal.key,
-            member=self.post.member,
-        )
-        station = Station(self.store, self.seeds, identity, beliefs, self.entropy)
-        return Machine(station, Sync(self.store, beliefs, pin, root.realm))
 
     @property
     def now(self) -> int:

@@ -7,13 +7,9 @@ from collections.abc import Callable
 
 from client.agent import STEADY, TICK
 from client.core.alarms import Alarm
-from client.core.beliefs import Beliefs
 from client.core.compose import Composed, Wish
-from client.core.identity import Identity
 from client.core.machine import Machine
 from client.core.rows import EventRow
-from client.core.station import Station
-from client.core.sync import Sync, restore
 from client.net.link import Link
 from client.net.transport import LinkError
 from client.session import MAX_ANSWER, Session
@@ -24,12 +20,11 @@ from client.vault.store import Store
 from protocol.backoff import delay
 from protocol.codec import decode
 from protocol.handshake import RootRelay
-from protocol.key_log_entry import read_leaf, read_signed
 from protocol.line.effects import Effect, ObjectComplete, Side
 from protocol.line.frames import Kind
 from protocol.line.machine import Line
 from protocol.requests import Delivery
-from protocol.trusted_log import TrustedLog
+from tests.support.machines import machine_over
 from tests.support.ministry import OwnPost
 from tests.support.sim.disk import Mortal, Sheet, SimDatabase, SimSeeds, new_vault
 from tests.support.sim.loop import Process
@@ -118,22 +113,9 @@ class SimTerminal:
             group.create_task(self._tick())
 
     def _machine(self, store: Store) -> Machine:
-        root = self._ministry.directory.root
-        pin = read_signed(read_leaf(self._ministry.leaves[0]).body).digest
-        document = root.document
-        beliefs = Beliefs(
-            key_log=TrustedLog(document.key_log, document.witnesses),
-            message_log=TrustedLog(document.message_log, document.witnesses),
-            witnessed=0,
-        )
-        restore(store, beliefs, pin, root.realm)
-        identity = Identity(
-            root.realm, self.name, self.post.terminal.key, self.post.member
-        )
         seeds = SimSeeds(self._sheet, self.mortal)
         entropy = self._chance.entropy(f"{self.name}/{self.lives}")
-        station = Station(store, seeds, identity, beliefs, entropy)
-        return Machine(station, Sync(store, beliefs, pin, root.realm))
+        return machine_over(self._ministry, self.post, store, seeds, entropy)
 
     async def _connect(self, link: Link) -> None:
         """Keep a connection, as :class:`client.agent.Agent` does."""
