@@ -25,6 +25,7 @@ from protocol.receipt import Statement
 from protocol.record import Record
 from protocol.record_type import RULES
 from protocol.slip import Inner, Slip
+from tests.support.edited import Change, changes_at, edited
 from tests.support.forge import forge
 from tests.support.posts import cast_of, record_of
 
@@ -49,25 +50,7 @@ VALID: list[tuple[type[Any], bytes]] = [
 CAST = cast_of(SuiteId.S1)
 SEALED = forge(CAST.tfc, record_of(CAST.tfc, "bern"), CAST.bern.at()).sealed()
 
-edits = st.lists(
-    st.tuples(st.integers(0, 1 << 16), st.integers(0, 255), st.sampled_from("=+-")),
-    min_size=1,
-    max_size=4,
-)
-
-
-def edited(data: bytes, changes: list[tuple[int, int, str]]) -> bytes:
-    """Return ``data`` with bytes set, put in or taken out."""
-    changed = bytearray(data)
-    for where, byte, how in changes:
-        at = where % (len(changed) or 1)
-        if how == "+":
-            changed.insert(at, byte)
-        elif changed and how == "=":
-            changed[at] = byte
-        elif changed:
-            del changed[at]
-    return bytes(changed)
+edits = changes_at(st.integers(0, 1 << 16), most=4)
 
 
 def taken(kind: type[Any], data: bytes) -> None:
@@ -82,7 +65,7 @@ def taken(kind: type[Any], data: bytes) -> None:
 @pytest.mark.parametrize(("kind", "valid"), VALID, ids=lambda it: str(it)[:20])
 @given(changes=edits)
 def test_an_edited_document_is_refused_or_another_value(
-    kind: type[Any], valid: bytes, changes: list[tuple[int, int, str]]
+    kind: type[Any], valid: bytes, changes: list[Change]
 ) -> None:
     taken(kind, edited(valid, changes))
 
@@ -102,7 +85,7 @@ def test_any_bytes_are_refused_or_their_value(kind: type[Any], data: bytes) -> N
 
 @given(changes=edits)
 def test_an_edited_envelope_opens_for_nobody(
-    changes: list[tuple[int, int, str]],
+    changes: list[Change],
 ) -> None:
     """Only the one error, whichever byte it is; unless nothing changed."""
     data = edited(SEALED, changes)

@@ -14,6 +14,7 @@ from protocol.envelope import Envelope, check_wraps, parse_envelope
 from protocol.errors import MalformedError
 from protocol.limits import MAX_ENVELOPE
 from protocol.requests import Submit, read_submit
+from tests.support.edited import Change, changes_at, edited
 from tests.support.relay import envelope_to
 
 LIMIT = MAX_ENVELOPE
@@ -68,33 +69,12 @@ VALID = [
     for suite, count, size in ((1, 1, 30), (1, 2, 300), (2, 1, 5), (1, 24, 1))
 ]
 HEADS = range(200)
-edits = st.lists(
-    st.tuples(
-        st.integers(0, 120) | st.integers(0, 1 << 13),
-        st.integers(0, 255),
-        st.sampled_from("=+-"),
-    ),
-    min_size=1,
-    max_size=3,
-)
-
-
-def edited(data: bytes, changes: list[tuple[int, int, str]]) -> bytes:
-    changed = bytearray(data)
-    for where, byte, how in changes:
-        at = where % (len(changed) or 1)
-        if how == "+":
-            changed.insert(at, byte)
-        elif changed and how == "=":
-            changed[at] = byte
-        elif changed:
-            del changed[at]
-    return bytes(changed)
+edits = changes_at(st.integers(0, 120) | st.integers(0, 1 << 13), most=3)
 
 
 @given(data=st.sampled_from(VALID), changes=edits)
 def test_an_edited_envelope_is_what_the_codec_says(
-    data: bytes, changes: list[tuple[int, int, str]]
+    data: bytes, changes: list[Change]
 ) -> None:
     changed = edited(data, changes)
     assert outcome(parse_envelope, changed) == outcome(read_by_codec, changed)
@@ -143,7 +123,7 @@ def test_every_submission_is_read_as_the_codec_reads_it(size: int) -> None:
 @given(size=st.sampled_from([0, 5, 30, 300]), changes=edits)
 @example(size=0, changes=[(0, 0, "-")])
 def test_an_edited_submission_is_what_the_codec_says(
-    size: int, changes: list[tuple[int, int, str]]
+    size: int, changes: list[Change]
 ) -> None:
     made = encode(Submit(envelope=b"e" * size, commitment=b"c" * 32))
     data = edited(made, changes)
