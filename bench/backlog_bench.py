@@ -34,7 +34,7 @@ import pytest
 from cryptography.cobblestone import Cobblestone256Decryptor
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
-from client.session import BATCH
+from client.agent.session import BATCH
 from crypto.digest import T
 from crypto.envelope import open_body, unwrap
 from crypto.kem import KemKey

@@ -22,7 +22,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from client.session import Session
+from client.agent.session import Session
 from crypto.types import Digest
 from protocol.codec import encode
 from protocol.label import Precedence

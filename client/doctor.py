@@ -2,7 +2,7 @@
 
 Each finding has a grade and a code whose sentence in the catalogues ends in one thing
 to do.  Files are looked at here; what is inside the vault comes from the agent, or
-from the vault opened for a moment (:mod:`client.checkup`).
+from the vault opened for a moment (:mod:`client.answers.checkup`).
 """
 
 import asyncio

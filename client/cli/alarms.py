@@ -9,9 +9,9 @@ from typing import Any, Final
 import click
 
 from client.cli.dates import clock
-from client.cli.exits import Exit
 from client.cli.shell import Shell, as_json, print_json, with_shell
 from client.cli.spoken import command
+from client.exits import Exit
 
 
 @command()

@@ -13,12 +13,12 @@ from typing import Any, Final
 import click
 
 from client.cli.attaching import bar, clean_name, say_file
-from client.cli.exits import Exit
 from client.cli.shell import Shell, as_json, print_json, with_shell
 from client.cli.spoken import group
 from client.core.attachments import Demand
+from client.exits import Exit
 from client.files import sync_folder
-from client.spool import open_blob
+from client.vault.spool import open_blob
 from crypto.errors import OpenError
 from crypto.stream import AttachmentNames
 from crypto.suite import SuiteId

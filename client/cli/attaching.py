@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from client.attachments import as_json
-from client.cli.exits import Exit
+from client.answers.attachments import as_json
 from client.cli.shell import Shell
 from client.core.attached import Spooled
-from client.spool import Spool, seal_file
+from client.exits import Exit
+from client.vault.spool import Spool, seal_file
 from crypto.suite import SuiteId
 from protocol.limits import MAX_ATTACHMENTS
 

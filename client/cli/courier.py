@@ -8,9 +8,9 @@ from typing import Final
 import click
 
 from client.cli.dates import clock
-from client.cli.exits import Exit
 from client.cli.shell import Shell, as_json, print_json, with_shell
 from client.cli.spoken import command
+from client.exits import Exit
 from client.files import write_atomic
 
 FILE: Final = click.Path(dir_okay=False, path_type=Path)

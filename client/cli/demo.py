@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import click
 
-from client.cli.exits import Exit
 from client.cli.report_file import problems_of
 from client.cli.shell import Shell, print_json, with_shell
 from client.cli.spoken import command
@@ -27,6 +26,7 @@ from client.demo.sample import sample
 from client.demo.scenes import News, Scenes, Sent
 from client.demo.summary import summary_of
 from client.demo.timeline import line_of, matrix_of
+from client.exits import Exit
 from client.files import private_folder
 
 FOLDER: Final = ".koerier-demo"

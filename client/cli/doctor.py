@@ -3,10 +3,10 @@
 import sys
 from typing import Final
 
-from client.cli.exits import Exit
 from client.cli.shell import Shell, as_json, print_json, with_shell
 from client.cli.spoken import command
 from client.doctor import Finding, Grade, of_facts, of_files, of_relay
+from client.exits import Exit
 
 
 @command()

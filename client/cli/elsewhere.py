@@ -5,24 +5,17 @@ server's own program in its place.
 """
 
 import os
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 from typing import Final
 
 import click
 
-from client.cli.exits import Exit
 from client.cli.spoken import SpokenCommand, end
+from client.exits import Exit
+from client.programs import program
 
 _PASS: Final = {"ignore_unknown_options": True, "help_option_names": []}
-
-
-def program(name: str) -> str | None:
-    """Return the path of an installed Koerier program, or None."""
-    beside = Path(sys.executable).with_name(name)
-    return shutil.which(str(beside)) or shutil.which(name)
 
 
 def _start(name: str, arguments: tuple[str, ...]) -> None:
@@ -33,7 +26,7 @@ def _start(name: str, arguments: tuple[str, ...]) -> None:
         language = click.get_current_context().obj["lang"]
         end(Words(language).say("usage.not-installed", name=name), Exit.FAILED)
     if os.name == "nt":  # no exec there that keeps the console
-        sys.exit(subprocess.run([path, *arguments], check=False).returncode)  # noqa: S603
+        sys.exit(subprocess.run([path, *arguments], check=False).returncode)  # noqa: S603 -- ours
     os.execv(path, [path, *arguments])  # noqa: S606 -- our own program
 
 

@@ -6,11 +6,11 @@ from typing import BinaryIO, Final
 import click
 
 from client.cli.attaching import sealed
-from client.cli.exits import Exit
 from client.cli.messages import read_message, sent
 from client.cli.report_file import problems_of
 from client.cli.shell import Shell, as_json, with_shell
 from client.cli.spoken import group
+from client.exits import Exit
 
 TFC: Final = "tfc"
 

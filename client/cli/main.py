@@ -11,8 +11,8 @@ from typing import Final
 
 import click
 
-from client.cli.exits import Exit
 from client.cli.spoken import Program, end
+from client.exits import Exit
 from client.words import LANGUAGES
 
 COMMANDS: Final = {

@@ -5,7 +5,6 @@ from typing import Final
 
 import click
 
-from client.cli.exits import Exit
 from client.cli.sheets import read_sheet, write_sheet
 from client.cli.shell import (
     Shell,
@@ -19,6 +18,7 @@ from client.cli.shell import (
 from client.cli.spoken import command, group
 from client.cli.vault import add_people
 from client.clock import SystemClock
+from client.exits import Exit
 from client.files import write_atomic
 from client.operator.addition import Addition, consented
 from client.operator.documents import read_document, write_document

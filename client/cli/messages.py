@@ -12,9 +12,9 @@ import click
 
 from client.cli.attaching import say_file, sealed
 from client.cli.dates import Day, clock, dtg
-from client.cli.exits import Exit
 from client.cli.shell import Shell, as_json, print_json, with_shell
 from client.cli.spoken import command
+from client.exits import Exit
 
 PRECEDENCES: Final = ("ROUTINE", "PRIORITY", "IMMEDIATE", "FLASH")
 LEVELS: Final = ("Ongerubriceerd", "Dep.V", "Stg.C", "Stg.G", "Stg.ZG")

@@ -10,11 +10,11 @@ from typing import Final
 
 import click
 
-from client.cli.exits import Exit
 from client.cli.messages import LEVELS
 from client.cli.shell import Shell, passphrase_fd, with_shell
 from client.cli.spoken import group
 from client.clock import SystemClock
+from client.exits import Exit
 from client.files import write_atomic
 from client.home import Config
 from client.operator.addition import (

@@ -5,16 +5,16 @@ from typing import Final
 
 import click
 
-from client.cli.exits import Exit
 from client.cli.shell import Shell, passphrase_fd, with_shell
 from client.cli.spoken import command
 from client.clock import SystemClock
+from client.exits import Exit
 from client.files import write_atomic
 from client.home import Config
 from client.operator.addition import Addition, request_terminal
 from client.operator.documents import read_document, write_document
-from client.operator.enrolment import draw_signing_key
 from client.operator.rootfile import read_root
+from client.vault.making import draw_signing_key
 from client.vault.restore import restore_elsewhere, restore_here
 from protocol.directory_entry import Action
 

@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 from typing import Final
 
-from client.cli.exits import Exit
 from client.cli.shell import Shell
+from client.exits import Exit
 from client.files import write_atomic
 from client.harmless import harmless
 from client.paper import ROWS, Kind, SheetError, check_row, read_rows, rows_of

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec
 
 import click
 
-from client import link
-from client.cli.exits import Exit
+from client.door import asking
+from client.exits import AgentRefusal, Exit
 from client.harmless import harmless, json_text
 from client.home import Home, HomeError
 from client.words import Words, chosen_language
 from crypto.entropy import Entropy, system
 
 if TYPE_CHECKING:  # the vault is imported by a command that opens one
-    from client.terminal import OpenTerminal
+    from client.agent.terminal import OpenTerminal
 
 P = ParamSpec("P")
 MAX_PASSPHRASE = 1024  # bytes read from a descriptor
@@ -85,32 +85,32 @@ class Shell:
         """Ask the agent; a refusal or a missing agent ends the command."""
         try:
             return self._answer(method, arguments)
-        except link.AgentRefusal as refusal:
+        except AgentRefusal as refusal:
             self.refuse(refusal.code, Exit(refusal.exit_code), **refusal.parts)
 
     def _answer(self, method: str, arguments: dict[str, object]) -> Any:  # noqa: ANN401
         """Return the agent's answer, or that of the vault opened for this command."""
         if self._alone is None:
             try:
-                return link.ask(self.home, method, **arguments)
-            except link.NoAgentError:
+                return asking.ask(self.home, method, **arguments)
+            except asking.NoAgentError:
                 self._alone = self._open_alone()
         return self._alone.answer(method, arguments)[0]
 
     def stream(self, method: str, /, **arguments: object) -> Iterator[Any]:
         """Yield the agent's answers; only an agent has any."""
         try:
-            yield from link.stream(self.home, method, **arguments)
-        except link.NoAgentError:
+            yield from asking.stream(self.home, method, **arguments)
+        except asking.NoAgentError:
             self.refuse("agent.locked", Exit.LOCKED)
-        except link.AgentRefusal as refusal:
+        except AgentRefusal as refusal:
             self.refuse(refusal.code, Exit(refusal.exit_code), **refusal.parts)
 
     def facts(self) -> tuple[bool, Any]:
         """Return whether an agent runs, and what is known inside the vault, if open."""
         try:
-            return True, link.ask(self.home, "checkup")
-        except link.NoAgentError:
+            return True, asking.ask(self.home, "checkup")
+        except asking.NoAgentError:
             if self._descriptor is None and self._known is None:
                 return False, None  # nothing is asked of who only wants to look
         return False, self.ask("checkup")
@@ -118,16 +118,16 @@ class Shell:
     def round(self, wait: int) -> Any:  # noqa: ANN401 -- JSON
         """Return what one round of synchronising changed, by the agent or without."""
         try:
-            return link.ask(self.home, "sync", wait=wait)
-        except link.NoAgentError:
+            return asking.ask(self.home, "sync", wait=wait)
+        except asking.NoAgentError:
             word = self._unlocking()
-        from client.agent import sync_once
+        from client.agent.process import sync_once
 
         return sync_once(self.home, word, self._member, wait)
 
     def _open_alone(self) -> "OpenTerminal":
         word = self._unlocking()
-        from client.alone import open_alone
+        from client.agent.alone import open_alone
 
         return open_alone(self.home, word, self.entropy, self._member)
 

@@ -16,8 +16,8 @@ from typing import Any, Final, NoReturn, Protocol
 import click
 from click.exceptions import NoArgsIsHelpError
 
-from client.cli.exits import Exit
 from client.cli.guide import Guide, Path
+from client.exits import Exit
 from client.words import LANGUAGES, chosen_language
 
 WIDTH: Final = 80  # columns, where the terminal is wider

@@ -6,12 +6,12 @@ from typing import Final
 
 import click
 
-from client import link
 from client.cli import members, restoring, vault
-from client.cli.exits import Exit
 from client.cli.sheets import write_sheet
 from client.cli.shell import Shell, as_json, passphrase_fd, print_json, with_shell
 from client.cli.spoken import group
+from client.door import asking
+from client.exits import Exit
 from client.files import write_atomic
 from client.home import Config
 from client.operator.addition import (
@@ -143,8 +143,8 @@ def unlock(
     While it is unlocked, `--member` lets another member sit down: what is read,
     acknowledged and sent from then on is signed by them.
     """
-    from client.agent import run_agent
-    from client.background import is_running, start_agent
+    from client.agent.background import is_running, start_agent
+    from client.agent.process import run_agent
 
     shell.home.config()
     if member is not None and not foreground and is_running(shell.home):
@@ -162,11 +162,11 @@ def unlock(
 @with_shell
 def lock(shell: Shell, /) -> None:
     """Lock: the agent ends, the vault is closed."""
-    from client.background import wait_until_free
+    from client.agent.background import wait_until_free
 
     try:
-        link.ask(shell.home, "lock")
-    except link.NoAgentError:
+        asking.ask(shell.home, "lock")
+    except asking.NoAgentError:
         shell.refuse("agent.locked", Exit.LOCKED)
     wait_until_free(shell.home)
     shell.say("terminal.locked")

@@ -5,7 +5,6 @@ from typing import Final
 
 import click
 
-from client.cli.exits import Exit
 from client.cli.sheets import read_sheet, write_sheet
 from client.cli.shell import (
     Shell,
@@ -18,6 +17,7 @@ from client.cli.shell import (
 )
 from client.cli.spoken import command
 from client.clock import SystemClock
+from client.exits import Exit
 from client.files import write_atomic
 from client.paper import SECRET_BYTES, Kind
 from client.vault.locked import FullError, Person, Unlocked, of_sheet, relock

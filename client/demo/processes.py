@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from client.cli.elsewhere import program
+from client.programs import program
 
 START_LIMIT: Final = 60.0  # seconds: a loaded machine starts in a few
 STOP_LIMIT: Final = 15.0  # seconds a service has to drain

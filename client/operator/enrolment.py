@@ -64,12 +64,6 @@ def paper_key(suite: SuiteId, paper: Secret) -> SigningKey:
     return SigningKey.from_seed(suite, derive(suite, paper, PAPER_LABEL, size=size))
 
 
-def draw_signing_key(suite: SuiteId, entropy: Entropy) -> tuple[Secret, SigningKey]:
-    """Return a fresh seed and its key."""
-    seed = Secret(entropy(SUITES[suite].signature_seed))
-    return seed, SigningKey.from_seed(suite, seed)
-
-
 def invite(
     root: Digest,
     post: str,

@@ -10,8 +10,8 @@ from typing import Any
 
 from client.files import write_atomic
 from client.home import Home, HomeError
-from client.operator.enrolment import draw_signing_key
 from client.vault.locked import Person, WrongPassphraseError, lock, unlock
+from client.vault.making import draw_signing_key
 from crypto.entropy import Entropy
 from crypto.sign import SigningKey
 from crypto.suite import SuiteId

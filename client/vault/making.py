@@ -5,7 +5,6 @@ from typing import Final
 
 from client.files import write_atomic
 from client.home import Home, HomeError
-from client.operator.enrolment import draw_signing_key
 from client.paper import SECRET_BYTES
 from client.vault.database import Database
 from client.vault.locked import Person, lock, of_sheet
@@ -18,7 +17,8 @@ from client.vault.opening import (
 )
 from crypto.entropy import Entropy
 from crypto.recordbox import seal_box
-from crypto.suite import SuiteId
+from crypto.sign import SigningKey
+from crypto.suite import SUITES, SuiteId
 from crypto.types import PublicKey, Secret
 
 PIN, POST = "root.pin", "post"
@@ -48,6 +48,12 @@ class NewMember:
         """Return the member's seed under the member's own key."""
         name, seed = self.name.encode(), self.seed.reveal()
         return seal_box(self.own, MEMBER_BOX, name, seed, entropy)
+
+
+def draw_signing_key(suite: SuiteId, entropy: Entropy) -> tuple[Secret, SigningKey]:
+    """Return a fresh seed and its key."""
+    seed = Secret(entropy(SUITES[suite].signature_seed))
+    return seed, SigningKey.from_seed(suite, seed)
 
 
 def draw_member(

@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Final
 
 from client.clock import Clock
-from client.filelock import HeldError, held
 from client.home import Home, HomeError
 from client.vault.database import Database, DiskError, NewerError, VaultError
+from client.vault.filelock import HeldError, held
 from client.vault.keysheet import KeySheet, KeySheetError
 from client.vault.locked import Unlocked, WrongPassphraseError, unlock
 from client.vault.store import Store

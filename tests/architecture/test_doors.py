@@ -11,9 +11,9 @@ CORE = ("crypto", "protocol", "client/core")
 
 # Where production takes the system's randomness; everything else is handed an Entropy.
 WIRING = {
-    Path("client/agent.py"),
+    Path("client/agent/process.py"),
     Path("client/cli/shell.py"),
-    Path("client/link.py"),  # a command's nonce at the agent's door
+    Path("client/door/asking.py"),  # a command's nonce at the agent's door
     Path("server/cli.py"),
     Path("server/witness/cli.py"),
 }

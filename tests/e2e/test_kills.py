@@ -19,8 +19,9 @@ import pytest
 
 from client.demo.ministry import BERN, TFC
 from client.demo.processes import command, run
+from client.door.asking import ask
+from client.exits import AgentRefusal
 from client.home import Home
-from client.link import AgentRefusal, ask
 from client.operator.documents import Request, read_document
 from client.operator.keyfile import open_key
 from client.operator.rootfile import read_root

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.core.attachments import Demand
-from client.spool import seal_file
+from client.vault.spool import seal_file
 from crypto.stream import AttachmentNames
 from crypto.suite import SuiteId
 from crypto.types import Digest, Secret

@@ -14,8 +14,8 @@ from client.core.machine import Machine
 from client.core.questions import Deposited, Drop, Effect, Question, Upload
 from client.core.rows import IN, RecordRow
 from client.core.seeds import Seed
-from client.spool import Spool, verify
 from client.vault.database import Database
+from client.vault.spool import Spool, verify
 from client.vault.store import Store
 from crypto.types import Digest, PrekeyId
 from protocol.bodies import CableBody, Paragraph

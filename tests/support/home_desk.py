@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from client.agent.terminal import OpenTerminal
 from client.cli.vault import add_people
 from client.core.seeds import Seeds
+from client.exits import AgentRefusal
 from client.home import Config, Home
-from client.link import AgentRefusal
-from client.terminal import OpenTerminal
 from client.vault.locked import Unlocked
 from client.vault.making import PIN, POST, NewMember, draw_member, make_vault
 from client.vault.opening import open_vault, try_passphrase

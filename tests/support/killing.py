@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from client import link
 from client.demo.ministry import Unit
 from client.demo.processes import command
+from client.door import asking
 from client.home import Home
 from tests.support.live import Live
 
@@ -84,7 +84,7 @@ class Killer:
 def compose(home: Path, subject: str) -> bool:
     """Write a message at an agent; False: it died before it answered."""
     try:
-        link.ask(
+        asking.ask(
             Home(home),
             "send",
             to=["tfc"],
@@ -94,11 +94,11 @@ def compose(home: Path, subject: str) -> bool:
             subject=subject,
             text="Tekst.",
         )
-    except link.NoAgentError:
+    except asking.NoAgentError:
         return False
     return True
 
 
 def subjects(home: Path) -> list[str]:
     """Return the subjects in the inbox of a terminal."""
-    return [line["subject"] for line in link.ask(Home(home), "inbox")]
+    return [line["subject"] for line in asking.ask(Home(home), "inbox")]

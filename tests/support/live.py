@@ -25,9 +25,9 @@ from typing import Any
 
 from client.demo.ministry import POST, TFC, Ministry, Unit
 from client.demo.processes import Services, command
+from client.door.asking import ask
 from client.files import private_folder
 from client.home import Home
-from client.link import ask
 from tests.support.template import furnish, shared, template
 
 PROGRAM = "from client.cli.main import main; main()"

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from client.commands import Commands
-from client.link import AgentRefusal
+from client.answers.commands import Commands
+from client.exits import AgentRefusal
 from tests.support.desk import Desk
 
 

@@ -15,9 +15,9 @@ from typing import Final
 
 from client.demo.ministry import BERN, JAKARTA, POST, TFC, Ministry, Unit
 from client.demo.processes import Services, command, run
-from client.filelock import HeldError, held
 from client.files import private_folder
 from client.home import CONFIG
+from client.vault.filelock import HeldError, held
 from tests.support.second import SECOND, add_second
 
 UNITS: Final = (TFC, POST, BERN, JAKARTA)

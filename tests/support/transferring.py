@@ -9,11 +9,11 @@ from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from client.agent.transfers import Job, Transfers
 from client.core.attachments import Demand
 from client.core.questions import Drop, Effect, Upload
 from client.core.rows import IN, BlobRow
-from client.spool import Spool
-from client.transfers import Job, Transfers
+from client.vault.spool import Spool
 from crypto.digest import H
 from crypto.stream import VerifiedAttachment
 from crypto.suite import SuiteId

@@ -19,13 +19,13 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from client.agent.session import Session
+from client.agent.transfers import Job, Transfers
 from client.core.attached import Spooled
 from client.core.questions import Deposited, Effect
 from client.net.link import Link
 from client.net.transport import LinkError
-from client.session import Session
-from client.spool import seal_file
-from client.transfers import Job, Transfers
+from client.vault.spool import seal_file
 from crypto.digest import H
 from crypto.notekey import NoteAlgorithm
 from crypto.types import Digest

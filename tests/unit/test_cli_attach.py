@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from client import link
 from client.cli import attaching
 from client.cli.attach import _named
-from client.cli.exits import Exit
 from client.cli.main import main
-from client.spool import Spool, seal_file
+from client.door import asking
+from client.exits import AgentRefusal, Exit
+from client.vault.spool import Spool, seal_file
 from crypto.suite import SuiteId
 from tests.support.keys import drawn, stretched
 
@@ -81,7 +81,7 @@ class Agent:
 @pytest.fixture
 def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Agent:
     made = Agent(Spool(tmp_path / "spool"))
-    monkeypatch.setattr(link, "ask", made.ask)
+    monkeypatch.setattr(asking, "ask", made.ask)
     return made
 
 
@@ -275,11 +275,11 @@ def test_what_the_agent_refuses_is_taken_out_of_the_spool(
     agent: Agent, run: Run, tmp_path: Path
 ) -> None:
     (tmp_path / "one").write_bytes(PLAIN)
-    agent.refusing = link.AgentRefusal("agent.ambiguous", Exit.REFUSED, {})
+    agent.refusing = AgentRefusal("agent.ambiguous", Exit.REFUSED, {})
     assert run(*SEND, "--attach", tmp_path / "one").exit_code == Exit.REFUSED
     assert names(agent.spool.folder) == []
     # No answer came: the message may be in the outbox, and needs it.
-    agent.refusing = link.NoAgentError()
+    agent.refusing = asking.NoAgentError()
     assert run(*SEND, "--attach", tmp_path / "one").exit_code == Exit.LOCKED
     assert len(names(agent.spool.folder)) == 1
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from client import link
-from client.cli.exits import Exit
 from client.cli.main import main
+from client.door import asking
+from client.exits import Exit
 
 ROUND: dict[str, Any] = {
     "online": True,
@@ -50,7 +50,7 @@ def test_a_round_ends_in_its_status(
         asked.append((method, arguments))
         return {**ROUND, **changes}
 
-    monkeypatch.setattr(link, "ask", ask)
+    monkeypatch.setattr(asking, "ask", ask)
     for options in ((), ("--json",)):
         done = koerier(tmp_path, "sync", *options)
         assert done.exit_code == status
@@ -77,7 +77,7 @@ def watched(
         yield from events
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(link, "stream", stream)
+    monkeypatch.setattr(asking, "stream", stream)
     done = koerier(home, "watch", *options.split())
     assert done.exit_code == Exit.DONE
     return done.stdout.splitlines()
@@ -134,7 +134,7 @@ def test_a_watch_without_an_agent_or_after_its_end_is_locked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert koerier(tmp_path, "watch").exit_code == Exit.LOCKED
-    monkeypatch.setattr(link, "stream", lambda *_, **__: iter(()))
+    monkeypatch.setattr(asking, "stream", lambda *_, **__: iter(()))
     done = koerier(tmp_path, "watch")
     assert done.exit_code == Exit.LOCKED
     assert "terminal unlock" in done.stderr

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from client import background
-from client.agent import Agent, run_agent
+from client.agent import background
+from client.agent.process import Agent, run_agent
 from client.cli.main import main
-from client.filelock import held
 from client.home import HomeError
 from client.vault.database import DiskError, VaultError
+from client.vault.filelock import held
 from client.vault.opening import LOCK, VAULT_KEY
 from tests.support import typed
 from tests.support.home_desk import HomeDesk, locked_desk
@@ -247,7 +247,7 @@ def faults(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Exception]]:
     async def failing(agent: Agent) -> None:
         while coming:
             error = coming.pop(0)
-            from client.agent import passing_faults
+            from client.agent.process import passing_faults
 
             with passing_faults():
                 raise error

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from client.attachments import as_json
-from client.cli.exits import Exit
+from client.answers.attachments import as_json
 from client.core.attached import Spooled
-from client.link import AgentRefusal
-from client.spool import seal_file
+from client.exits import AgentRefusal, Exit
+from client.vault.spool import seal_file
 from crypto.suite import SuiteId
 from protocol.receipt import Kind
 from tests.support.desk import exchange, pair

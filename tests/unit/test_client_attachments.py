@@ -8,7 +8,7 @@ import pytest
 from client.core.compose import Composed
 from client.core.questions import Drop, Question, Upload
 from client.core.rows import IN, OUT, BlobState
-from client.spool import seal_file, verify
+from client.vault.spool import seal_file, verify
 from crypto.suite import SuiteId
 from protocol.label import Precedence
 from protocol.receipt import Kind

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from client.bundles import STATUS, refusal
+from client.answers.bundles import STATUS, refusal
+from client.answers.commands import Commands
 from client.cli.courier import MAX_FILE
-from client.cli.exits import Exit
-from client.commands import Commands
 from client.core.compose import action
 from client.core.courier import CourierError, Trouble
 from client.core.outbox import Outbox
-from client.link import MAX_LINE, AgentRefusal
+from client.door.asking import MAX_LINE
+from client.exits import AgentRefusal, Exit
 from client.words import LANGUAGES, Words
 from protocol.courier import MAX_BUNDLE
 from protocol.label import Precedence

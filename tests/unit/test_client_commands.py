@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from client.cli.exits import Exit
 from client.core.alarms import Alarm
+from client.exits import Exit
 from client.present import parts_of, subject_of
 from crypto.types import MessageId
 from protocol.codec import decode

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from client import doctor
-from client.checkup import checkup
+from client.answers.checkup import checkup
 from client.core.alarms import Alarm
 from client.doctor import Finding, Grade, of_facts, of_files, of_relay
 from client.files import write_atomic

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 from msgspec import structs
 
+from client.answers.oversight import doubts_of
 from client.core.held import HELD, SignedBefore, signed_before
 from client.core.questions import HeldProofWanted, Question
 from client.core.rows import IN
-from client.oversight import doubts_of
 from client.words import LANGUAGES, Words
 from crypto.types import Digest
 from protocol.codec import encode

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from client import background, link
-from client.cli.exits import Exit
+from client.agent import background
+from client.door import asking
+from client.door.asking import NoAgentError
+from client.door.sockets import serve
+from client.exits import AgentRefusal, Exit
 from client.home import Config, Home, HomeError
-from client.link import AgentRefusal, NoAgentError
-from client.sockets import serve
 
 
 @pytest.fixture
@@ -117,9 +118,9 @@ def raw(home: Home, data: bytes) -> bytes:
 def test_a_command_gets_its_answer_or_the_refusal(home: Home) -> None:
     with agent(home):
         assert home.socket.stat().st_mode & 0o777 == 0o600
-        assert link.ask(home, "echo", a=1) == {"method": "echo", "a": 1}
+        assert asking.ask(home, "echo", a=1) == {"method": "echo", "a": 1}
         with pytest.raises(AgentRefusal) as refused:
-            link.ask(home, "no")
+            asking.ask(home, "no")
         assert refused.value.exit_code == Exit.BAD_INPUT
         assert refused.value.parts == {"what": "x"}
 
@@ -130,12 +131,12 @@ def test_an_agent_that_fails_says_so_and_stays(
 ) -> None:
     with agent(home):
         with pytest.raises(AgentRefusal) as failed:
-            link.ask(home, method)
+            asking.ask(home, method)
         with pytest.raises(AgentRefusal) as later:
-            list(link.stream(home, "breaking", how=method))
+            list(asking.stream(home, "breaking", how=method))
         with pytest.raises(AgentRefusal) as refused:
-            list(link.stream(home, "breaking", how="no"))
-        assert link.ask(home, "echo") == {"method": "echo"}  # it is still there
+            list(asking.stream(home, "breaking", how="no"))
+        assert asking.ask(home, "echo") == {"method": "echo"}  # it is still there
     for one in (failed.value, later.value):
         assert (one.code, one.exit_code) == ("agent.failed", Exit.FAILED)
         assert one.parts == {"what": "KeyError" if method == "broken" else "OSError"}
@@ -148,7 +149,7 @@ def test_an_agent_that_fails_says_so_and_stays(
 
 def test_nobody_listening_is_a_locked_terminal(home: Home) -> None:
     with pytest.raises(NoAgentError):
-        link.ask(home, "status")
+        asking.ask(home, "status")
 
 
 @pytest.mark.parametrize(
@@ -160,36 +161,36 @@ def test_a_request_that_is_none_is_answered_and_the_agent_stays(
     with agent(home):
         reply = json.loads(raw(home, line + b"\n"))
         assert reply["refused"]["code"] == "agent.bad-input"
-        assert link.ask(home, "echo") == {"method": "echo"}
+        assert asking.ask(home, "echo") == {"method": "echo"}
 
 
 def test_a_peer_that_hangs_up_or_never_ends_its_line_harms_nobody(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("client.sockets.MAX_LINE", 100)
+    monkeypatch.setattr("client.door.sockets.MAX_LINE", 100)
     with agent(home):
         assert raw(home, b"") == b""
         assert raw(home, b'{"half": ') == b""
         with contextlib.suppress(ConnectionResetError):
             assert raw(home, b"x" * 1000) == b""
-        assert link.ask(home, "echo") == {"method": "echo"}
+        assert asking.ask(home, "echo") == {"method": "echo"}
 
 
 def test_another_users_process_gets_no_answer(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with agent(home):
-        monkeypatch.setattr("client.sockets.os.getuid", lambda: os.geteuid() + 1)
+        monkeypatch.setattr("client.door.sockets.os.getuid", lambda: os.geteuid() + 1)
         with pytest.raises(NoAgentError):
-            link.ask(home, "echo")
+            asking.ask(home, "echo")
 
 
 def test_a_system_without_peer_credentials_relies_on_the_folder(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr("client.sockets.socket.SO_PEERCRED")
+    monkeypatch.delattr("client.door.sockets.socket.SO_PEERCRED")
     with agent(home):
-        assert link.ask(home, "echo") == {"method": "echo"}
+        assert asking.ask(home, "echo") == {"method": "echo"}
 
 
 def test_a_second_agent_is_refused_and_a_dead_ones_socket_is_taken(
@@ -210,7 +211,7 @@ def test_a_second_agent_is_refused_and_a_dead_ones_socket_is_taken(
     dead.bind(str(home.socket))
     dead.close()
     with agent(home):
-        assert link.ask(home, "echo") == {"method": "echo"}
+        assert asking.ask(home, "echo") == {"method": "echo"}
 
 
 def test_an_agent_that_never_answers_is_ended(

@@ -11,23 +11,23 @@ from typing import Any
 
 import pytest
 
-from client import link, sockets
-from client.home import Config, Home
-from client.link import NoAgentError
-from client.loopback import (
+from client.door import asking, sockets
+from client.door.asking import NoAgentError
+from client.door.loopback import (
     NONCE,
     StrangerError,
     enter,
     read_door,
     write_door,
 )
-from client.sockets import serve_loopback
+from client.door.sockets import serve_loopback
+from client.home import Config, Home
 from tests.support.keys import drawn
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    monkeypatch.setattr(link, "has_sockets", lambda: False)
+    monkeypatch.setattr(asking, "has_sockets", lambda: False)
     found = Home(tmp_path / "h")
     found.create(Config(post="bern"))
     return found
@@ -78,13 +78,13 @@ def listening(say: bytes) -> Iterator[tuple[int, list[bytes]]]:
 def test_a_command_is_answered_over_the_loopback(home: Home) -> None:
     with agent(home):
         assert home.door.stat().st_mode & 0o777 == 0o600
-        assert link.ask(home, "echo", a=1) == {"method": "echo", "a": 1}
+        assert asking.ask(home, "echo", a=1) == {"method": "echo", "a": 1}
         port, secret = read_door(home.door)
         assert port > 0
         assert len(secret) == NONCE
     assert not home.door.exists()
     with pytest.raises(NoAgentError):
-        link.ask(home, "echo")
+        asking.ask(home, "echo")
 
 
 def test_who_did_not_read_the_file_is_not_answered(home: Home) -> None:
@@ -92,7 +92,7 @@ def test_who_did_not_read_the_file_is_not_answered(home: Home) -> None:
         port, secret = read_door(home.door)
         write_door(home.door, port, bytes(NONCE))
         with pytest.raises(NoAgentError):
-            link.ask(home, "echo")
+            asking.ask(home, "echo")
         with socket.create_connection(("127.0.0.1", port)) as stranger:
             stranger.sendall(bytes(NONCE))
             answer = stranger.recv(2 * NONCE)
@@ -102,7 +102,7 @@ def test_who_did_not_read_the_file_is_not_answered(home: Home) -> None:
         with socket.create_connection(("127.0.0.1", port)) as hung_up:
             hung_up.sendall(b"x")
         write_door(home.door, port, secret)
-        assert link.ask(home, "echo") == {"method": "echo"}
+        assert asking.ask(home, "echo") == {"method": "echo"}
 
 
 def test_a_stranger_who_waits_is_closed(
@@ -130,4 +130,4 @@ def test_another_program_at_the_port_learns_nothing(home: Home, say: bytes) -> N
 def test_an_odd_file_is_no_door(home: Home, text: str) -> None:
     home.door.write_text(text)
     with pytest.raises(NoAgentError):
-        link.ask(home, "echo")
+        asking.ask(home, "echo")

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from client import polling
+from client.agent import polling
+from client.agent.polling import LONGEST, SHORTEST, Polling
 from client.core.witnesses import Said
 from client.home import Config, Home, HomeError
 from client.net import witness as net
 from client.net.witness import SilentError, ask_witness
-from client.polling import LONGEST, SHORTEST, Polling
 from crypto.entropy import system
 from protocol.bulletins import Bulletins
 from protocol.codec import decode

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from client.agent.session import BATCH, Session
 from client.core.questions import (
     Deposited,
     Drop,
@@ -14,7 +15,6 @@ from client.core.questions import (
     Tag,
     Upload,
 )
-from client.session import BATCH, Session
 from crypto.digest import H
 from crypto.types import Digest
 from protocol.codec import decode, encode

@@ -10,7 +10,7 @@ import pytest
 from client.cli.attaching import MAX_NAME, UNNAMED, clean_name, media_of
 from client.core.attached import Spooled, blob_size
 from client.core.attachments import Demand
-from client.spool import STEP, Spool, open_blob, seal_file, verify
+from client.vault.spool import STEP, Spool, open_blob, seal_file, verify
 from crypto.errors import OpenError
 from crypto.padding import padme
 from crypto.stream import AttachmentNames

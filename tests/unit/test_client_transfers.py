@@ -6,7 +6,7 @@ import pytest
 
 from client.core.attached import blob_size
 from client.core.attachments import Demand
-from client.spool import seal_file
+from client.vault.spool import seal_file
 from crypto.stream import AttachmentNames
 from crypto.suite import SuiteId
 from crypto.types import Digest, Secret

@@ -11,7 +11,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from client.agent import passing_faults
+from client.agent.process import passing_faults
 from client.core.rows import OUT
 from client.home import HomeError
 from client.vault.database import Database, DiskError, VaultError

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from client.core.seeds import Seed
-from client.filelock import HeldError, held
 from client.home import Home, HomeError
 from client.vault import opening
 from client.vault.database import Database
+from client.vault.filelock import HeldError, held
 from client.vault.locked import (
     MAX_WRAPS,
     FullError,
@@ -233,7 +233,7 @@ def test_a_killed_owner_lets_go(there: Household) -> None:
     path = there.home.data / LOCK
     code = (
         "import sys, time, pathlib\n"
-        "from client.filelock import held\n"
+        "from client.vault.filelock import held\n"
         "with held(pathlib.Path(sys.argv[1])):\n"
         "    print('mine', flush=True)\n"
         "    time.sleep(600)\n"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from client.agent.terminal import OpenTerminal
 from client.core.rows import IN, OUT
 from client.home import Config, Home, HomeError
 from client.operator.addition import (
@@ -14,7 +15,6 @@ from client.operator.addition import (
     position_of,
     request_terminal,
 )
-from client.terminal import OpenTerminal
 from client.vault.backup import MAGIC
 from client.vault.opening import DATABASE, TERMINAL_KEY, VAULT_KEY
 from client.vault.restore import SERIAL_LEAP, restore_elsewhere, restore_here

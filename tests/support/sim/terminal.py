@@ -5,17 +5,17 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 
-from client.agent import STEADY, TICK
+from client.agent.process import STEADY, TICK
+from client.agent.session import MAX_ANSWER, Session
+from client.agent.transfers import Job, Transfers
 from client.core.alarms import Alarm
 from client.core.compose import Composed, Wish
 from client.core.machine import Machine
 from client.core.rows import EventRow
 from client.net.link import Link
 from client.net.transport import LinkError
-from client.session import MAX_ANSWER, Session
-from client.spool import Spool
-from client.transfers import Job, Transfers
 from client.vault.database import Database
+from client.vault.spool import Spool
 from client.vault.store import Store
 from protocol.backoff import delay
 from protocol.codec import decode
@@ -118,7 +118,7 @@ class SimTerminal:
         return machine_over(self._ministry, self.post, store, seeds, entropy)
 
     async def _connect(self, link: Link) -> None:
-        """Keep a connection, as :class:`client.agent.Agent` does."""
+        """Keep a connection, as :class:`client.agent.process.Agent` does."""
         entropy = self._chance.entropy(f"{self.name}/pauses/{self.lives}")
         failures = 0
         while True:

@@ -3,9 +3,10 @@
 Sentences are made where they are shown; here are codes, times and names.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
+from client.answers.names import Answer, Arguments, find, short
 from client.clock import Clock
 from client.core.alarms import INTEGRITY
 from client.core.beliefs import Beliefs
@@ -24,9 +25,6 @@ from protocol.receipt import Kind
 from protocol.record import Record
 
 SHOWN: Final = 200  # alarms in one list
-SHORT_NAME: Final = 12  # hexadecimal characters of a name that a person sees
-
-Arguments = dict[str, Any]
 
 
 class OversightCommands:
@@ -37,15 +35,13 @@ class OversightCommands:
         machine: Machine,
         vault: Vault,
         clock: Clock,
-        found: Callable[[str, int], RecordRow],
     ) -> None:
         self._machine = machine
         self._vault = vault
         self._clock = clock
-        self._found = found  # a record by the start of its name, and its way
 
     @property
-    def methods(self) -> Mapping[str, Callable[[Arguments], Any]]:
+    def methods(self) -> Mapping[str, Answer]:
         """The methods by name."""
         return {
             "alarms": self._alarms,
@@ -60,7 +56,7 @@ class OversightCommands:
                 "what": row.what,
                 "integrity": row.what in INTEGRITY,
                 "post": row.post or None,
-                "id": None if row.name is None else row.name.hex()[:SHORT_NAME],
+                "id": None if row.name is None else short(row.name),
                 "since": iso(row.since),
                 "last": iso(row.last),
                 "times": row.times,
@@ -69,15 +65,15 @@ class OversightCommands:
             for row in rows
         ]
 
-    def _withdraw(self, arguments: Arguments) -> Any:  # noqa: ANN401
-        row = self._found(arguments["id"], OUT)
+    def _withdraw(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
+        row = find(self._vault, arguments["id"], OUT)
         instead = arguments.get("instead")
-        other = None if instead is None else self._found(instead, OUT).name
+        other = None if instead is None else find(self._vault, instead, OUT).name
         composed = self._machine.withdraw(
             row, arguments["reason"], other, self._clock.wall()
         )
         return {
-            "id": row.name.hex()[:SHORT_NAME],
+            "id": short(row.name),
             "withdrawal": None if composed is None else composed.name.hex(),
         }
 
@@ -85,7 +81,7 @@ class OversightCommands:
         return {"terminals": self._machine.renewal.renew(self._clock.wall())}
 
 
-def doubts_of(row: RecordRow, vault: Vault, beliefs: Beliefs, now: int) -> Any:  # noqa: ANN401
+def doubts_of(row: RecordRow, vault: Vault, beliefs: Beliefs, now: int) -> Arguments:
     """Return what is to be shown beside a record: withdrawn, expired, late, its key."""
     gone, by = withdrawn(vault, row)
     record = decode(row.document, Record, limit=MAX_RECORD)
@@ -99,13 +95,13 @@ def doubts_of(row: RecordRow, vault: Vault, beliefs: Beliefs, now: int) -> Any: 
     }
 
 
-def _signed_before(row: RecordRow, vault: Vault) -> Any:  # noqa: ANN401 -- JSON
+def _signed_before(row: RecordRow, vault: Vault) -> Arguments | None:
     """Return the event that ended the signer's key since; None: it has not ended."""
     before = signed_before(vault, row.name)
     return None if before is None else {"event": before.reason, "at": iso(before.at)}
 
 
-def refusals_of(row: RecordRow, vault: Vault) -> Any:  # noqa: ANN401 -- JSON
+def refusals_of(row: RecordRow, vault: Vault) -> list[Arguments]:
     """Return who refused a record that was written here, and why."""
     return [
         {"post": receipt.post, "reason": receipt.reason, "at": iso(receipt.at)}

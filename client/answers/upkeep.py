@@ -1,19 +1,19 @@
 """What the agent answers about the terminal itself: members, position, consent.
 
-Beside :class:`client.commands.Commands`, which answers about messages.
+Beside :class:`client.answers.commands.Commands`, which answers about messages.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from client.checkup import checkup
-from client.cli.exits import Exit
+from client.answers.checkup import checkup
+from client.answers.names import Answer, Arguments
 from client.clock import Clock
 from client.core.machine import Machine
+from client.exits import AgentRefusal, Exit
 from client.home import Home, HomeError
-from client.link import AgentRefusal
 from client.operator.addition import (
     Addition,
     consented,
@@ -34,7 +34,6 @@ from protocol.signed import Signed
 
 SHORT_ID: Final = 12  # hexadecimal characters of a key id that people compare
 KEY_LIFE: Final = 366 * 86_400  # seconds after the invitation's end
-Arguments = dict[str, Any]
 
 
 class Upkeep:
@@ -48,7 +47,7 @@ class Upkeep:
         self._machine = machine
         self._clock = clock
         self._seated = vault.seat.name
-        self._methods: Mapping[str, Callable[[Arguments], Any]] = MappingProxyType(
+        self._methods: Mapping[str, Answer] = MappingProxyType(
             {
                 "members": self._members,
                 "member-add": self._member_add,
@@ -173,7 +172,7 @@ class Upkeep:
 
     # --- the vault
 
-    def _checkup(self, _: Arguments) -> Any:  # noqa: ANN401
+    def _checkup(self, _: Arguments) -> Any:  # noqa: ANN401 -- JSON
         return checkup(self._machine, self._vault.store, self._clock)
 
     def _check(self, _: Arguments) -> Any:  # noqa: ANN401 -- JSON

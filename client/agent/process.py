@@ -14,22 +14,22 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
-from client.bell import Bell
+from client.agent.bell import Bell
+from client.agent.polling import Polling
+from client.agent.rounds import Rounds
+from client.agent.session import Session
+from client.agent.terminal import OpenTerminal
+from client.agent.transfers import Job, Transfers
+from client.answers.news import news_of, watching
 from client.clock import Clock, SystemClock
 from client.core.alarms import Alarm
 from client.core.witnesses import Said
+from client.door.asking import has_sockets
+from client.door.sockets import serve, serve_loopback
 from client.files import write_atomic
 from client.home import Home, HomeError
-from client.link import has_sockets
 from client.net.link import Link
 from client.net.transport import LinkError
-from client.news import news_of, watching
-from client.polling import Polling
-from client.rounds import Rounds
-from client.session import Session
-from client.sockets import serve, serve_loopback
-from client.terminal import OpenTerminal
-from client.transfers import Job, Transfers
 from client.vault.database import DiskError, VaultError
 from client.vault.opening import DATABASE, OpenVault, open_vault
 from crypto.entropy import system

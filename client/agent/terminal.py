@@ -1,29 +1,29 @@
 """An open terminal: a vault, the core over it, and the commands it answers.
 
 The agent keeps one open for hours and carries it over the network; a command without
-an agent opens one for a moment (:mod:`client.alone`).  Both answer the same methods.
+an agent opens one for a moment (:mod:`client.agent.alone`).  Both answer the same
+methods.
 """
 
 import contextlib
 from typing import Any, Final
 
-from client.cli.exits import Exit
+from client.answers.commands import Commands
+from client.answers.upkeep import Upkeep
 from client.clock import Clock
-from client.commands import Commands
 from client.core.beliefs import Beliefs
 from client.core.identity import Identity
 from client.core.machine import Machine
 from client.core.questions import Effect
 from client.core.station import Station
 from client.core.sync import Sync, restore
+from client.exits import AgentRefusal, Exit
 from client.home import Home, HomeError
-from client.link import AgentRefusal
 from client.operator.rootfile import read_root
-from client.spool import Spool
-from client.upkeep import Upkeep
 from client.vault.database import DiskError, VaultError
 from client.vault.making import PIN, POST
 from client.vault.opening import DATABASE, OpenVault
+from client.vault.spool import Spool
 from client.vault.store import Store
 from crypto.entropy import Entropy
 from crypto.sign import SigningKey

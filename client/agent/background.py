@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from client import link
+from client.door import asking
 from client.files import private_folder
 from client.home import Home, HomeError
 from client.vault.opening import own_vault
@@ -97,7 +97,7 @@ def wait_until_free(home: Home) -> None:
 def is_running(home: Home) -> bool:
     """Tell whether an agent answers in this home."""
     try:
-        link.ask(home, "status")
-    except link.NoAgentError:
+        asking.ask(home, "status")
+    except asking.NoAgentError:
         return False
     return True

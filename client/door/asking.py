@@ -2,7 +2,7 @@
 
 The socket lies in the home's ``run`` folder, which only its owner can enter, and
 the agent checks the peer's user id besides.  Where there are no such sockets it is a
-port of the loopback and a secret in a file (:mod:`client.loopback`).  Requests and
+port of the loopback and a secret in a file (:mod:`client.door.loopback`).  Requests and
 answers are bounded.
 """
 
@@ -12,8 +12,9 @@ import socket
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
 
+from client.door.loopback import StrangerError, enter
+from client.exits import AgentRefusal
 from client.home import Home
-from client.loopback import StrangerError, enter
 from crypto.entropy import system
 
 MAX_LINE: Final = 12 * 1024 * 1024  # bytes: the largest courier bundle in base64
@@ -21,16 +22,6 @@ MAX_LINE: Final = 12 * 1024 * 1024  # bytes: the largest courier bundle in base6
 
 class NoAgentError(Exception):
     """No agent is running for this home."""
-
-
-class AgentRefusal(Exception):  # noqa: N818 -- an answer of the agent, not a fault
-    """The agent says no; ``code`` is a word's code, ``exit_code`` the status."""
-
-    def __init__(self, code: str, exit_code: int, parts: dict[str, Any]) -> None:
-        super().__init__(code)
-        self.code = code
-        self.exit_code = exit_code
-        self.parts = parts
 
 
 def has_sockets() -> bool:

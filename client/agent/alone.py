@@ -4,9 +4,9 @@ Compose, queue and read work; what is queued leaves when the agent runs.  The va
 lock keeps two processes apart.
 """
 
+from client.agent.terminal import OpenTerminal
 from client.clock import SystemClock
 from client.home import Home
-from client.terminal import OpenTerminal
 from client.vault.opening import open_vault
 from crypto.entropy import Entropy
 

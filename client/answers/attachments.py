@@ -6,25 +6,23 @@ agent gives to a member who may be shown the record.  So a large file holds up n
 and goes through no socket.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from client.cli.exits import Exit
+from client.answers.names import Answer, Arguments, find
 from client.clock import Clock
 from client.core.attached import Spooled
 from client.core.machine import Machine
 from client.core.ports import Blobs, Vault
 from client.core.rows import IN, BlobRow, BlobState, RecordRow
 from client.core.showing import require_shown
-from client.link import AgentRefusal
-from client.spool import Spool
+from client.exits import AgentRefusal, Exit
+from client.vault.spool import Spool
 from crypto.types import Digest
 from protocol.codec import decode
 from protocol.label import SHORT
 from protocol.limits import MAX_RECORD
 from protocol.record import Attachment, Record
-
-Arguments = dict[str, Any]
 
 
 class AttachmentCommands:
@@ -36,14 +34,13 @@ class AttachmentCommands:
         vault: Vault,
         clock: Clock,
         spool: Spool,
-        found: Callable[[str, int | None], RecordRow],
     ) -> None:
         self._machine = machine
+        self._vault = vault
         self._blobs = vault.blobs
         self._clock = clock
         self._spool = spool
-        self._found = found
-        self.methods: Mapping[str, Callable[[Arguments], Any]] = {
+        self.methods: Mapping[str, Answer] = {
             "spool": self._place,
             "attachments": self._list,
             "attach-open": self._open,
@@ -54,18 +51,18 @@ class AttachmentCommands:
         suite = self._machine.beliefs.view().suite
         return {"folder": str(self._spool.folder), "suite": int(suite)}
 
-    def _list(self, arguments: Arguments) -> Any:  # noqa: ANN401
-        return listed(self._shown(arguments, None), self._blobs, self._spool)
+    def _list(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
+        return listed(self._shown(arguments), self._blobs, self._spool)
 
-    def _open(self, arguments: Arguments) -> Any:  # noqa: ANN401
+    def _open(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
         """Give out what opens the attachments; to have them is to have read them."""
         row = self._shown(arguments, IN)
         self._machine.read(row, self._clock.wall())
         return opened(row, self._blobs, self._spool)
 
-    def _shown(self, arguments: Arguments, way: int | None) -> RecordRow:
+    def _shown(self, arguments: Arguments, *ways: int) -> RecordRow:
         """Return the record that is meant, if this member may be shown it."""
-        row = self._found(arguments["id"], way)
+        row = find(self._vault, arguments["id"], *ways)
         record = decode(row.document, Record, limit=MAX_RECORD)
         beliefs = self._machine.beliefs
         who, view = self._machine.identity, beliefs.view()

@@ -15,7 +15,7 @@ from client.clock import Clock
 from client.core.attachments import Attachments
 from client.core.questions import Effect, Upload
 from client.core.rows import BlobRow
-from client.spool import Spool, verify
+from client.vault.spool import Spool, verify
 from crypto.stream import VerifiedAttachment
 from crypto.suite import SuiteId
 from protocol.line.effects import Effect as LineEffect

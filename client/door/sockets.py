@@ -14,10 +14,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from client.cli.exits import Exit
+from client.door.asking import MAX_LINE
+from client.door.loopback import HOST, NONCE, PATIENCE, proof, write_door
+from client.exits import AgentRefusal, Exit
 from client.home import HomeError
-from client.link import MAX_LINE, AgentRefusal
-from client.loopback import HOST, NONCE, PATIENCE, proof, write_door
 from crypto.entropy import Entropy
 
 Answer = Callable[[str, dict[str, Any]], object]

@@ -6,6 +6,7 @@ something is wrong: never from whom, about what, how much or how often.
 
 from typing import Any, Final
 
+from client.answers.names import SHOWN_TYPES, short
 from client.core.alarms import Alarm
 from client.core.ports import Vault
 from client.core.rows import IN, EventRow
@@ -14,18 +15,15 @@ from protocol.codec import decode
 from protocol.label import Precedence
 from protocol.limits import MAX_RECORD
 from protocol.record import Record
-from protocol.record_type import RULES
 
-SHORT_NAME: Final = 12  # hexadecimal characters of a name that a person sees
 ALARMS: Final = frozenset(alarm.value for alarm in Alarm)
 SOMETHING, NOW, ALARM = "something", "now", "alarm"
-_SHOWN_TYPES: Final = frozenset(t for t, rule in RULES.items() if rule.labelled)
 
 
 def news_of(event: EventRow, vault: Vault) -> dict[str, Any] | None:
     """Return an event as people may be told it; None: a machine's own business."""
     row = None if event.name is None else vault.record(event.name)
-    if row is not None and row.type not in _SHOWN_TYPES and event.what not in ALARMS:
+    if row is not None and row.type not in SHOWN_TYPES and event.what not in ALARMS:
         return None  # a receipt on its way: what it says is an event of its own
     notification = None
     if event.what in ALARMS:
@@ -38,7 +36,7 @@ def news_of(event: EventRow, vault: Vault) -> dict[str, Any] | None:
         "number": event.number,
         "at": iso(event.at),
         "what": event.what,
-        "id": None if event.name is None else event.name.hex()[:SHORT_NAME],
+        "id": None if event.name is None else short(event.name),
         "post": event.post or None,
         "notification": notification,
     }

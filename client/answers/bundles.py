@@ -6,15 +6,16 @@ file, so that the agent touches no path that a command names.
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-from client.cli.exits import Exit
+from client.answers.names import Answer, Arguments, find, short
 from client.clock import Clock
 from client.core.courier import CourierError, Trouble
 from client.core.machine import Machine
-from client.core.rows import OUT, RecordRow
-from client.link import AgentRefusal
+from client.core.ports import Vault
+from client.core.rows import OUT
+from client.exits import AgentRefusal, Exit
 from client.present import iso
 from protocol.codec import decode
 from protocol.errors import ExpiredError
@@ -30,31 +31,23 @@ STATUS: Final = {
     Trouble.STRANGER: Exit.FAILED,
     Trouble.UNREADABLE: Exit.BAD_INPUT,
 }
-SHORT_NAME: Final = 12  # hexadecimal characters of a name that a person sees
-
-Arguments = dict[str, Any]
 
 
 class BundleCommands:
     """Answers about bundles of one unlocked terminal."""
 
-    def __init__(
-        self,
-        machine: Machine,
-        clock: Clock,
-        found: Callable[[str, int], RecordRow],
-    ) -> None:
+    def __init__(self, machine: Machine, vault: Vault, clock: Clock) -> None:
         self._machine = machine
+        self._vault = vault
         self._clock = clock
-        self._found = found  # a record by the start of its name, and its way
 
     @property
-    def methods(self) -> Mapping[str, Callable[[Arguments], Any]]:
+    def methods(self) -> Mapping[str, Answer]:
         """The methods by name."""
         return {"export": self._export, "import": self._import}
 
     def _export(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
-        row = self._found(arguments["id"], OUT)
+        row = find(self._vault, arguments["id"], OUT)
         record = decode(row.document, Record, limit=MAX_RECORD)
         try:
             packed = self._machine.courier.pack(
@@ -65,7 +58,7 @@ class BundleCommands:
         except ExpiredError:
             raise AgentRefusal("courier.root-expired", Exit.REFUSED, {}) from None
         return {
-            "id": row.name.hex()[:SHORT_NAME],
+            "id": short(row.name),
             "name": row.name.hex(),
             "to": list(packed.posts),
             "without": list(packed.without),
@@ -84,7 +77,7 @@ class BundleCommands:
         except CourierError as error:
             raise refusal(error) from None
         return {
-            "id": came.name.hex()[:SHORT_NAME],
+            "id": short(came.name),
             "name": came.name.hex(),
             "known": came.known,
             "shown": came.shown,

@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
-from client.bell import Bell
+from client.agent.bell import Bell
+from client.agent.session import Session
+from client.agent.terminal import OpenTerminal
+from client.answers.news import news_of
 from client.core.alarms import INTEGRITY
-from client.news import news_of
-from client.session import Session
-from client.terminal import OpenTerminal
 from protocol.delivery import State
 
 QUIET: Final = 0.5  # seconds without a commit

@@ -5,11 +5,11 @@ Nothing is judged here; :mod:`client.doctor` does, from these and from the files
 
 from typing import Any, Final
 
+from client.answers.evidence import witnesses_of
 from client.clock import Clock
 from client.core.alarms import INTEGRITY, Alarm
 from client.core.machine import Machine
 from client.core.ports import Vault
-from client.evidence import witnesses_of
 from client.present import iso
 from protocol.delivery import State
 from protocol.policy import rule_for

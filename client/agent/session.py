@@ -9,10 +9,10 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from client.agent.transfers import Transfers
 from client.clock import Clock
 from client.core.machine import Machine
 from client.core.questions import Deposited, Drop, Effect, Question, Tag, Upload
-from client.transfers import Transfers
 from crypto.types import Digest
 from protocol.codec import decode, encode
 from protocol.errors import BusyError, MalformedError

@@ -1,0 +1,46 @@
+"""How a message is named to people: by the first characters of its H(record).
+
+As Git names commits: in hexadecimal, and enough of them must be given.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from client.core.ports import Vault
+from client.core.rows import IN, OUT, RecordRow
+from client.exits import AgentRefusal, Exit
+from crypto.types import Digest
+from protocol.record_type import RULES
+
+SHOWN: Final = 200  # messages in one list
+SHORT_NAME: Final = 12  # hexadecimal characters of a name that a person sees
+SHOWN_TYPES: Final = frozenset(t for t, rule in RULES.items() if rule.labelled)
+
+Arguments = dict[str, Any]
+Answer = Callable[[Arguments], Any]
+
+
+def short(name: Digest) -> str:
+    """Return as much of a name as a person sees."""
+    return name.hex()[:SHORT_NAME]
+
+
+def find(vault: Vault, prefix: str, *ways: int) -> RecordRow:
+    """Return the one message whose name begins so, of these ways or of both.
+
+    Raises:
+        AgentRefusal: there is none, or more than one.
+    """
+    rows = [
+        row
+        for way in ways or (IN, OUT)
+        for row in vault.records(way, SHOWN)
+        if row.name.hex().startswith(prefix.lower())
+        and row.refused is None
+        and row.type in SHOWN_TYPES
+    ]
+    if not rows:
+        raise AgentRefusal("agent.not-found", Exit.BAD_INPUT, {})
+    if len(rows) > 1:
+        raise AgentRefusal("agent.ambiguous", Exit.BAD_INPUT, {})
+    return rows[0]
