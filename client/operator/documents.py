@@ -3,6 +3,8 @@
 invitation  operator -> post      where the entry will go, and the nonces to prove
 request     post -> operator      new keys with their proofs; no right is asked
 proposal    operator -> operator  the very bytes to be signed, with one signature
+rotation    post -> operator      the very entry that brings new keys, with the
+                                  signature of each old one
 
 They hold nothing secret.  Each is one CBOR document; a request or proposal that was
 changed on the way fails its signatures.
@@ -20,6 +22,7 @@ from protocol.directory_entry import NewMember, NewTerminal, Recovery
 from protocol.errors import MalformedError
 from protocol.fields import V1, Bytes32, DigestField, Name, PostId, Sequence, Time
 from protocol.limits import MAX_DOCUMENT
+from protocol.signed import Signed
 
 M = TypeVar("M", bound=Message)
 
@@ -46,6 +49,17 @@ class Request(Message):
     terminal: NewTerminal
     member: NewMember
     recovery: Recovery
+
+
+class RotationRequest(Message):
+    """New keys in the place of old ones (ROTATE), for the post's next place.
+
+    Each old key signs the entry itself, so the post makes the entry: its reason and
+    its end are the post's, and operators add their signatures to the same bytes.
+    """
+
+    v: V1
+    proposal: Signed  # usage ``dir``; signed by every old key, and by no operator
 
 
 def write_document(path: Path, document: Message) -> None:
