@@ -42,9 +42,8 @@ from crypto.sign import Realm, Usage, VerifyKey
 from crypto.types import Secret
 from protocol.codec import decode
 from protocol.envelope import parse_envelope
-from protocol.genuine import MAX_INNER
 from protocol.requests import Delivery
-from protocol.slip import Inner
+from protocol.slip import MAX_INNER, Inner
 from tests.support.desk import box_of
 from tests.support.fake_relay import FakeRelay
 from tests.support.home_desk import HomeDesk, beside

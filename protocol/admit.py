@@ -26,7 +26,7 @@ from protocol.acceptance import accept
 from protocol.codec import Message
 from protocol.directory_view import Ended
 from protocol.errors import PolicyError, Reason
-from protocol.genuine import Genuine, Unsealed, genuine
+from protocol.genuine import Genuine, Proven, Unsealed, genuine, prove
 from protocol.receipt import Receipt, credit
 from protocol.receiver import LogRoots, Receiver
 from protocol.slip import Heads
@@ -91,11 +91,22 @@ def admit(
         BindingError: genuine parts that are not of each other, or not for us.
         ExpiredError: the sender's terminal is not usable yet.
     """
-    found = genuine(unsealed, receiver.own, receiver.view, now=receiver.now)
+    return weigh(prove(unsealed, receiver.view), receiver, witnessed=witnessed)
+
+
+def weigh(
+    proven: Proven, receiver: Receiver, *, witnessed: int | None = None
+) -> Outcome:
+    """Return the outcome for parts whose signatures hold: the rest of :func:`admit`.
+
+    Raises:
+        MalformedError, BindingError, ExpiredError, StrangerError: as :func:`admit`.
+    """
+    found = genuine(proven, receiver.own, now=receiver.now)
     view = compare(found.slip.dir, receiver.logs)
     ended = found.ended
     if ended is not None and not _from_before(ended, witnessed):
-        return Held(found, ended, view, unsealed)
+        return Held(found, ended, view, proven.unsealed)
     try:
         body = accept(found, receiver)
     except PolicyError as error:

@@ -29,7 +29,9 @@ from protocol.limits import MAX_DEPTH, MAX_DOCUMENT, MAX_ITEMS
 
 MAX_FIELDS: Final = 24  # keys 0-23 take one byte, so number order is byte order
 _NAMES: Final = tuple(map(str, range(MAX_FIELDS)))  # of fields, by their numbers
+_NUMBERS: Final = {name: number for number, name in enumerate(_NAMES)}
 _PLAIN: Final = frozenset({bytes, str})  # written as they are
+_LEAST, _MOST = -1 << 64, (1 << 64) - 1  # no big number
 _SHORT: Final = 23  # the largest argument inside a head, RFC 8949 section 3
 
 _BYTES: Final = 2 << 5  # major type 2
@@ -82,7 +84,7 @@ def encode(value: object) -> bytes:
     """
     try:
         return _write(msgspec.to_builtins(value, builtin_types=(bytes,)))
-    except (TypeError, cbor2.CBOREncodeError) as error:
+    except (KeyError, TypeError, cbor2.CBOREncodeError) as error:
         message = "not encodable"
         raise ValueError(message) from error
 
@@ -114,11 +116,21 @@ def decode(data: bytes, of: type[M], *, limit: int = MAX_DOCUMENT) -> M:
 
 
 def bytes_head(size: int) -> bytes:
-    """Return what stands before a byte string of ``size`` bytes, below 4 GiB."""
-    if size < 24:  # noqa: PLR2004 -- RFC 8949 section 3
-        return bytes((_BYTES | size,))
-    width = 1 if size < 1 << 8 else 2 if size < 1 << 16 else 4
-    return bytes((_BYTES | 23 + width.bit_length(),)) + size.to_bytes(width, "big")
+    """Return what stands before a byte string of ``size`` bytes."""
+    return _head(_BYTES, size)
+
+
+def number_head(number: int) -> bytes:
+    """Return the encoding of an unsigned ``number``, which is all head."""
+    return _head(0, number)
+
+
+def _head(kind: int, argument: int) -> bytes:
+    if argument <= _SHORT:
+        return bytes((kind | argument,))
+    size = (argument.bit_length() + 7) // 8
+    width = 1 << (size - 1).bit_length()  # 1, 2, 4 or 8
+    return bytes((kind | 23 + width.bit_length(),)) + argument.to_bytes(width, "big")
 
 
 def bytes_at(data: bytes, at: int) -> int:
@@ -139,16 +151,16 @@ def _write(value: Any) -> bytes:  # noqa: ANN401 -- any builtin that CBOR has
 def _keyed(value: Any) -> Any:  # noqa: ANN401
     """Return ``value`` with the decimal field names turned into numbers."""
     kind = type(value)  # exact: no bool is an int here
-    if kind in _PLAIN:
-        return value
     if kind is dict:
         return {
-            int(key): item if type(item) in _PLAIN else _keyed(item)
+            _NUMBERS[key]: item if type(item) in _PLAIN else _keyed(item)
             for key, item in value.items()
         }
+    if kind is int and _LEAST <= value <= _MOST:
+        return value
     if kind is list or kind is tuple:
         return [item if type(item) in _PLAIN else _keyed(item) for item in value]
-    if kind is int and -1 << 64 <= value < 1 << 64:  # no big number
+    if kind in _PLAIN:
         return value
     raise TypeError
 

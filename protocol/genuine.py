@@ -11,12 +11,13 @@ A key that has ended still proves who signed; ``Genuine.ended`` says so, and
 """
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from crypto.digest import H
 from crypto.errors import SignatureError
 from crypto.sign import Realm, Usage, VerifyKey
 from crypto.types import Digest, MessageId, PrekeyId, Salt
+from protocol.by_position import parse_inner, parse_slip
 from protocol.codec import decode
 from protocol.directory_view import DirectoryView, Ended, Member, Terminal
 from protocol.errors import (
@@ -31,8 +32,6 @@ from protocol.record import ARCHIVE, Record
 from protocol.signed import SignatureLine
 from protocol.slip import Inner, Place, Slip, slot_hash
 
-# Record, slip and two signatures: a slip of 1,000 slots is 34 KiB.
-MAX_INNER = MAX_RECORD + 128 * 1024
 MAX_SEQ = (1 << 48) - 1  # the last place of a stream; an archive's 0 is no place
 
 
@@ -53,13 +52,24 @@ class Unsealed:
 
 
 @dataclass(frozen=True, slots=True)
+class Proven:
+    """Opened parts whose signatures hold; what they say was not looked at yet."""
+
+    unsealed: Unsealed
+    inner: Inner
+    terminal: Terminal
+    member: Member | None
+
+
+@dataclass(frozen=True, slots=True)
 class Genuine:
     """A record proven to come from ``terminal``, for us, by this sealing."""
 
     name: Digest  # H(record)
     record: Record
     slip: Slip
-    inner: Inner  # the signed bytes verbatim: what evidence is made of
+    inner: Inner  # the signed bytes verbatim
+    evidence: bytes = field(repr=False)  # as opened: the one encoding of ``inner``
     terminal: Terminal
     member: Member | None
     place: Place
@@ -86,18 +96,32 @@ class Attested:
     slots: frozenset[Digest]
 
 
-def genuine(
-    unsealed: Unsealed, own: Terminal, view: DirectoryView, *, now: int
-) -> Genuine:
-    """Return the parsed record and slip with their proven signers.
+def prove(unsealed: Unsealed, view: DirectoryView) -> Proven:
+    """Return the opened parts with their proven signers.
+
+    Args:
+        unsealed: what the wrap and the body of one envelope held.
+        view: our own directory: the only source of keys.
 
     Raises:
-        MalformedError: inner parts, slip or record are not their one encoding.
+        MalformedError: the parts are not their one encoding.
         VerificationError: unknown signer, or a signature that does not hold (B12).
+    """
+    inner = parse_inner(unsealed.inner)
+    return Proven(unsealed, inner, *verify(inner, view))
+
+
+def genuine(proven: Proven, own: Terminal, *, now: int) -> Genuine:
+    """Return the parsed record and slip of ``proven``, if they are for us.
+
+    Raises:
+        MalformedError: slip or record are not their one encoding.
         BindingError: B5, B4, B6, B7, B1, B2, B8 or B13, in this order.
         ExpiredError: the sender's terminal is not usable yet at ``now``.
     """
-    found = attest(unsealed.inner, unsealed.id, view)
+    unsealed, inner = proven.unsealed, proven.inner
+    record = decode(inner.record, Record, limit=MAX_RECORD)
+    found = bind(inner, record, (proven.terminal, proven.member), unsealed.id)
     slot = slot_hash(own.key_id, unsealed.kid, unsealed.place, unsealed.salt)
     check_addressed(found, post=own.post, slot=slot, kc=unsealed.kc)
     if not _is_place(unsealed.place.seq, own):
@@ -110,6 +134,7 @@ def genuine(
         record=found.record,
         slip=found.slip,
         inner=found.inner,
+        evidence=unsealed.inner,
         terminal=found.terminal,
         member=found.member,
         place=unsealed.place,
@@ -123,25 +148,6 @@ def _is_place(seq: int, own: Terminal) -> bool:
     if own.post == ARCHIVE:
         return seq == 0
     return 1 <= seq <= MAX_SEQ
-
-
-def attest(data: bytes, message_id: MessageId, view: DirectoryView) -> Attested:
-    """Return what the signatures of the inner parts prove, whoever it is for.
-
-    Args:
-        data: the encoded inner parts, without padding.
-        message_id: the envelope's, outside.
-        view: our own directory: the only source of keys.
-
-    Raises:
-        MalformedError: the parts are not their one encoding.
-        VerificationError: unknown signer, or a signature that does not hold.
-        BindingError: B5, B4, B6, B7, or B2 for slots that do not ascend.
-    """
-    inner = decode(data, Inner, limit=MAX_INNER)
-    signers = verify(inner, view)
-    record = decode(inner.record, Record, limit=MAX_RECORD)
-    return bind(inner, record, signers, message_id)
 
 
 def bind(
@@ -159,10 +165,11 @@ def bind(
         message_id: the envelope's, outside.
 
     Raises:
-        MalformedError, BindingError: as :func:`attest`.
+        MalformedError: the slip is not its one encoding.
+        BindingError: B5, B4, B6, B7, or B2 for slots that do not ascend.
     """
     terminal, member = signers
-    slip = decode(inner.slip, Slip)
+    slip = parse_slip(inner.slip)
     name = H(inner.record)
     if slip.rec != name:
         raise BindingError("B5")

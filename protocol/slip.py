@@ -39,6 +39,8 @@ from protocol.signed import SignatureLine
 SLOT_LABEL: Final = b"koerier/v1/slot"
 # The terminal's signature, and at most one member's.
 MAX_SIGNERS: Final = 2
+# Record, slip and two signatures: a slip of 1,000 slots is 34 KiB.
+MAX_INNER: Final = MAX_RECORD + 128 * 1024
 
 
 class Heads(NamedTuple):

@@ -9,18 +9,29 @@ then the batch itself counts it as gone, so that what follows in the batch is ju
 if it had come later.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from client.core.sealing import Arrived, UnreadableError, arrived, judge, unseal
+from client.core.sealing import (
+    Arrived,
+    UnreadableError,
+    arrived,
+    judge,
+    unseal,
+    verified,
+)
 from client.core.seeds import Seed, Seeds
 from crypto.kem import KemKey
 from crypto.suite import SuiteId
 from crypto.types import PrekeyId, Secret
 from protocol.admit import Outcome
-from protocol.genuine import Unsealed
+from protocol.genuine import Proven, Unsealed
 from protocol.manifest import PrekeyKind
 from protocol.receiver import Receiver
+
+T = TypeVar("T")
+After = TypeVar("After")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,40 +59,26 @@ class Batch:
 
     def opened(self, envelopes: Sequence[bytes]) -> list[Opened | UnreadableError]:
         """Return each envelope with what it holds, or why it is not even one."""
-        came = [self._arrived(data) for data in envelopes]
-        unsealed = [self._unsealed(one) for one in came]
-        return [self._judged(*pair) for pair in zip(came, unsealed, strict=True)]
+        came = [_arrived(data, self._receiver) for data in envelopes]
+        unsealed = [_next(self._unsealed, one) for one in came]
+        proven = [_next(self._verified, one) for one in unsealed]
+        judged: list[Outcome | UnreadableError | None] = [
+            _next(self._judged, one) for one in proven
+        ]
+        return [
+            one if isinstance(one, UnreadableError) else Opened(one, found)
+            for one, found in zip(came, judged, strict=True)
+        ]
 
-    def _arrived(self, data: bytes) -> Arrived | UnreadableError:
-        try:
-            return arrived(data, self._receiver)
-        except UnreadableError as error:
-            return error
+    def _verified(self, unsealed: Unsealed) -> Proven:
+        return verified(unsealed, self._receiver)
 
-    def _unsealed(
-        self, came: Arrived | UnreadableError
-    ) -> Unsealed | UnreadableError | None:
-        if isinstance(came, UnreadableError):
-            return came
+    def _judged(self, proven: Proven) -> Outcome:
+        return judge(proven, self._receiver)
+
+    def _unsealed(self, came: Arrived) -> Unsealed | None:
         key = self._key(PrekeyId(came.wrap.kid), came.envelope.suite)
-        try:
-            return None if key is None else unseal(came, key)
-        except UnreadableError as error:
-            return error
-
-    def _judged(
-        self,
-        came: Arrived | UnreadableError,
-        unsealed: Unsealed | UnreadableError | None,
-    ) -> Opened | UnreadableError:
-        if isinstance(came, UnreadableError):
-            return came
-        if not isinstance(unsealed, Unsealed):
-            return Opened(came, unsealed)
-        try:
-            return Opened(came, judge(unsealed, self._receiver))
-        except UnreadableError as error:
-            return Opened(came, error)
+        return None if key is None else unseal(came, key)
 
     def _key(self, kid: PrekeyId, suite: SuiteId) -> KemKey | None:
         """Return the private prekey that ``kid`` names, or None if it is gone.
@@ -113,3 +110,22 @@ class Batch:
     def seeds(self) -> list[Seed]:
         """Return all seeds that are left."""
         return [seed for seed in self._seeds.seeds() if seed.kid not in self._spent]
+
+
+def _arrived(data: bytes, receiver: Receiver) -> Arrived | UnreadableError:
+    try:
+        return arrived(data, receiver)
+    except UnreadableError as error:
+        return error
+
+
+def _next(
+    step: Callable[[T], After | None], one: T | UnreadableError | None
+) -> After | UnreadableError | None:
+    """Return what ``step`` makes of what got so far, or where it stopped."""
+    if one is None or isinstance(one, UnreadableError):
+        return one
+    try:
+        return step(one)
+    except UnreadableError as error:
+        return error

@@ -271,7 +271,7 @@ class Inbox:
                 post=record.sender,
                 at=now,
                 document=found.inner.record,
-                inner=encode(found.inner),
+                inner=found.evidence,
                 leaf=found.leaf,
                 log_index=index,
                 refused=refused,
@@ -290,7 +290,7 @@ class Inbox:
         """Note the leaf of a record that came by courier first."""
         if row.way == IN and row.log_index is None and index is not None:
             # This sealing of it is logged, and is the evidence from now on.
-            self._vault.set_logged(found.name, encode(found.inner), found.leaf, index)
+            self._vault.set_logged(found.name, found.evidence, found.leaf, index)
 
     def _owe(  # noqa: PLR0913, PLR0917 -- the fields of one statement
         self,

@@ -47,12 +47,12 @@ from crypto.types import (
     Salt,
     Secret,
 )
-from protocol.admit import Outcome, admit
+from protocol.admit import Outcome, weigh
 from protocol.codec import decode, encode
 from protocol.directory_view import DirectoryView
 from protocol.envelope import Envelope, Wrap, check_wraps, parse_envelope
 from protocol.errors import PolicyError, ProtocolError, Reason
-from protocol.genuine import Unsealed, bind, verify
+from protocol.genuine import Proven, Unsealed, bind, prove, verify
 from protocol.label import refusals
 from protocol.leaf import leaf_commitment, message_leaf
 from protocol.limits import MAX_RECORD
@@ -257,11 +257,12 @@ def open_envelope(
     Raises:
         UnreadableError: for every cause the same.
     """
-    return judge(unseal(came, key), receiver, witnessed=witnessed)
+    proven = verified(unseal(came, key), receiver)
+    return judge(proven, receiver, witnessed=witnessed)
 
 
 def unseal(came: Arrived, key: KemKey) -> Unsealed:
-    """Return what wrap and body hold: the first half of :func:`open_envelope`.
+    """Return what wrap and body hold: the first part of :func:`open_envelope`.
 
     Raises:
         UnreadableError: for every cause the same.
@@ -284,16 +285,28 @@ def unseal(came: Arrived, key: KemKey) -> Unsealed:
     )
 
 
-def judge(
-    unsealed: Unsealed, receiver: Receiver, *, witnessed: int | None = None
-) -> Outcome:
-    """Return the outcome of admitting it: the second half of :func:`open_envelope`.
+def verified(unsealed: Unsealed, receiver: Receiver) -> Proven:
+    """Return it with its signers: the second part of :func:`open_envelope`.
 
     Raises:
         UnreadableError: for every cause the same.
     """
     try:
-        return admit(unsealed, receiver, witnessed=witnessed)
+        return prove(unsealed, receiver.view)
+    except ProtocolError as error:
+        raise _unreadable() from error
+
+
+def judge(
+    proven: Proven, receiver: Receiver, *, witnessed: int | None = None
+) -> Outcome:
+    """Return the outcome of admitting it: the last part of :func:`open_envelope`.
+
+    Raises:
+        UnreadableError: for every cause the same.
+    """
+    try:
+        return weigh(proven, receiver, witnessed=witnessed)
     except ProtocolError as error:
         raise _unreadable() from error
 
