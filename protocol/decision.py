@@ -276,7 +276,7 @@ def may_show(
     """
     found = []
     if member.ended is not None or now >= member.valid_until:
-        found.append(Refusal(Reason.NOT_ACTIVE, member.post))
+        found.append(Refusal(Reason.MEMBER_NOT_ACTIVE, member.post))
     if label is None:
         return tuple(found)
     if label.level > policy.ceiling:

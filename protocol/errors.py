@@ -69,6 +69,7 @@ class Reason(enum.StrEnum):
     SCHEME_NOT_HELD = "scheme-not-held"
     NOT_RELEASABLE = "not-releasable"
     NOT_ACTIVE = "not-active"
+    MEMBER_NOT_ACTIVE = "member-not-active"
     RESTRICTED = "restricted"
     DIRECTORY_STALE = "directory-stale"
     LABEL_INCOMPLETE = "label-incomplete"

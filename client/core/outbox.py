@@ -66,7 +66,8 @@ class Outbox:
                 addressee.
 
         Raises:
-            PolicyError: an addressee may not have it, or is not there.
+            PolicyError: an addressee may not have it, or is not there; or whoever
+                signed it is not enrolled.
         """
         record = composed.record
         targets = [
@@ -135,6 +136,9 @@ class Outbox:
         own = view.terminal(self._identity.terminal.id)
         if own is None or own.ended is not None:
             raise PolicyError(Reason.NOT_ACTIVE)
+        if any(view.member(key) is None for key in record.by):
+            # No receiver could verify it; it waits for the member's enrolment.
+            raise PolicyError(Reason.MEMBER_NOT_ACTIVE, post=record.sender)
         return may_send(
             draft_of(record), own, view, now=record.ts, archive=bool(view.root.archive)
         )

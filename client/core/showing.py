@@ -27,6 +27,6 @@ def require_shown(
     """
     member = None if who.member is None else view.member(who.member.id)
     if member is None:
-        raise PolicyError(Reason.NOT_ACTIVE, post=who.post)
+        raise PolicyError(Reason.MEMBER_NOT_ACTIVE, post=who.post)
     for refusal in may_show(member, record.label, view.policy, now=now):
         raise PolicyError(refusal.reason, post=refusal.post)

@@ -17,6 +17,7 @@ from protocol.record import Record
 from protocol.record_type import RecordType
 from tests.support.desk import Desk, exchange
 from tests.support.fake_relay import FakeRelay
+from tests.support.keys import signing_key
 from tests.support.ministry import ministry
 from tests.support.office import Office
 
@@ -154,7 +155,35 @@ def test_a_member_who_may_not_see_it_gets_no_subject_and_no_text(
         assert refused.exit_code == Exit.REFUSED
     assert tfc.desk.store.owed_posts() == []
     monkeypatch.setattr(view, "member", lambda *_: None)
-    assert tfc.refused("read", id=line["id"]).code == "refused.not-active"
+    assert tfc.refused("read", id=line["id"]).code == "refused.member-not-active"
+
+
+def test_a_member_who_is_not_enrolled_is_told_so_and_sends_nothing(
+    offices: tuple[Office, Office],
+) -> None:
+    """LBL-14: the post is enrolled, and is not what is wrong."""
+    bern, tfc = offices
+    tfc.run("send", **WISH | {"to": ["bern"]})
+    exchange(bern.desk, tfc.desk)
+    (line,) = bern.run("inbox")
+    here, stranger = bern.desk, signing_key(bern.desk.ministry.suite, "a stranger")
+    seated = here.machine.identity.member
+    here.machine.take_seat(stranger, here.now)
+    for method, wish in (
+        ("send", WISH),
+        ("incident", {"report": SAMPLE.read_text(), "to": ["tfc"]}),
+        ("read", {"id": line["id"]}),
+        ("acknowledge", {"id": line["id"]}),
+    ):
+        refused = bern.refused(method, **wish)
+        assert (refused.code, refused.exit_code, refused.parts) == (
+            *("refused.member-not-active", Exit.REFUSED, {"post": "bern"}),
+        )
+    # What the others at this desk write goes on.
+    here.machine.take_seat(seated, here.now)
+    bern.run("send", **WISH)
+    exchange(bern.desk, tfc.desk)
+    assert (len(bern.run("outbox")), len(tfc.run("inbox"))) == (1, 1)
 
 
 def test_before_the_first_synchronisation_nothing_is_written() -> None:

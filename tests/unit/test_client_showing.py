@@ -47,19 +47,19 @@ def test_a_cleared_member_is_shown_it(cast: Cast) -> None:
 
 
 def test_nobody_at_the_desk_is_shown_nothing(cast: Cast) -> None:
-    assert shown(cast, member=False) == (Reason.NOT_ACTIVE, "bern")
+    assert shown(cast, member=False) == (Reason.MEMBER_NOT_ACTIVE, "bern")
 
 
 def test_a_member_that_the_directory_does_not_have_is_shown_nothing(
     cast: Cast,
 ) -> None:
     cast.directory.members.clear()
-    assert shown(cast) == (Reason.NOT_ACTIVE, "bern")
+    assert shown(cast) == (Reason.MEMBER_NOT_ACTIVE, "bern")
 
 
 def test_a_revoked_member_is_shown_nothing(cast: Cast) -> None:
     change(cast, ended=Ended("revoked", 1, NOW))
-    assert shown(cast) == (Reason.NOT_ACTIVE, "bern")
+    assert shown(cast) == (Reason.MEMBER_NOT_ACTIVE, "bern")
 
 
 def test_a_member_below_the_terminals_clearance_is_refused(cast: Cast) -> None:

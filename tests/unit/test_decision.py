@@ -345,11 +345,11 @@ def test_what_must_be_archived_names_the_archive(
     [
         ({}, None, ()),
         ({}, DEP_V, ()),
-        ({"valid_until": NOW}, None, (Refusal(Reason.NOT_ACTIVE, "bern"),)),
+        ({"valid_until": NOW}, None, (Refusal(Reason.MEMBER_NOT_ACTIVE, "bern"),)),
         (
             {"ended": Ended("revoked", 3, NOW)},
             DEP_V,
-            (Refusal(Reason.NOT_ACTIVE, "bern"),),
+            (Refusal(Reason.MEMBER_NOT_ACTIVE, "bern"),),
         ),
         (
             {"clearance": UNCLASSIFIED},
