@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from client.answers.evidence import evidence_of
-from client.answers.names import SHOWN, SHOWN_TYPES, Answer, Arguments, find, short
+from client.answers.names import SHOWN, Answer, Arguments, find, short
 from client.answers.oversight import refusals_of
 from client.core.machine import Machine
 from client.core.ports import Vault
@@ -38,8 +38,8 @@ class FollowingCommands:
         return {"outbox": self._outbox, "receipts": self._receipts}
 
     def _outbox(self, _: Arguments) -> Any:  # noqa: ANN401 -- JSON
-        rows = self._vault.records(OUT, SHOWN)
-        return [self._followed(row) for row in rows if row.type in SHOWN_TYPES]
+        rows = self._vault.messages.newest(OUT, SHOWN)
+        return [self._followed(row) for row in rows]
 
     def _receipts(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
         return self._followed(find(self._vault, arguments["id"], OUT))

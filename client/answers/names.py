@@ -13,6 +13,7 @@ from crypto.types import Digest
 from protocol.record_type import RULES
 
 SHOWN: Final = 200  # messages in one list
+ENOUGH: Final = 2  # messages that begin alike: which is meant is not known
 SHORT_NAME: Final = 12  # hexadecimal characters of a name that a person sees
 SHOWN_TYPES: Final = frozenset(t for t, rule in RULES.items() if rule.labelled)
 
@@ -31,14 +32,8 @@ def find(vault: Vault, prefix: str, *ways: int) -> RecordRow:
     Raises:
         AgentRefusal: there is none, or more than one.
     """
-    rows = [
-        row
-        for way in ways or (IN, OUT)
-        for row in vault.records(way, SHOWN)
-        if row.name.hex().startswith(prefix.lower())
-        and row.refused is None
-        and row.type in SHOWN_TYPES
-    ]
+    both = ways or (IN, OUT)
+    rows = [row for way in both for row in vault.messages.named(prefix, way, ENOUGH)]
     if not rows:
         raise AgentRefusal("agent.not-found", Exit.BAD_INPUT, {})
     if len(rows) > 1:

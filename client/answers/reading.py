@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from client.answers.attachments import complete, listed
-from client.answers.names import SHOWN, SHOWN_TYPES, Answer, Arguments, find, short
+from client.answers.names import SHOWN, Answer, Arguments, find, short
 from client.answers.oversight import doubts_of
 from client.clock import Clock
 from client.core.courier import view_of
@@ -41,12 +41,7 @@ class ReadingCommands:
         }
 
     def _inbox(self, _: Arguments) -> Any:  # noqa: ANN401 -- JSON
-        rows = self._vault.records(IN, SHOWN)
-        return [
-            self._line(row)
-            for row in rows
-            if row.refused is None and row.type in SHOWN_TYPES
-        ]
+        return [self._line(row) for row in self._vault.messages.newest(IN, SHOWN)]
 
     def _line(self, row: RecordRow) -> Arguments:
         record = decode(row.document, Record, limit=MAX_RECORD)

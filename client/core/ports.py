@@ -48,6 +48,16 @@ class Blobs(Protocol):
         """Return the files of the spool that something still needs."""
 
 
+class Messages(Protocol):
+    """What people wrote, here and elsewhere; nothing that is refused."""
+
+    def newest(self, way: int, limit: int) -> list[RecordRow]:
+        """Return the newest messages of one way first."""
+
+    def named(self, start: str, way: int, limit: int) -> list[RecordRow]:
+        """Return messages of one way whose name begins so, in hexadecimal."""
+
+
 class Following(Protocol):
     """What holes, nacks, heartbeats and alarms look up, part of every vault."""
 
@@ -148,6 +158,10 @@ class Vault(Following, Protocol):
     def blobs(self) -> Blobs:
         """What is known of attachments."""
 
+    @property
+    def messages(self) -> Messages:
+        """What people wrote."""
+
     def get(self, name: str) -> bytes | None:
         """Return a named value."""
 
@@ -169,9 +183,6 @@ class Vault(Following, Protocol):
 
     def record(self, name: Digest) -> RecordRow | None:
         """Return a record by its name."""
-
-    def records(self, way: int, limit: int) -> list[RecordRow]:
-        """Return the newest records of one way first."""
 
     def set_logged(self, name: Digest, inner: bytes, leaf: bytes, index: int) -> None:
         """Note where a record that came by courier stands in the log after all."""

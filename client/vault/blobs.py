@@ -31,19 +31,19 @@ class BlobRows:
 
     def row(self, name: Digest, blob: Digest) -> BlobRow | None:
         """Return a blob of a record."""
-        query = f"SELECT {_COLUMNS} FROM blob WHERE name = ? AND blob = ?"  # noqa: S608
+        query = f"SELECT {_COLUMNS} FROM blob WHERE name = ? AND blob = ?"
         found = self._db.row(query, name, blob)
         return None if found is None else _row(found)
 
     def of(self, name: Digest) -> list[BlobRow]:
         """Return the blobs of a record, in the order they came."""
-        query = f"SELECT {_COLUMNS} FROM blob WHERE name = ? ORDER BY number"  # noqa: S608
+        query = f"SELECT {_COLUMNS} FROM blob WHERE name = ? ORDER BY number"
         return [_row(row) for row in self._db.rows(query, name)]
 
     def open_(self, way: int) -> list[BlobRow]:
         """Return the blobs that are not done, the most urgent and oldest first."""
         query = (
-            f"SELECT {_COLUMNS} FROM blob"  # noqa: S608
+            f"SELECT {_COLUMNS} FROM blob"
             " WHERE way = ? AND state <> 3 ORDER BY lane, number"
         )
         return [_row(row) for row in self._db.rows(query, way)]

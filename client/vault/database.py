@@ -140,7 +140,7 @@ class Database:
         for row in rows:
             marks = ",".join("?" * len(row))
             self._connection.execute(
-                f"INSERT INTO {table} VALUES ({marks})",  # noqa: S608 -- our own names
+                f"INSERT INTO {table} VALUES ({marks})",
                 row,
             )
 

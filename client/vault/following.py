@@ -34,7 +34,7 @@ class FollowingStore:
     ) -> list[Target]:
         """Return the targets in the places of ``span``, ends included, lowest first."""
         query = (
-            f"SELECT {TARGET} FROM target WHERE terminal = ? AND stream = ?"  # noqa: S608
+            f"SELECT {TARGET} FROM target WHERE terminal = ? AND stream = ?"
             " AND seq BETWEEN ? AND ? ORDER BY seq LIMIT ?"
         )
         rows = self._db.rows(query, terminal, stream, *span, limit)
@@ -44,7 +44,7 @@ class FollowingStore:
         """Return the targets that are not released, oldest record first."""
         columns = ", ".join(f"target.{name}" for name in TARGET.split(", "))
         query = (
-            f"SELECT {columns} FROM target JOIN record USING (name)"  # noqa: S608
+            f"SELECT {columns} FROM target JOIN record USING (name)"
             " WHERE released = 0 ORDER BY number, terminal"
         )
         return [target_of(row) for row in self._db.rows(query)]
@@ -54,7 +54,7 @@ class FollowingStore:
     ) -> list[Target]:
         """Return the targets in the places of ``span`` that are not released."""
         query = (
-            f"SELECT {TARGET} FROM target WHERE terminal = ? AND stream = ?"  # noqa: S608
+            f"SELECT {TARGET} FROM target WHERE terminal = ? AND stream = ?"
             " AND seq BETWEEN ? AND ? AND released = 0 ORDER BY seq"
         )
         return [target_of(row) for row in self._db.rows(query, terminal, stream, *span)]
@@ -74,7 +74,7 @@ class FollowingStore:
     def late_targets(self, now: int) -> list[Target]:
         """Return the targets past their deadline that nobody was told of."""
         query = (
-            f"SELECT {TARGET} FROM target"  # noqa: S608
+            f"SELECT {TARGET} FROM target"
             " WHERE overdue = 0 AND deadline <= ? AND released = 0"
         )
         return [target_of(row) for row in self._db.rows(query, now)]
@@ -99,19 +99,19 @@ class FollowingStore:
 
     def deposit_of(self, body: Digest) -> Deposit | None:
         """Return the deposit with this H(body ciphertext)."""
-        query = f"SELECT {DEPOSIT} FROM deposit WHERE substr(leaf, 34) = ?"  # noqa: S608
+        query = f"SELECT {DEPOSIT} FROM deposit WHERE substr(leaf, 34) = ?"
         found = self._db.row(query, body)
         return None if found is None else Deposit(*found)
 
     def records_with(self, message: MessageId) -> list[RecordRow]:
         """Return the records with this message id: one, unless somebody lies."""
-        query = f"SELECT {RECORD} FROM record WHERE id = ? ORDER BY number"  # noqa: S608
+        query = f"SELECT {RECORD} FROM record WHERE id = ? ORDER BY number"
         return [RecordRow(*row) for row in self._db.rows(query, message)]
 
     def held(self, reason: str) -> list[RecordRow]:
         """Return the records that are kept unread for ``reason``, oldest first."""
         query = (
-            f"SELECT {RECORD} FROM record WHERE way = ? AND refused = ? ORDER BY number"  # noqa: S608
+            f"SELECT {RECORD} FROM record WHERE way = ? AND refused = ? ORDER BY number"
         )
         return [RecordRow(*row) for row in self._db.rows(query, IN, reason)]
 
@@ -141,8 +141,8 @@ class FollowingStore:
 
     def raise_alarm(self, at: int, what: str, name: Digest | None, post: str) -> bool:
         """Note an alarm; True when its cause did not stand already."""
-        if self._db.row(f"SELECT 1 FROM alarm WHERE {_SAME}", what, name, post):  # noqa: S608
-            query = f"UPDATE alarm SET last = ?, times = times + 1 WHERE {_SAME}"  # noqa: S608
+        if self._db.row(f"SELECT 1 FROM alarm WHERE {_SAME}", what, name, post):
+            query = f"UPDATE alarm SET last = ?, times = times + 1 WHERE {_SAME}"
             self._db.run(query, at, what, name, post)
             return False
         self._db.run(
@@ -154,16 +154,16 @@ class FollowingStore:
 
     def end_alarm(self, at: int, what: str, name: Digest | None, post: str) -> bool:
         """Note that the cause went away; True when it stood."""
-        query = f"SELECT 1 FROM alarm WHERE {_SAME}"  # noqa: S608
+        query = f"SELECT 1 FROM alarm WHERE {_SAME}"
         stood = self._db.row(query, what, name, post) is not None
-        query = f"UPDATE alarm SET ended = ? WHERE {_SAME}"  # noqa: S608
+        query = f"UPDATE alarm SET ended = ? WHERE {_SAME}"
         self._db.run(query, at, what, name, post)
         return stood
 
     def alarms(self, limit: int, *, ended: bool) -> list[AlarmRow]:
         """Return the newest alarms first; those that ended too, if asked."""
         condition = "" if ended else " WHERE ended IS NULL"
-        query = f"SELECT {_ALARM} FROM alarm{condition} ORDER BY number DESC LIMIT ?"  # noqa: S608
+        query = f"SELECT {_ALARM} FROM alarm{condition} ORDER BY number DESC LIMIT ?"
         return [AlarmRow(*row) for row in self._db.rows(query, limit)]
 
     # --- peers

@@ -169,7 +169,7 @@ def _forget_identity(database: Database, store: Store) -> None:
         store.set_target(replace(target, place=None, delivery=begun, asked=0))
     database.run("UPDATE deposit SET sealed = NULL WHERE log_index IS NULL")
     for table in ("stream_in", "prekey_used", "nack_due"):
-        database.run(f"DELETE FROM {table}")  # noqa: S608 -- our own names
+        database.run(f"DELETE FROM {table}")
     database.run(
         "DELETE FROM meta WHERE name IN (?, ?) OR name LIKE ?",
         *(NUMBER, PUBLISHED, f"{NAMED}.%"),

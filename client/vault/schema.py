@@ -183,4 +183,13 @@ URGENCY: Final = """
 ALTER TABLE receipt_due ADD COLUMN precedence INTEGER NOT NULL DEFAULT 0;
 """
 
-STEPS: Final = (TABLES, FOLLOWING, MEMBERS, ATTACHMENTS, OBLIGATIONS, URGENCY)
+# What people wrote, newest first, however many receipts came between.
+MESSAGES: Final = """
+CREATE INDEX record_message ON record (way, number)
+    WHERE refused IS NULL
+    AND type IN (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+"""
+
+STEPS: Final = (
+    *(TABLES, FOLLOWING, MEMBERS, ATTACHMENTS, OBLIGATIONS, URGENCY, MESSAGES),
+)

@@ -25,6 +25,7 @@ from client.vault.columns import (
 )
 from client.vault.database import Database
 from client.vault.following import FollowingStore
+from client.vault.messages import MessageRows
 from crypto.types import Digest, KeyId, PrekeyId, StreamId
 from protocol.delivery import State
 from protocol.label import Precedence
@@ -39,6 +40,7 @@ class Store(FollowingStore):
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self.blobs = BlobRows(database)
+        self.messages = MessageRows(database)
 
     def transaction(self) -> AbstractContextManager[None]:
         """Commit everything inside together, durably, or nothing."""
@@ -73,20 +75,20 @@ class Store(FollowingStore):
             "DELETE FROM record WHERE name = ? AND refused IS NOT NULL", row.name
         )
         self._db.run(
-            f"INSERT INTO record ({RECORD}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
+            f"INSERT INTO record ({RECORD}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
             *(row.name, row.id, row.way, row.type, row.post, row.at, row.document),
             *(row.inner, row.release, row.leaf, row.log_index, row.proof, row.refused),
         )
 
     def record(self, name: Digest) -> RecordRow | None:
         """Return a record by its name."""
-        found = self._db.row(f"SELECT {RECORD} FROM record WHERE name = ?", name)  # noqa: S608
+        found = self._db.row(f"SELECT {RECORD} FROM record WHERE name = ?", name)
         return None if found is None else RecordRow(*found)
 
     def records(self, way: int, limit: int) -> list[RecordRow]:
         """Return the newest records of one way first."""
         query = (
-            f"SELECT {RECORD} FROM record WHERE way = ? ORDER BY number DESC LIMIT ?"  # noqa: S608
+            f"SELECT {RECORD} FROM record WHERE way = ? ORDER BY number DESC LIMIT ?"
         )
         return [RecordRow(*row) for row in self._db.rows(query, way, limit)]
 
@@ -114,14 +116,14 @@ class Store(FollowingStore):
     def add_target(self, target: Target) -> None:
         """Add a receiving terminal of a record."""
         self._db.run(
-            f"INSERT INTO target ({TARGET}) VALUES ({TARGET_MARKS})",  # noqa: S608
+            f"INSERT INTO target ({TARGET}) VALUES ({TARGET_MARKS})",
             *of_target(target),
         )
 
     def set_target(self, target: Target) -> None:
         """Replace the row of the same record and terminal."""
         self._db.run(
-            f"INSERT OR REPLACE INTO target ({TARGET}) VALUES ({TARGET_MARKS})",  # noqa: S608
+            f"INSERT OR REPLACE INTO target ({TARGET}) VALUES ({TARGET_MARKS})",
             *of_target(target),
         )
 
@@ -134,7 +136,7 @@ class Store(FollowingStore):
 
     def targets(self, name: Digest) -> list[Target]:
         """Return the receiving terminals of a record."""
-        query = f"SELECT {TARGET} FROM target WHERE name = ? ORDER BY post, terminal"  # noqa: S608
+        query = f"SELECT {TARGET} FROM target WHERE name = ? ORDER BY post, terminal"
         return [target_of(row) for row in self._db.rows(query, name)]
 
     def recent_terminals(self, limit: int) -> list[KeyId]:
@@ -150,7 +152,7 @@ class Store(FollowingStore):
         """Return the targets in ``state``, oldest record first."""
         columns = ", ".join(f"target.{name}" for name in TARGET.split(", "))
         query = (
-            f"SELECT {columns} FROM target JOIN record USING (name)"  # noqa: S608
+            f"SELECT {columns} FROM target JOIN record USING (name)"
             " WHERE state = ? ORDER BY number, terminal"
         )
         return [target_of(row) for row in self._db.rows(query, state)]
@@ -158,26 +160,26 @@ class Store(FollowingStore):
     def add_deposit(self, deposit: Deposit) -> None:
         """Keep a sealed envelope until its record is delivered."""
         self._db.run(
-            f"INSERT INTO deposit ({DEPOSIT}) VALUES ({DEPOSIT_MARKS})",  # noqa: S608
+            f"INSERT INTO deposit ({DEPOSIT}) VALUES ({DEPOSIT_MARKS})",
             *of_deposit(deposit),
         )
 
     def set_deposit(self, deposit: Deposit) -> None:
         """Replace the row of the same envelope."""
         self._db.run(
-            f"INSERT OR REPLACE INTO deposit ({DEPOSIT}) VALUES ({DEPOSIT_MARKS})",  # noqa: S608
+            f"INSERT OR REPLACE INTO deposit ({DEPOSIT}) VALUES ({DEPOSIT_MARKS})",
             *of_deposit(deposit),
         )
 
     def deposit(self, envelope: Digest) -> Deposit | None:
         """Return a deposit by H(envelope)."""
-        query = f"SELECT {DEPOSIT} FROM deposit WHERE envelope = ?"  # noqa: S608
+        query = f"SELECT {DEPOSIT} FROM deposit WHERE envelope = ?"
         found = self._db.row(query, envelope)
         return None if found is None else Deposit(*found)
 
     def deposits(self, name: Digest) -> list[Deposit]:
         """Return all seals of a record."""
-        query = f"SELECT {DEPOSIT} FROM deposit WHERE name = ?"  # noqa: S608
+        query = f"SELECT {DEPOSIT} FROM deposit WHERE name = ?"
         return [Deposit(*row) for row in self._db.rows(query, name)]
 
     def unstored(self) -> list[Deposit]:
@@ -191,7 +193,7 @@ class Store(FollowingStore):
     def _deposits(self, condition: str, *values: object) -> list[Deposit]:
         columns = ", ".join(f"deposit.{name}" for name in DEPOSIT.split(", "))
         query = (
-            f"SELECT {columns} FROM deposit JOIN record USING (name)"  # noqa: S608
+            f"SELECT {columns} FROM deposit JOIN record USING (name)"
             f" WHERE {condition} ORDER BY number, envelope"
         )
         return [Deposit(*row) for row in self._db.rows(query, *values)]
