@@ -137,6 +137,11 @@ class Snapshot:
             self._members[key_id] = self._member(*found)
         return self._members[key_id]
 
+    def name(self, key_id: KeyId) -> str:
+        """Return a member's name, current or ended; "" for whoever has none."""
+        found = self._find(key_id)
+        return "" if found is None else found[1].name
+
     def notice(self, terminal: KeyId) -> Notice | None:
         """Return the last manifest that the log names for a terminal."""
         return self._state.notices.get(terminal)

@@ -307,6 +307,7 @@ class Outbox:
             leaf=message_leaf(sealed.commitment, sealed.body),
             lane=self._lane(sealed.name),
             size=len(sealed.envelope),
+            signature=sealed.signature,
         )
 
     def _may_seal(self, name: Digest, wall: int) -> bool:

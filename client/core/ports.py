@@ -103,6 +103,9 @@ class Following(Protocol):
     def held(self, reason: str) -> list[RecordRow]:
         """Return the records that are kept unread for ``reason``, oldest first."""
 
+    def said_since(self, at: int) -> list[RecordRow]:
+        """Return the records of receipts that were written here since, oldest first."""
+
     def streams_in(self) -> list[tuple[KeyId, StreamId, bytes]]:
         """Return every stream that comes in, encoded."""
 

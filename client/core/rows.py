@@ -56,6 +56,7 @@ class Deposit:
     accepted: int = 0  # witnessed time of the proof; 0: not yet
     proof: bytes | None = None
     size: int = 0  # bytes of the envelope, also when it is gone
+    signature: bytes = b""  # the terminal's over the slip; b"": sealed long ago
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ from crypto.types import (
     PublicKey,
     Salt,
     Secret,
+    Signature,
 )
 from protocol.admit import Outcome, weigh
 from protocol.codec import decode, encode
@@ -105,6 +106,7 @@ class Sealed:
     record: bytes
     release: SignatureLine | None
     slip: bytes
+    signature: Signature  # the terminal's, over the slip: what evidence is made of
     envelope: bytes
     commitment: Digest  # what the relay logs beside H(body)
     body: Digest  # H(body ciphertext)
@@ -183,6 +185,7 @@ def seal(  # noqa: PLR0913 -- each is named by its caller; one sealing needs the
         record=record,
         release=release,
         slip=inner.slip,
+        signature=inner.sigs[0].signature,
         envelope=encode(envelope),
         commitment=leaf_commitment(slip.r, inner.slip),
         body=H(body),

@@ -7,6 +7,7 @@ directory and witnessed time move together, in the vault and in memory.
 from collections.abc import Sequence
 
 from client.core.beliefs import Beliefs
+from client.core.kept_notes import keep_notes
 from client.core.ports import Vault
 from client.core.questions import (
     CheckpointWanted,
@@ -241,6 +242,7 @@ class Sync:
         with self._vault.transaction():
             self._remember(LogName.KEY, adopted)
             self._vault.add_entries(start, leaves, adopted.witnessed)
+            keep_notes(self._vault, (beliefs.key_log.note, adopted.note), outcomes)
             if leaves and beliefs.directory is not None:
                 after = beliefs.directory.witnessed
                 self._vault.put(_after(start), after.to_bytes(8, "big"))

@@ -21,10 +21,10 @@ TARGET: Final = (
 TARGET_MARKS: Final = "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?"
 DEPOSIT: Final = (
     "envelope, name, sealed, slip, commitment, leaf, lane, log_index, accepted, proof,"
-    " size"
+    " size, signature"
 )
 
-DEPOSIT_MARKS: Final = "?,?,?,?,?,?,?,?,?,?,?"
+DEPOSIT_MARKS: Final = "?,?,?,?,?,?,?,?,?,?,?,?"
 
 
 def of_target(target: Target) -> Row:
@@ -64,4 +64,5 @@ def of_deposit(deposit: Deposit) -> Row:
         *(deposit.envelope, deposit.name, deposit.sealed, deposit.slip),
         *(deposit.commitment, deposit.leaf, deposit.lane, deposit.log_index),
         *(deposit.accepted, deposit.proof, deposit.size),
+        deposit.signature,
     )

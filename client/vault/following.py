@@ -5,6 +5,7 @@
 
 from client.core.rows import (
     IN,
+    OUT,
     AlarmRow,
     Deposit,
     NackRow,
@@ -114,6 +115,15 @@ class FollowingStore:
             f"SELECT {RECORD} FROM record WHERE way = ? AND refused = ? ORDER BY number"
         )
         return [RecordRow(*row) for row in self._db.rows(query, IN, reason)]
+
+    def said_since(self, at: int) -> list[RecordRow]:
+        """Return the records of receipts that were written here since, oldest first."""
+        query = (
+            f"SELECT {RECORD} FROM record WHERE way = ? AND type = ? AND at >= ?"
+            " ORDER BY number"
+        )
+        rows = self._db.rows(query, OUT, RecordType.RECEIPT, at)
+        return [RecordRow(*row) for row in rows]
 
     def streams_in(self) -> list[tuple[KeyId, StreamId, bytes]]:
         """Return every stream that comes in, encoded."""

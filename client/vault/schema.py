@@ -190,6 +190,12 @@ CREATE INDEX record_message ON record (way, number)
     AND type IN (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 """
 
+# The terminal's signature over each slip, which else only the addressees have.
+EVIDENCE: Final = """
+ALTER TABLE deposit ADD COLUMN signature BLOB NOT NULL DEFAULT x'';
+"""
+
 STEPS: Final = (
     *(TABLES, FOLLOWING, MEMBERS, ATTACHMENTS, OBLIGATIONS, URGENCY, MESSAGES),
+    EVIDENCE,
 )

@@ -17,7 +17,7 @@ INDEX = re.compile(
     r"(?:pypi|npmjs|/simple\b|registry|deb\.debian|proxy\.golang)"
 )
 LOCK_ADDRESS = re.compile(r"https?://|\"resolved\"")
-BINARY = {".bin", ".cbor", ".gz", ".keylog", ".png", ".woff2", ".pdf"}
+BINARY = {".bin", ".cbor", ".evidence", ".gz", ".keylog", ".png", ".woff2", ".pdf"}
 
 
 def text(path: Path) -> str:

@@ -1,0 +1,1 @@
+"""What an auditor does: evidence, whole logs, and watching them."""
