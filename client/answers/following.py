@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from client.answers.evidence import evidence_of
-from client.answers.names import SHOWN, Answer, Arguments, find, short
+from client.answers.names import Answer, Arguments, find, page, short
 from client.answers.oversight import refusals_of
 from client.core.machine import Machine
 from client.core.ports import Vault
@@ -37,9 +37,8 @@ class FollowingCommands:
         """The methods by name."""
         return {"outbox": self._outbox, "receipts": self._receipts}
 
-    def _outbox(self, _: Arguments) -> Any:  # noqa: ANN401 -- JSON
-        rows = self._vault.messages.newest(OUT, SHOWN)
-        return [self._followed(row) for row in rows]
+    def _outbox(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
+        return [self._followed(row) for row in page(self._vault, OUT, arguments)]
 
     def _receipts(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
         return self._followed(find(self._vault, arguments["id"], OUT))

@@ -9,10 +9,10 @@ from typing import Any, Final
 from client.core.ports import Vault
 from client.core.rows import IN, OUT, RecordRow
 from client.exits import AgentRefusal, Exit
+from client.lists import PAGE
 from crypto.types import Digest
 from protocol.record_type import RULES
 
-SHOWN: Final = 200  # messages in one list
 ENOUGH: Final = 2  # messages that begin alike: which is meant is not known
 SHORT_NAME: Final = 12  # hexadecimal characters of a name that a person sees
 SHOWN_TYPES: Final = frozenset(t for t, rule in RULES.items() if rule.labelled)
@@ -24,6 +24,17 @@ Answer = Callable[[Arguments], Any]
 def short(name: Digest) -> str:
     """Return as much of a name as a person sees."""
     return name.hex()[:SHORT_NAME]
+
+
+def page(vault: Vault, way: int, arguments: Arguments) -> list[RecordRow]:
+    """Return one list of messages, the newest first, or behind the one it names.
+
+    Raises:
+        AgentRefusal: ``older`` is no one message of this way.
+    """
+    older = arguments.get("older")
+    last = None if older is None else find(vault, older, way).name
+    return vault.messages.newest(way, PAGE, last)
 
 
 def find(vault: Vault, prefix: str, *ways: int) -> RecordRow:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from client.answers.attachments import complete, listed
-from client.answers.names import SHOWN, Answer, Arguments, find, short
+from client.answers.names import Answer, Arguments, find, page, short
 from client.answers.oversight import doubts_of
 from client.clock import Clock
 from client.core.courier import view_of
@@ -40,8 +40,8 @@ class ReadingCommands:
             "acknowledge": self._acknowledge,
         }
 
-    def _inbox(self, _: Arguments) -> Any:  # noqa: ANN401 -- JSON
-        return [self._line(row) for row in self._vault.messages.newest(IN, SHOWN)]
+    def _inbox(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
+        return [self._line(row) for row in page(self._vault, IN, arguments)]
 
     def _line(self, row: RecordRow) -> Arguments:
         record = decode(row.document, Record, limit=MAX_RECORD)

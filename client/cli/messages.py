@@ -15,8 +15,10 @@ from client.cli.dates import Day, clock, dtg
 from client.cli.shell import Shell, as_json, print_json, with_shell
 from client.cli.spoken import command
 from client.exits import Exit
+from client.lists import PAGE
 
 PRECEDENCES: Final = ("ROUTINE", "PRIORITY", "IMMEDIATE", "FLASH")
+_older = click.option("--older", metavar="ID")
 LEVELS: Final = ("Ongerubriceerd", "Dep.V", "Stg.C", "Stg.G", "Stg.ZG")
 
 
@@ -67,11 +69,12 @@ def sent(shell: Shell, answer: dict[str, Any], *, as_json: bool) -> None:
 
 
 @command()
+@_older
 @as_json
 @with_shell
-def inbox(shell: Shell, /, *, as_json: bool) -> None:
+def inbox(shell: Shell, /, *, older: str | None, as_json: bool) -> None:
     """List what came in, newest first."""
-    messages = shell.ask("inbox")
+    messages = shell.ask("inbox", older=older)
     if as_json:
         print_json(messages)
         return
@@ -82,6 +85,13 @@ def inbox(shell: Shell, /, *, as_json: bool) -> None:
         shell.say(code, **{**message, "received": dtg(message["received"])})
         if message["attachments"]:
             shell.say(f"inbox.{_whole(message)}", count=message["attachments"])
+    _tell_older(shell, messages)
+
+
+def _tell_older(shell: Shell, messages: list[dict[str, Any]]) -> None:
+    """Say how the list goes on, behind a whole page."""
+    if len(messages) == PAGE:
+        shell.tell("list.older", count=PAGE, id=messages[-1]["id"])
 
 
 @command()
@@ -150,11 +160,12 @@ def ack(shell: Shell, /, *, message: str, as_json: bool) -> None:
 
 
 @command()
+@_older
 @as_json
 @with_shell
-def outbox(shell: Shell, /, *, as_json: bool) -> None:
+def outbox(shell: Shell, /, *, older: str | None, as_json: bool) -> None:
     """List what was written here and where it is."""
-    messages = shell.ask("outbox")
+    messages = shell.ask("outbox", older=older)
     if as_json:
         print_json(messages)
         return
@@ -164,6 +175,7 @@ def outbox(shell: Shell, /, *, as_json: bool) -> None:
         for target in message["to"]:
             state = shell.words.say(f"state.{_furthest(target['states'])}")
             shell.say("outbox.line", id=message["id"], post=target["post"], state=state)
+    _tell_older(shell, messages)
 
 
 @command()

@@ -51,8 +51,10 @@ class Blobs(Protocol):
 class Messages(Protocol):
     """What people wrote, here and elsewhere; nothing that is refused."""
 
-    def newest(self, way: int, limit: int) -> list[RecordRow]:
-        """Return the newest messages of one way first."""
+    def newest(
+        self, way: int, limit: int, older: Digest | None = None
+    ) -> list[RecordRow]:
+        """Return the newest messages of one way first; only those before ``older``."""
 
     def named(self, start: str, way: int, limit: int) -> list[RecordRow]:
         """Return messages of one way whose name begins so, in hexadecimal."""

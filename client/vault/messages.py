@@ -9,9 +9,11 @@ from typing import Final
 from client.core.rows import RecordRow
 from client.vault.columns import RECORD
 from client.vault.database import Database
+from crypto.types import Digest
 from protocol.record_type import RULES
 
 NAME: Final = 64  # hexadecimal digits of a whole name
+LAST: Final = (1 << 63) - 1  # above the number of any record
 # The words of the index `record_message`: with others it is not used.
 _TYPES: Final = ", ".join(str(int(t)) for t, rule in RULES.items() if rule.labelled)
 _MESSAGE: Final = f"refused IS NULL AND type IN ({_TYPES})"
@@ -23,13 +25,17 @@ class MessageRows:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def newest(self, way: int, limit: int) -> list[RecordRow]:
-        """Return the newest messages of one way first."""
+    def newest(
+        self, way: int, limit: int, older: Digest | None = None
+    ) -> list[RecordRow]:
+        """Return the newest messages of one way first; only those before ``older``."""
         query = (
             f"SELECT {RECORD} FROM record WHERE way = ? AND {_MESSAGE}"
+            " AND number < coalesce((SELECT number FROM record WHERE name = ?), ?)"
             " ORDER BY number DESC LIMIT ?"
         )
-        return [RecordRow(*row) for row in self._db.rows(query, way, limit)]
+        found = self._db.rows(query, way, older, LAST, limit)
+        return [RecordRow(*row) for row in found]
 
     def named(self, start: str, way: int, limit: int) -> list[RecordRow]:
         """Return messages of one way whose name begins so, in hexadecimal."""

@@ -100,5 +100,10 @@ def compose(home: Path, subject: str) -> bool:
 
 
 def subjects(home: Path) -> list[str]:
-    """Return the subjects in the inbox of a terminal."""
-    return [line["subject"] for line in asking.ask(Home(home), "inbox")]
+    """Return the subjects in the inbox of a terminal, of all its pages."""
+    came: list[str] = []
+    older = None
+    while page := asking.ask(Home(home), "inbox", older=older):
+        came += [line["subject"] for line in page]
+        older = page[-1]["name"]
+    return came

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from client.cli.main import main
 from client.door import asking
 from client.exits import Exit
+from client.lists import PAGE
 
 ROUND: dict[str, Any] = {
     "online": True,
@@ -138,3 +139,33 @@ def test_a_watch_without_an_agent_or_after_its_end_is_locked(
     done = koerier(tmp_path, "watch")
     assert done.exit_code == Exit.LOCKED
     assert "terminal unlock" in done.stderr
+
+
+@pytest.mark.parametrize("method", ["inbox", "outbox"])
+def test_a_whole_page_says_how_the_list_goes_on(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = {
+        "id": "3f2a91",
+        "received": "2026-11-23T15:30:00Z",
+        "post": "bern",
+        "precedence": "ROUTINE",
+        "level": "Dep.V",
+        "subject": "Overleg",
+        "logged": True,
+        "attachments": 0,
+        "to": [],
+    }
+    asked: list[Any] = []
+
+    def ask(_home: object, method: str, **arguments: object) -> Any:  # noqa: ANN401 -- JSON
+        asked.append((method, arguments))
+        return [line] * (PAGE if arguments["older"] is None else 1)
+
+    monkeypatch.setattr(asking, "ask", ask)
+    first = koerier(tmp_path, method)
+    assert "--older 3f2a91" in first.stderr
+    last = koerier(tmp_path, method, "--older", "3f2a91")
+    assert last.exit_code == first.exit_code == Exit.DONE
+    assert last.stderr == ""
+    assert asked == [(method, {"older": None}), (method, {"older": "3f2a91"})]

@@ -187,7 +187,7 @@ def test_a_program_without_a_command_shows_its_page() -> None:
 
 
 def test_a_command_that_is_interrupted_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("client.cli.shell.Shell.ask", interrupted)

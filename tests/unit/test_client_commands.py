@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from client.core.alarms import Alarm
-from client.exits import Exit
+from client.exits import AgentRefusal, Exit
 from client.present import parts_of, subject_of
 from crypto.types import MessageId
 from protocol.codec import decode
@@ -223,3 +223,17 @@ def test_a_body_that_is_not_of_its_type_is_shown_without_text(
     odd = structs.replace(record, type=kind, body=b"\xff", id=MessageId(bytes(16)))
     assert subject_of(odd) == ""
     assert parts_of(odd) == []
+
+
+def test_lists_go_on_behind_a_message(offices: tuple[Office, Office]) -> None:
+    bern, tfc = offices
+    for subject in ("Een", "Twee"):
+        bern.run("send", **{**WISH, "subject": subject}, info=[])
+    exchange(bern.desk, tfc.desk)
+    for office, method in ((bern, "outbox"), (tfc, "inbox")):
+        new, old = office.run(method)
+        assert office.run(method, older=new["id"]) == [old]
+        assert office.run(method, older=old["name"]) == []
+        with pytest.raises(AgentRefusal) as refused:
+            office.run(method, older="00")
+        assert refused.value.exit_code == Exit.BAD_INPUT

@@ -36,6 +36,17 @@ def test_what_machines_say_and_what_is_refused_hides_no_message(store: Store) ->
     assert store.messages.newest(OUT, 9) == [mine]
 
 
+def test_a_list_goes_on_behind_the_message_that_it_ended_with(store: Store) -> None:
+    rows = [add(store, number, way=IN) for number in range(7)]
+    add(store, 50, way=OUT)
+    pages = []
+    older = None
+    while page := store.messages.newest(IN, 3, older):
+        pages.append(page)
+        older = page[-1].name
+    assert pages == [rows[:3:-1], rows[3:0:-1], rows[:1]]
+
+
 @pytest.mark.parametrize("kind", RecordType)
 def test_a_message_is_what_bears_a_label(store: Store, kind: RecordType) -> None:
     row = add(store, 1, type=kind)
