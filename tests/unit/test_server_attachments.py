@@ -13,7 +13,7 @@ from protocol.errors import ErrorCode
 from protocol.line.frames import CloseReason, Kind
 from protocol.line.lanes import BULK
 from protocol.line.outbound import UNCONFIRMED
-from protocol.requests import Announce, Ask, KeyLog
+from protocol.requests import Announce
 from server.services.attachments import AttachmentService, BlobCounts
 from server.storage.interfaces import Tables
 from server.web import attachments
@@ -24,7 +24,6 @@ from tests.support.relay import (
     PATIENCE,
     RefusedError,
     RunningRelay,
-    TestTerminal,
     ended,
     own,
     running,
@@ -33,6 +32,7 @@ from tests.support.relay import (
 BLOB = stretched("blob", 300_000)
 NAME = H(BLOB)
 SHORT = NAME[:16]
+FENCE = stretched("fence", 1_000)
 
 
 @pytest.fixture
@@ -57,10 +57,20 @@ async def bytes_kept(relay: RunningRelay) -> int:
     return await relay.parts.store.read(work)
 
 
-async def silent(terminal: TestTerminal) -> None:
-    """Ask twice for what takes a turn of the store: a blob would have been offered."""
-    for _ in range(2):
-        await terminal.ask(Ask.KEY_LOG, KeyLog(start=0))
+@pytest.fixture
+def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attachments, "AT_ONCE", 1)
+
+
+async def fenced(sender: Mover, receiver: Mover, mailbox: Mailbox) -> None:
+    """Let a blob come that was announced after all others.
+
+    Blobs go out in the order they were announced, with `one_at_a_time` one after the
+    other: another one that was to come has come, and was counted.
+    """
+    await sender.announce(FENCE, [mailbox])
+    await sender.upload(FENCE)
+    assert await receiver.download(H(FENCE)) == FENCE
 
 
 async def test_a_blob_comes_to_whom_it_is_for(relay: RunningRelay) -> None:
@@ -77,6 +87,7 @@ async def test_a_blob_comes_to_whom_it_is_for(relay: RunningRelay) -> None:
     assert service(relay).counts == BlobCounts(taken=len(BLOB), whole=1)
 
 
+@pytest.mark.usefixtures("one_at_a_time")
 async def test_it_comes_to_nobody_else(relay: RunningRelay) -> None:
     """Its name is no secret between those who may read it, and opens nothing here."""
     tfc, bern = own(relay, "tfc"), own(relay, "bern")
@@ -85,10 +96,10 @@ async def test_it_comes_to_nobody_else(relay: RunningRelay) -> None:
         await up.announce(BLOB, [tfc.mailbox])
         await up.upload(BLOB)
         await up.fetch(NAME)  # not even to its depositor
-        # While its addressee gets all of it, so that it could have begun to come.
-        assert await Mover(receiver).download(NAME) == BLOB
-        await silent(sender)
-        assert up.received == 0
+        down = Mover(receiver)
+        assert await down.download(NAME) == BLOB
+        await fenced(down, up, bern.mailbox)
+        assert up.received == len(FENCE)
         await up.fetch(H(b"nothing"))  # there, for others or unknown: one answer
 
 
@@ -127,6 +138,7 @@ async def test_a_cut_costs_what_was_not_durable_and_no_more(
         assert down.received == len(BLOB) - begun
 
 
+@pytest.mark.usefixtures("one_at_a_time")
 async def test_bytes_of_another_name_are_thrown_away(relay: RunningRelay) -> None:
     tfc, bern = own(relay, "tfc"), own(relay, "bern")
     async with relay.terminal(bern) as sender, relay.terminal(tfc) as receiver:
@@ -138,7 +150,8 @@ async def test_bytes_of_another_name_are_thrown_away(relay: RunningRelay) -> Non
         assert refused.value.code == CloseReason.NOT_WANTED
         assert await up.announce(BLOB, [tfc.mailbox]) == 0
         assert await bytes_kept(relay) == 0
-        await silent(receiver)
+        await fenced(up, down, tfc.mailbox)
+        assert down.received == len(FENCE)
         assert not waiting.done()
         await up.upload(BLOB)  # and the true ones are taken after all
         async with asyncio.timeout(PATIENCE):
@@ -214,6 +227,7 @@ async def test_an_announcement_that_contradicts_is_refused(
         assert refused.value.code == ErrorCode.NOT_ALLOWED
 
 
+@pytest.mark.usefixtures("one_at_a_time")
 async def test_what_everybody_has_is_let_go_and_sent_again_for_a_new_one(
     relay: RunningRelay,
 ) -> None:
@@ -227,7 +241,8 @@ async def test_what_everybody_has_is_let_go_and_sent_again_for_a_new_one(
         await service(relay).sweep()
         assert await bytes_kept(relay) == 0
         await down.fetch(NAME)
-        await silent(receiver)
+        await fenced(up, down, tfc.mailbox)
+        assert down.received == len(BLOB) + len(FENCE)
         # Its depositor is not asked to send again what everybody has.
         assert await up.announce(BLOB, [tfc.mailbox]) == len(BLOB)
         assert await up.announce(BLOB, [tfc.mailbox, bern.mailbox]) == 0
@@ -235,6 +250,7 @@ async def test_what_everybody_has_is_let_go_and_sent_again_for_a_new_one(
         assert await up.download(NAME) == BLOB
 
 
+@pytest.mark.usefixtures("one_at_a_time")
 async def test_another_addressee_is_added_to_what_is_there(
     relay: RunningRelay,
 ) -> None:
@@ -244,7 +260,8 @@ async def test_another_addressee_is_added_to_what_is_there(
         await up.announce(BLOB, [bern.mailbox])
         await up.upload(BLOB)
         waiting = await down.fetch(NAME)
-        await silent(receiver)
+        await fenced(up, down, tfc.mailbox)
+        assert down.received == len(FENCE)
         assert await up.announce(BLOB, [tfc.mailbox]) == len(BLOB)
         async with asyncio.timeout(PATIENCE):
             await waiting
