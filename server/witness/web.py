@@ -57,7 +57,7 @@ def refusals(failure: asyncio.Future[None]) -> Middleware:
         except StoreFullError:
             logbook().error("no-room")
             return web.Response(status=507)
-        except OSError as error:  # an fsync that failed is not tried again
+        except OSError as error:  # of the disk: an fsync is not tried again
             if not failure.done():
                 failure.set_exception(error)
             raise web.HTTPServiceUnavailable from None
@@ -99,7 +99,7 @@ async def _body(request: web.Request) -> bytes:
     try:
         async with asyncio.timeout(PATIENCE):
             return await request.read()
-    except (TimeoutError, ConnectionError):  # who hangs up is no disk that failed
+    except OSError:  # slow, hung up, a bad TLS record, no route: no disk that failed
         raise MalformedError from None
 
 

@@ -1,6 +1,8 @@
 """Whoever asks a witness is a stranger: what it can make it do is bounded."""
 
 import asyncio
+import errno
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -252,3 +254,34 @@ async def test_a_stranger_that_hangs_up_in_the_middle_ends_nobody_else(
             writer.transport.abort()
             await over.wait()
             assert not failure.done()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        ssl.SSLError(1, "bad record mac"),
+        OSError(errno.EHOSTUNREACH, "no route to host"),
+        TimeoutError(errno.ETIMEDOUT, "timed out"),
+    ],
+    ids=["TLS", "no route", "timed out"],
+)
+async def test_a_line_that_breaks_in_the_middle_ends_no_witness(
+    mirror: Witness, tmp_path: Path, fault: OSError
+) -> None:
+    """What the network says is handed on as it came: it is an OSError too."""
+    failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    app = witness_app(mirror, board_of(ministry(), mirror, tmp_path), failure)
+
+    @aiohttp.web.middleware
+    async def broken(
+        request: aiohttp.web.Request, handler: Handler
+    ) -> aiohttp.web.StreamResponse:
+        request.content.set_exception(fault)
+        return await handler(request)
+
+    app.middlewares.insert(0, broken)
+    async with served(app) as url, aiohttp.ClientSession() as http:
+        for path in ("/add-checkpoint", "/mirror", "/bulletins"):
+            async with http.post(url + path, data=b"abc") as response:
+                assert response.status == 400
+    assert not failure.done()
