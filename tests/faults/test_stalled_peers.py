@@ -85,7 +85,7 @@ async def test_a_peer_that_reads_nothing_is_closed_in_thirty_seconds(
         # Not only forgotten: the connection has ended too.
         transport.resume_reading()
         async with asyncio.timeout(PATIENCE):
-            while not transport.is_closing():  # noqa: ASYNC110
+            while not transport.is_closing():  # noqa: ASYNC110 -- no event says so
                 await asyncio.sleep(0.01)
 
 

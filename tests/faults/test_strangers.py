@@ -20,7 +20,11 @@ from tests.support.relay import connected, submit_to, unpinned
 
 NUMBER = 500
 MEMORY = 64 * 1024  # bytes of a stranger
+# What TLS reads of one before anybody looks at it.  A relay that lacks the processor
+# has many in that state at once; it may not be more, and it may not last.
+UNREAD = 256 * 1024  # bytes
 ROUNDS = 3
+LOOKS = 20  # at the memory, until the relay has caught up
 SESSIONS = 20  # honest ones, to compare with
 PATIENCE = 300.0  # seconds; only a broken test needs them
 
@@ -52,8 +56,13 @@ async def test_five_hundred_strangers_cost_little_and_nobody_waits_for_them(
                 at_rest = cost(pid)
                 async with crowd(relay.address, NUMBER) as here:
                     grown = cost(pid) - at_rest
-                    during = min([await honest_wait(honest) for _ in range(ROUNDS)])
-                    memory = (cost(pid) - at_rest).memory
+                    waits: list[float] = []
+                    memory = [grown.memory]
+                    while len(waits) < ROUNDS or (
+                        memory[-1] > NUMBER * MEMORY and len(waits) < LOOKS
+                    ):
+                        waits.append(await honest_wait(honest))
+                        memory.append((cost(pid) - at_rest).memory)
                     closed = await here.end()
                 assert files(homes.relay) == on_disk  # not a byte, not even of a log
                 # Someone comes in while they are there, and what is sent arrives.
@@ -63,9 +72,10 @@ async def test_five_hundred_strangers_cost_little_and_nobody_waits_for_them(
                 ):
                     await honest.submit(submit_to(tfc.mailbox))
                     await late.delivered()
-    assert max(grown.memory, memory) <= NUMBER * MEMORY
+    assert max(memory) <= NUMBER * UNREAD
+    assert memory[-1] <= NUMBER * MEMORY
     assert grown.cpu / NUMBER <= session  # a stranger costs less than who is let in
-    assert during <= 3 * before
+    assert min(waits) <= 3 * before
     assert {kind.__name__ for kind in strangers.KINDS} >= set(closed)
 
 
