@@ -16,7 +16,7 @@ FOLDER: Final = os.path.join(os.path.dirname(__file__), "locale")  # noqa: PTH11
 
 @cache
 def _catalogue(language: str) -> dict[str, str]:
-    with open(os.path.join(FOLDER, f"{language}.toml"), "rb") as file:  # noqa: PTH118, PTH123
+    with open(os.path.join(FOLDER, f"{language}.toml"), "rb") as file:  # noqa: PTH118, PTH123 -- pathlib is slow to import
         sections = tomllib.load(file)
     return {
         f"{section}.{name}": sentence

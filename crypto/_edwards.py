@@ -72,7 +72,7 @@ class Ed25519Public:
     @classmethod
     def parse(cls, raw: bytes) -> Self:
         """Refuse what is not canonical, not a point, or not of prime order."""
-        if len(raw) != 32 or not crypto_core_ed25519_is_valid_point(raw):  # noqa: PLR2004
+        if len(raw) != 32 or not crypto_core_ed25519_is_valid_point(raw):  # noqa: PLR2004 -- bytes, as RFC 8032 counts them
             raise KeyFormatError
         return cls(VerifyKey(raw))
 

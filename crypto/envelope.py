@@ -96,7 +96,7 @@ def wrap(  # noqa: PLR0913, PLR0917 -- each one is bound (B9); none has a defaul
         KeyFormatError: ``public`` is not a key of the suite, or one that is refused.
     """
     info = _wrap_info(suite_id, message_id, mailbox, kid)
-    return _hpke.seal(suite_id, public, info, secret._encoded())  # noqa: SLF001
+    return _hpke.seal(suite_id, public, info, secret._encoded())  # noqa: SLF001 -- the one door to its bytes
 
 
 def unwrap(  # noqa: PLR0913, PLR0917 -- as in wrap
@@ -115,7 +115,7 @@ def unwrap(  # noqa: PLR0913, PLR0917 -- as in wrap
     if len(wrapped) != SUITES[suite_id].wrap:
         raise OpenError
     info = _wrap_info(suite_id, message_id, mailbox, kid)
-    return WrapSecret._decoded(_hpke.open_(suite_id, key, info, wrapped))  # noqa: SLF001
+    return WrapSecret._decoded(_hpke.open_(suite_id, key, info, wrapped))  # noqa: SLF001 -- the one door to its bytes
 
 
 def commitment(suite_id: SuiteId, message_id: MessageId, cek: Secret) -> Commitment:

@@ -277,7 +277,7 @@ def run_agent(home: Home, passphrase: str, member: str | None = None) -> None:
         raise HomeError("vault.hurt", file=home.data / DATABASE)
 
 
-def sync_once(home: Home, passphrase: str, member: str | None, limit: float) -> Any:  # noqa: ANN401
+def sync_once(home: Home, passphrase: str, member: str | None, limit: float) -> Any:  # noqa: ANN401 -- JSON
     """Unlock a terminal for one round of synchronising, and return what changed.
 
     Raises:

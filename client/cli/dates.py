@@ -39,7 +39,7 @@ class Day(click.ParamType[str]):
         for form in WRITTEN:
             try:
                 # A day without a time: no clock and no zone is meant by it.
-                found = dt.datetime.strptime(value, form)  # noqa: DTZ007
+                found = dt.datetime.strptime(value, form)  # noqa: DTZ007 -- the form says no zone: it is UTC
             except ValueError:
                 continue
             return found.date().isoformat()

@@ -21,9 +21,9 @@ Path = tuple[str, ...]  # of a command: ("terminal", "init")
 
 @cache
 def _pages(language: str, name: str) -> Mapping[str, Any]:
-    path = os.path.join(FOLDER, "help", language, f"{name}.toml")  # noqa: PTH118
+    path = os.path.join(FOLDER, "help", language, f"{name}.toml")  # noqa: PTH118 -- pathlib is slow to import
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
+        with open(path, "rb") as file:  # noqa: PTH123 -- pathlib is slow to import
             return tomllib.load(file)
     except FileNotFoundError:
         return {}  # a command whose page is not written: its test fails

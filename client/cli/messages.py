@@ -42,10 +42,10 @@ def send(
     shell: Shell,
     /,
     *,
-    text: Any,  # noqa: ANN401
+    text: Any,  # noqa: ANN401 -- click's
     attach: tuple[Path, ...],
     as_json: bool,
-    **wishes: Any,  # noqa: ANN401
+    **wishes: Any,  # noqa: ANN401 -- click's
 ) -> None:
     """Send a message; the text is read from a file or from standard input."""
     try:

@@ -88,7 +88,7 @@ class Shell:
         except AgentRefusal as refusal:
             self.refuse(refusal.code, Exit(refusal.exit_code), **refusal.parts)
 
-    def _answer(self, method: str, arguments: dict[str, object]) -> Any:  # noqa: ANN401
+    def _answer(self, method: str, arguments: dict[str, object]) -> Any:  # noqa: ANN401 -- JSON
         """Return the agent's answer, or that of the vault opened for this command."""
         if self._alone is None:
             try:

@@ -61,7 +61,7 @@ def run(line: Sequence[str], *, passphrase: str | None = None) -> str:
     return done.stdout
 
 
-def run_json(line: Sequence[str], *, passphrase: str | None = None) -> Any:  # noqa: ANN401
+def run_json(line: Sequence[str], *, passphrase: str | None = None) -> Any:  # noqa: ANN401 -- JSON
     """Run a command and return the JSON value it printed."""
     return json.loads(run(line, passphrase=passphrase))
 
@@ -155,4 +155,4 @@ class Services:
 
 def say(text: str) -> None:
     """Tell the person at the screen; standard output is for results alone."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 -- it speaks to whoever started it

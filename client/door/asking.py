@@ -53,7 +53,7 @@ def ask(home: Home, method: str, /, **arguments: Any) -> Any:  # noqa: ANN401 --
     raise NoAgentError  # it ended before it answered
 
 
-def stream(home: Home, method: str, /, **arguments: Any) -> Iterator[Any]:  # noqa: ANN401
+def stream(home: Home, method: str, /, **arguments: Any) -> Iterator[Any]:  # noqa: ANN401 -- JSON
     """Yield the agent's answers to ``method``, until it ends.
 
     Raises:

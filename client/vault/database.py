@@ -222,7 +222,7 @@ def _prepare(connection: apsw.Connection, *, new: bool) -> None:
     connection.pragma("synchronous", "extra")
     connection.pragma("journal_mode", "wal")
     connection.pragma("secure_delete", True)  # noqa: FBT003 -- the pragma's value
-    connection.pragma("foreign_keys", True)  # noqa: FBT003
+    connection.pragma("foreign_keys", True)  # noqa: FBT003 -- the pragma's value
     if not new and connection.pragma("user_version") == 0:
         raise VaultError  # a vault that was cut to nothing is not made anew in silence
     take_steps(connection, STEPS)

@@ -94,7 +94,7 @@ class Reading:
         self._strange(found, [known.name for known in shape.fields], path)
         return values if len(self.problems) == before else None
 
-    def _field(self, known: FieldShape, found: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401
+    def _field(self, known: FieldShape, found: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401 -- a value of the type that the shape says
         value = found.get(known.name)
         if not known.required and (value is None or value == UNKNOWN):
             return known.default
@@ -114,11 +114,11 @@ class Reading:
             else:
                 self.report(below(path, name), Flaw.UNKNOWN_FIELD)
 
-    def _wrong_type(self, shape: Shape, found: object, path: str) -> Any:  # noqa: ANN401
+    def _wrong_type(self, shape: Shape, found: object, path: str) -> Any:  # noqa: ANN401 -- a value of the type that the shape says
         found = kind_of(found)
         return self.report(path, Flaw.WRONG_TYPE, found=found, **wanted(shape))
 
-    def _text(self, shape: TextShape, found: object, path: str) -> Any:  # noqa: ANN401
+    def _text(self, shape: TextShape, found: object, path: str) -> Any:  # noqa: ANN401 -- a value of the type that the shape says
         if not isinstance(found, str):
             return self._wrong_type(shape, found, path)
         text = found.replace("\r\n", "\n")
@@ -137,7 +137,7 @@ class Reading:
             return self.report(path, Flaw.SEVERAL_LINES)
         return text
 
-    def _time(self, shape: TimeShape, found: object, path: str) -> Any:  # noqa: ANN401
+    def _time(self, shape: TimeShape, found: object, path: str) -> Any:  # noqa: ANN401 -- a value of the type that the shape says
         if not isinstance(found, str):
             return self._wrong_type(shape, found, path)
         day = shape.kind != "time" and _DATE.fullmatch(found) is not None
@@ -152,14 +152,14 @@ class Reading:
             return self.report(path, Flaw.WRONG_TIME, **wanted(shape))
         return seconds
 
-    def _number(self, shape: NumberShape, found: object, path: str) -> Any:  # noqa: ANN401
+    def _number(self, shape: NumberShape, found: object, path: str) -> Any:  # noqa: ANN401 -- a value of the type that the shape says
         if type(found) is not int:  # true is no number
             return self._wrong_type(shape, found, path)
         if not 0 <= found < shape.below:
             return self.report(path, Flaw.WRONG_NUMBER, **wanted(shape))
         return found
 
-    def _word(self, shape: WordShape, found: object, path: str) -> Any:  # noqa: ANN401
+    def _word(self, shape: WordShape, found: object, path: str) -> Any:  # noqa: ANN401 -- a value of the type that the shape says
         if not isinstance(found, str):
             return self._wrong_type(shape, found, path)
         member = words(shape.of).get(found)
@@ -167,7 +167,7 @@ class Reading:
             return self.report(path, Flaw.WRONG_WORD, **wanted(shape))
         return member
 
-    def _list(self, shape: ListShape, found: object, path: str) -> Any:  # noqa: ANN401
+    def _list(self, shape: ListShape, found: object, path: str) -> Any:  # noqa: ANN401 -- a value of the type that the shape says
         if shape.lone and isinstance(found, str):
             found = [found]
         if not isinstance(found, list):

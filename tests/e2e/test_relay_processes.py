@@ -97,7 +97,7 @@ async def test_a_relay_that_is_told_to_stop_answers_what_it_took_and_says_so(
                 assert await said(http, health + "/livez") == (200, "ok\n")
                 os.kill(relay.child.pid, signal.SIGTERM)
                 async with asyncio.timeout(PATIENCE):
-                    while (await said(http, health + "/readyz"))[0] == 200:  # noqa: ASYNC110
+                    while (await said(http, health + "/readyz"))[0] == 200:  # noqa: ASYNC110 -- no event says so
                         await asyncio.sleep(0.01)
                 assert await said(http, health + "/readyz") == (503, "draining\n")
                 assert not answer.done()

@@ -14,14 +14,14 @@ DIGITS = ("f" * 64, "NL", "B2", "koerier/log")
 MORE = 3  # items in an array at most
 
 
-def sample(rng: random.Random, kind: type[Message]) -> Any:  # noqa: ANN401
+def sample(rng: random.Random, kind: type[Message]) -> Any:  # noqa: ANN401 -- any value of the codec
     """Return builtins that ``kind`` is the type of, as the codec writes them."""
     return _value(rng, inspect.type_info(kind))
 
 
 def _value(  # noqa: C901 -- one case per kind of type
     rng: random.Random, info: inspect.Type
-) -> Any:  # noqa: ANN401
+) -> Any:  # noqa: ANN401 -- any value of the codec
     match info:
         case inspect.StructType():
             return _struct(rng, info)

@@ -40,12 +40,12 @@ trees = st.builds(
 )
 
 
-def _tuples(value: Any) -> Any:  # noqa: ANN401
+def _tuples(value: Any) -> Any:  # noqa: ANN401 -- any value of the codec
     return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
 
 
 @given(values)
-def test_the_library_reads_what_we_write_and_we_read_it_too(value: Any) -> None:  # noqa: ANN401
+def test_the_library_reads_what_we_write_and_we_read_it_too(value: Any) -> None:  # noqa: ANN401 -- any value of the codec
     data = encode(value)
     assert _tuples(cbor2.loads(data)) == value
     assert _tuples(decode(data, tuple[Any, ...])) == value

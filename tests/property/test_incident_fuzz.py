@@ -46,7 +46,7 @@ def outcome(data: bytes) -> IncidentReport | ReportError:
         return error
 
 
-def paths(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:  # noqa: ANN401
+def paths(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:  # noqa: ANN401 -- JSON
     """Return the way to every value in a JSON value."""
     if isinstance(value, dict):
         inner = [paths(item, (*here, key)) for key, item in value.items()]

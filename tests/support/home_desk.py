@@ -89,7 +89,7 @@ class HomeDesk(Desk):
         self.effects.extend(effects)
         return answer
 
-    def refused(self, method: str, **arguments: Any) -> AgentRefusal:  # noqa: ANN401
+    def refused(self, method: str, **arguments: Any) -> AgentRefusal:  # noqa: ANN401 -- JSON
         with pytest.raises(AgentRefusal) as refused:
             self.ask(method, **arguments)
         return refused.value

@@ -100,7 +100,7 @@ def main() -> None:
     selector: Any = selectors.DefaultSelector
     select = selector.select
 
-    def looking(owner: Any, timeout: float | None = None) -> Any:  # noqa: ANN401
+    def looking(owner: Any, timeout: float | None = None) -> Any:  # noqa: ANN401 -- stands in for another
         return select(owner, LOOK if timeout is None else min(timeout, LOOK))
 
     selector.select = looking

@@ -59,7 +59,7 @@ def said(home: Path, *arguments: object, text: str = "") -> Any:  # noqa: ANN401
     return json.loads(done.stdout)
 
 
-def until(found: Callable[[], Any], what: str = "") -> Any:  # noqa: ANN401
+def until(found: Callable[[], Any], what: str = "") -> Any:  # noqa: ANN401 -- JSON
     """Return what ``found`` returns once it is true."""
     limit = time.monotonic() + BOUND
     while not (value := found()):
@@ -129,14 +129,14 @@ class Live:
             timeout=BOUND,
         )
 
-    def ask(self, unit: Unit, method: str, /, **arguments: object) -> Any:  # noqa: ANN401
+    def ask(self, unit: Unit, method: str, /, **arguments: object) -> Any:  # noqa: ANN401 -- JSON
         """Return an agent's answer without a process: what is looked at often."""
         return ask(Home(self.home(unit)), method, **arguments)
 
-    def follow(self, message: str, *states: str, sender: Unit = POST) -> Any:  # noqa: ANN401
+    def follow(self, message: str, *states: str, sender: Unit = POST) -> Any:  # noqa: ANN401 -- JSON
         """Return the receipts of ``message`` when it is so far."""
 
-        def found() -> Any:  # noqa: ANN401
+        def found() -> Any:  # noqa: ANN401 -- JSON
             answer = self.ask(sender, "receipts", id=message)
             reached = (_reached(to, state) for to in answer["to"] for state in states)
             return answer if all(reached) else None

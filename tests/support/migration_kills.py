@@ -88,7 +88,7 @@ def main(database: str) -> None:
         if status not in {0, KILLED}:
             sys.exit("a start after a kill failed")
         lived = not status
-        print(0 if lived else number, asyncio.run(state(database)), flush=True)  # noqa: T201
+        print(0 if lived else number, asyncio.run(state(database)), flush=True)  # noqa: T201 -- it speaks to whoever started it
         if lived:
             return
 

@@ -267,7 +267,7 @@ class RunningRelay:
     async def published(self, log: LogName, size: int) -> None:
         """Wait until a note of at least ``size`` is published."""
         async with asyncio.timeout(PATIENCE):
-            while self.parts.relay.logs.published(log) < size:  # noqa: ASYNC110
+            while self.parts.relay.logs.published(log) < size:  # noqa: ASYNC110 -- no event says so
                 await asyncio.sleep(PAUSE)
 
 

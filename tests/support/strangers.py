@@ -226,7 +226,7 @@ async def strangers(host: str, port: int, number: int, *, once: bool) -> None:
         for task in tasks:
             task.cancel()
     closed = {name: [len(times), max(times)] for name, times in sorted(lasted.items())}
-    print(json.dumps(closed), flush=True)  # noqa: T201
+    print(json.dumps(closed), flush=True)  # noqa: T201 -- it speaks to whoever started it
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ def test_a_machine_record_bears_no_members_signature(cast: Cast) -> None:
 
 
 @pytest.mark.parametrize("by_member", [True, False])
-def test_receipts_come_with_a_member_or_without(by_member: bool, cast: Cast) -> None:  # noqa: FBT001
+def test_receipts_come_with_a_member_or_without(by_member: bool, cast: Cast) -> None:  # noqa: FBT001 -- a case of the test
     record = record_of(cast.tfc, "bern", kind=RecordType.RECEIPT, body=ReceiptBody())
     by = record.by if by_member else ()
     assert reason(cast, structs.replace(record, label=None, by=by)) is None

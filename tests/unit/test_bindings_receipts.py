@@ -244,7 +244,7 @@ def test_b22_an_old_nack_does_not_count_for_the_next_sealing(cast: Cast) -> None
 
 @pytest.mark.parametrize("ended", [True, False])
 def test_a_nack_of_a_terminal_that_is_not_current_is_not_believed(
-    ended: bool,  # noqa: FBT001
+    ended: bool,  # noqa: FBT001 -- a case of the test
     cast: Cast,
 ) -> None:
     deposit, split = deposit_of(cast)

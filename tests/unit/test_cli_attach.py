@@ -31,7 +31,7 @@ class Agent:
     sent: list[dict[str, Any]] = field(default_factory=list)
     refusing: Exception | None = None
 
-    def ask(self, _home: object, method: str, /, **arguments: Any) -> Any:  # noqa: ANN401
+    def ask(self, _home: object, method: str, /, **arguments: Any) -> Any:  # noqa: ANN401 -- JSON
         match method:
             case "spool":
                 return {"folder": str(self.spool.folder), "suite": 1}

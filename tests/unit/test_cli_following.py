@@ -47,7 +47,7 @@ def test_a_round_ends_in_its_status(
 ) -> None:
     asked: list[Any] = []
 
-    def ask(_home: object, method: str, **arguments: object) -> Any:  # noqa: ANN401
+    def ask(_home: object, method: str, **arguments: object) -> Any:  # noqa: ANN401 -- JSON
         asked.append((method, arguments))
         return {**ROUND, **changes}
 

@@ -74,7 +74,7 @@ class Counting(Database):
 
 def database_of(desk: Desk) -> Counting:
     database = desk.store._db  # noqa: SLF001 -- what a process has in its hands
-    return Counting(database._connection)  # noqa: SLF001
+    return Counting(database._connection)  # noqa: SLF001 -- looked into
 
 
 # --- what a batch is made of
@@ -217,7 +217,7 @@ def test_a_crash_at_any_write_leaves_nothing_and_takes_nothing_away(
 
 
 def counting(desk: Desk) -> Counting:
-    database = desk.store._db  # noqa: SLF001
+    database = desk.store._db  # noqa: SLF001 -- looked into
     assert isinstance(database, Counting)
     return database
 

@@ -142,7 +142,7 @@ def test_a_member_who_may_not_see_it_gets_no_subject_and_no_text(
     view = type(tfc.desk.machine.beliefs.view())
     real = view.member
 
-    def lower(self: Any, key: Any) -> Any:  # noqa: ANN401
+    def lower(self: Any, key: Any) -> Any:  # noqa: ANN401 -- stands in for another
         found = real(self, key)
         assert found is not None
         return replace(found, clearance=Clearance(level=Level.ONGERUBRICEERD))

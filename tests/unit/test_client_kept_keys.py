@@ -74,7 +74,7 @@ def test_a_wall_clock_of_another_day_asks_for_todays_key(
 ) -> None:
     """W stands still while there is no line: the kept key may be yesterday's."""
     bern, tfc = desks
-    key = bern.machine._kept.key(tfc.post.terminal.key.id)  # noqa: SLF001
+    key = bern.machine._kept.key(tfc.post.terminal.key.id)  # noqa: SLF001 -- looked into
     assert key is not None
     bern.machine.disconnected()
     bern.write("tfc", "nu", Precedence.FLASH)

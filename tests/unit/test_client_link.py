@@ -250,7 +250,7 @@ async def test_a_write_waits_for_the_connection_so_that_lanes_stay_real(
     ):
         with pytest.raises(TimeoutError):  # and not MemoryError
             await write_on(socket)
-        waiting = socket._socket._writer.transport.get_write_buffer_size()  # noqa: SLF001
+        waiting = socket._socket._writer.transport.get_write_buffer_size()  # noqa: SLF001 -- looked into
         silence.set()
     assert waiting <= UNSENT + 2 * 16_384
 

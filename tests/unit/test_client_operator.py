@@ -355,5 +355,5 @@ def test_windows_starts_the_other_program_beside_itself(
     monkeypatch.setattr(elsewhere, "program", lambda _: sys.executable)
     monkeypatch.setattr("client.cli.elsewhere.os.name", "nt")
     with pytest.raises(SystemExit) as ended:
-        elsewhere._start("koerier-relay", ("-c", "raise SystemExit(4)"))  # noqa: SLF001
+        elsewhere._start("koerier-relay", ("-c", "raise SystemExit(4)"))  # noqa: SLF001 -- looked into
     assert ended.value.code == 4

@@ -140,9 +140,9 @@ def test_memory_does_not_grow_with_the_file(
     for size in (small, 10 * small):
         source = plain(tmp_path / "plain", size)
         made: list[Spooled] = []
-        sealing = peak(lambda: made.append(seal(spool, source)))  # noqa: B023
+        sealing = peak(lambda: made.append(seal(spool, source)))  # noqa: B023 -- called at once
         path, demand = spool.path(made[0].file), demand_of(made[0])
-        opening = peak(lambda: verify(path, demand))  # noqa: B023
+        opening = peak(lambda: verify(path, demand))  # noqa: B023 -- called at once
         peaks.append((sealing, opening))
         spool.drop(made[0].file)
     for one, ten in zip(*peaks, strict=True):

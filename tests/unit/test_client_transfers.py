@@ -109,7 +109,7 @@ def test_bytes_are_acknowledged_after_they_were_synced(
     while row.file not in scene.told.believed:
         scene.step()
         scene.work()
-        for out in scene.ends.relay._outbound._objects.values():  # noqa: SLF001
+        for out in scene.ends.relay._outbound._objects.values():  # noqa: SLF001 -- looked into
             assert out.durable <= synced[-1]
             assert out.at_hand - out.durable <= UNCONFIRMED
     assert synced[-1] == len(blob)

@@ -38,7 +38,7 @@ async def test_neither_end_asks_a_connection_that_has_ended(tmp_path: Path) -> N
     assert transport.is_closing()
     request = cast("web.Request", SimpleNamespace(transport=transport))
     socket: Any = SimpleNamespace()  # nobody is told anything
-    await session._close(request, socket, WSCloseCode.GOING_AWAY, 1.0)  # noqa: SLF001
+    await session._close(request, socket, WSCloseCode.GOING_AWAY, 1.0)  # noqa: SLF001 -- looked into
 
     closed = []
 
@@ -53,5 +53,5 @@ async def test_neither_end_asks_a_connection_that_has_ended(tmp_path: Path) -> N
         def __del__(self) -> None:
             pass
 
-    await websocket._hang_up(Ended())  # noqa: SLF001
+    await websocket._hang_up(Ended())  # noqa: SLF001 -- looked into
     assert closed == [True]

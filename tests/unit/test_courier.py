@@ -171,7 +171,7 @@ def test_one_epoch_key_is_kept_of_those_written_to_and_none_is_spent(
     exchange(bern, tfc)
     (offer,) = kept(bern).values()
     assert relay.published[tfc.post.terminal.key.id].next_once == spent
-    prekey = bern.machine._kept.key(tfc.post.terminal.key.id)  # noqa: SLF001
+    prekey = bern.machine._kept.key(tfc.post.terminal.key.id)  # noqa: SLF001 -- looked into
     assert prekey is not None
     assert prekey.window.kind is PrekeyKind.EPOCH
     assert prekey.public == offer.key

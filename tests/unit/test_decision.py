@@ -304,7 +304,7 @@ def test_a_night_action_with_its_reason_may_go(cast: Cast) -> None:
 )
 def test_info_is_never_above_action(
     info: Precedence,
-    allowed: bool,  # noqa: FBT001
+    allowed: bool,  # noqa: FBT001 -- a case of the test
     cast: Cast,
 ) -> None:
     addressees = (
@@ -330,7 +330,7 @@ def test_info_alone_may_be_as_urgent_as_it_likes(cast: Cast) -> None:
 )
 def test_what_must_be_archived_names_the_archive(
     level: Level,
-    named: bool,  # noqa: FBT001
+    named: bool,  # noqa: FBT001 -- a case of the test
     expected: list[Refusal],
     cast: Cast,
 ) -> None:

@@ -25,7 +25,7 @@ KINDS: dict[str, type | tuple[type, ...]] = {
 }
 
 
-def fits(schema: dict[str, Any], value: Any) -> bool:  # noqa: ANN401, C901, PLR0912
+def fits(schema: dict[str, Any], value: Any) -> bool:  # noqa: ANN401, C901, PLR0912 -- JSON; one case per keyword
     """Tell whether a value fits, by the keywords that our schema uses."""
     for keyword, wanted in schema.items():
         match keyword:
@@ -67,12 +67,12 @@ def test_the_file_is_what_the_model_says() -> None:
 
 
 @pytest.mark.parametrize("report", [ALERT, FULL], ids=["least", "full"])
-def test_what_we_write_fits_the_schema(report: Any) -> None:  # noqa: ANN401
+def test_what_we_write_fits_the_schema(report: Any) -> None:  # noqa: ANN401 -- JSON
     assert fits(schema(), to_object(report))
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
-def test_each_sample_fits_the_schema(sample: Any) -> None:  # noqa: ANN401
+def test_each_sample_fits_the_schema(sample: Any) -> None:  # noqa: ANN401 -- JSON
     assert fits(schema(), json.loads(sample.read_bytes()))
 
 

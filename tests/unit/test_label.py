@@ -109,7 +109,7 @@ def test_who_may_read(
         (DEP_V, label(until=None, events=("later",)), True),
     ],
 )
-def test_dominates(high: Label, low: Label, expected: bool) -> None:  # noqa: FBT001
+def test_dominates(high: Label, low: Label, expected: bool) -> None:  # noqa: FBT001 -- a case of the test
     assert dominates(high, low) is expected
 
 
@@ -195,7 +195,7 @@ def test_flaws_of_a_label_by_itself(bad: Label, expected: tuple[Reason, ...]) ->
 def test_time_alone_ends_a_label_only_without_an_event(
     ending: Label,
     now: int,
-    expected: bool,  # noqa: FBT001
+    expected: bool,  # noqa: FBT001 -- a case of the test
 ) -> None:
     assert has_ended(ending, now) is expected
 

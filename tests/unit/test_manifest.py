@@ -276,7 +276,7 @@ def test_the_log_names_no_old_manifest_again_to_whoever_never_saw_the_newer(
 def test_numbers_rise_in_the_log_in_bounded_steps(
     hague: Ministry,
     number: int,
-    counts: bool,  # noqa: FBT001
+    counts: bool,  # noqa: FBT001 -- a case of the test
 ) -> None:
     """A relay that invents numbers leaves the terminal room above them."""
     terminal = hague.posts["bern"].terminal

@@ -161,7 +161,7 @@ def test_todays_and_used_epoch_seeds_of_a_replaced_manifest_stay() -> None:
 
 
 @pytest.mark.parametrize("used", [True, False])
-def test_every_seed_goes_14_days_after_its_day(used: bool) -> None:  # noqa: FBT001
+def test_every_seed_goes_14_days_after_its_day(used: bool) -> None:  # noqa: FBT001 -- a case of the test
     held = seed(EPOCH, used=used)
     overdue = EPOCH.until + 14 * DAY
     assert not goes(held, overdue - 1)

@@ -54,7 +54,7 @@ def test_refill_says_what_was_done_or_why_not(
     asked: list[Sources] = []
     outcome: list[Any] = [{"format": "koerier-relay-refill/1"}]
 
-    async def refill(_: Home, __: RelayConfig, sources: Sources, ___: object) -> Any:  # noqa: ANN401
+    async def refill(_: Home, __: RelayConfig, sources: Sources, ___: object) -> Any:  # noqa: ANN401 -- stands in for another
         asked.append(sources)
         if isinstance(outcome[0], Exception):
             raise outcome[0]

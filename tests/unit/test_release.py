@@ -64,7 +64,7 @@ def test_the_second_member_holds_the_right_and_is_not_the_drafter(
     level: Level | None,
     right: int,
     drafter: str | None,
-    expected: bool,  # noqa: FBT001
+    expected: bool,  # noqa: FBT001 -- a case of the test
     member: Member,
 ) -> None:
     other = replace(member, key_id=OTHER, person=OTHER)
@@ -99,7 +99,7 @@ def test_a_standing_release_covers_alerts_up_to_its_level_and_time(
     stage: Stage,
     level: Level,
     written: int,
-    expected: bool,  # noqa: FBT001
+    expected: bool,  # noqa: FBT001 -- a case of the test
 ) -> None:
     standing = structs.replace(STANDING, **changes)
     label: Label = structs.replace(DEP_V, level=level)

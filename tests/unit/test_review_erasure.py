@@ -58,7 +58,7 @@ def test_no_seed_outlives_its_day_by_more_than_a_fortnight() -> None:
     desk = desk_at("bern")
     (number,) = manifests(desk)
     first = min(seed.until for seed in desk.seeds.seeds())
-    desk.relay.publish = lambda body: None  # type: ignore[method-assign]  # noqa: ARG005
+    desk.relay.publish = lambda body: None  # type: ignore[method-assign]  # noqa: ARG005 -- its words
     later(desk, first + 14 * DAY - desk.now, HOUR)
     left = [s.until for s in desk.seeds.seeds() if s.manifest == number]
     assert min(left) > first

@@ -129,7 +129,7 @@ async def test_a_cut_costs_what_was_not_durable_and_no_more(
         down = Mover(receiver, have)
         await down.fetch(NAME)
         async with asyncio.timeout(PATIENCE):
-            while not down.received:  # noqa: ASYNC110
+            while not down.received:  # noqa: ASYNC110 -- no event says so
                 await asyncio.sleep(0.01)
     begun = len(have[SHORT])
     async with relay.terminal(tfc) as receiver:
@@ -374,7 +374,7 @@ async def test_a_few_bytes_are_durable_within_a_second(relay: RunningRelay) -> N
         up.only(SHORT, BLOB[:1_000])
         await sender.flush()
         async with asyncio.timeout(PATIENCE):
-            while up.acknowledged < 1_000:  # noqa: ASYNC110
+            while up.acknowledged < 1_000:  # noqa: ASYNC110 -- no event says so
                 await asyncio.sleep(0.01)
 
 

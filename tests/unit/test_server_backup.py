@@ -65,12 +65,12 @@ async def test_a_restored_backup_is_a_past_and_signs_nothing(tmp_path: Path) -> 
         await services.mailbox.submit(bern, 2, submit_to(box, name="b"))
         await relay.published(LogName.MESSAGE, 2)
         life = services.incarnation
-    for path in tmp_path.glob("relay.sqlite*"):  # noqa: ASYNC240
+    for path in tmp_path.glob("relay.sqlite*"):  # noqa: ASYNC240 -- once, and short
         path.unlink()
     copy.rename(tmp_path / STORE)
     async with running(tmp_path, people) as relay:
         assert relay.parts.relay.incarnation != life  # terminals deposit again
-        while not relay.parts.checkpoints.behind:  # noqa: ASYNC110
+        while not relay.parts.checkpoints.behind:  # noqa: ASYNC110 -- no event says so
             await asyncio.sleep(0.01)
         assert relay.parts.relay.logs.published(LogName.MESSAGE) == 1
 

@@ -97,7 +97,7 @@ async def test_it_is_ready_for_its_mailboxes_until_they_kept_it(store: Store) ->
         assert await blobs.held(None) == 0
         await blobs.restart(number)
         again = await blobs.of(BERN, NAME)
-        assert again == StoredBlob(number, NAME, len(BLOB), 0, False, False)  # noqa: FBT003
+        assert again == StoredBlob(number, NAME, len(BLOB), 0, False, False)  # noqa: FBT003 -- a field by its place
 
     await store.write(work)
 

@@ -52,7 +52,7 @@ async def test_without_a_quorum_or_without_a_mirror_nothing_is_published(
         folder.mkdir()
         async with running(folder, people, witnesses=names) as relay:
             async with asyncio.timeout(30):
-                while not relay.parts.checkpoints.missing:  # noqa: ASYNC110
+                while not relay.parts.checkpoints.missing:  # noqa: ASYNC110 -- no event says so
                     await asyncio.sleep(0.01)
             assert relay.parts.relay.logs.published(LogName.KEY) == 0
             with pytest.raises(BusyError):
@@ -67,7 +67,7 @@ async def test_a_note_that_cannot_be_stored_is_tried_again(tmp_path: Path) -> No
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("server.services.commit.MAX_WAITING", 0)
             async with asyncio.timeout(30):
-                while not relay.parts.checkpoints.missing:  # noqa: ASYNC110
+                while not relay.parts.checkpoints.missing:  # noqa: ASYNC110 -- no event says so
                     await asyncio.sleep(0.01)
         await relay.published(LogName.MESSAGE, index + 1)
 
@@ -112,7 +112,7 @@ async def test_a_relay_that_went_back_in_time_signs_nothing_more(
     async with running(tmp_path, people) as relay:
         await deposit(relay, "other")
         async with asyncio.timeout(30):
-            while not relay.parts.checkpoints.behind:  # noqa: ASYNC110
+            while not relay.parts.checkpoints.behind:  # noqa: ASYNC110 -- no event says so
                 await asyncio.sleep(0.01)
         assert relay.parts.relay.logs.published(LogName.MESSAGE) == 0
 
@@ -126,7 +126,7 @@ async def test_a_log_is_cosigned_again_without_growth(
         await relay.published(LogName.KEY, len(people.leaves))
         first = relay.parts.relay.logs.last(LogName.KEY).note
         async with asyncio.timeout(30):
-            while relay.parts.relay.logs.last(LogName.KEY).note == first:  # noqa: ASYNC110
+            while relay.parts.relay.logs.last(LogName.KEY).note == first:  # noqa: ASYNC110 -- no event says so
                 await asyncio.sleep(0.01)
         again = relay.parts.relay.logs.last(LogName.KEY).note
         assert trusted(people, LogName.KEY, again).size == len(people.leaves)
@@ -157,7 +157,7 @@ async def test_what_falls_due_in_a_pause_does_not_wait_for_the_next_growth(
 
     monkeypatch.setattr(checkpoints.Checkpoints, "round", then_late)
     async with running(tmp_path, people, clock=clock) as relay, asyncio.timeout(30):
-        while not notes or relay.parts.relay.logs.last(LogName.KEY).note in notes:  # noqa: ASYNC110
+        while not notes or relay.parts.relay.logs.last(LogName.KEY).note in notes:  # noqa: ASYNC110 -- no event says so
             await asyncio.sleep(0.01)
 
 

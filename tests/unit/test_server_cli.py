@@ -67,7 +67,7 @@ def test_serve_ends_with_a_status_that_says_what_failed(
     error: Exception,
     status: int,
 ) -> None:
-    async def fails(*_: Any) -> None:  # noqa: ANN401
+    async def fails(*_: Any) -> None:  # noqa: ANN401 -- stands in for another
         raise error
 
     monkeypatch.setattr("server.logbook.configure", lambda: None)
@@ -96,7 +96,7 @@ def test_append_says_what_the_relay_said(
     status: int,
     code: int,
 ) -> None:
-    async def answered(*_: Any) -> tuple[int, str]:  # noqa: ANN401
+    async def answered(*_: Any) -> tuple[int, str]:  # noqa: ANN401 -- stands in for another
         return status, "7\n"
 
     monkeypatch.setattr("server.admin_client.call", answered)

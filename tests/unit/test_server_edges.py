@@ -86,7 +86,7 @@ async def test_the_admin_socket_appends_what_proves_itself_and_nothing_else(
     path = tmp_path / "admin.sock"
     path.touch()  # what a killed process left
     await listen_unix(app, path)
-    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600  # noqa: PTH116
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600  # noqa: PTH116 -- as the system says it
     leaf = people.restriction(own(relay, "tfc").key.id, by=people.operators["anna"])
     assert await call(path, "/append", leaf) == (200, f"{len(people.leaves)}\n")
     status, text = await call(path, "/append", b"junk")
@@ -238,9 +238,9 @@ async def test_a_tls_handshake_that_never_comes_is_hung_up_on(
 
 async def until(path: Path) -> str:
     async with asyncio.timeout(60):
-        while not path.exists():  # noqa: ASYNC110, ASYNC240
+        while not path.exists():  # noqa: ASYNC110, ASYNC240 -- no event says so
             await asyncio.sleep(0.01)
-    return path.read_text().strip()  # noqa: ASYNC240
+    return path.read_text().strip()  # noqa: ASYNC240 -- once, and short
 
 
 @pytest.fixture(scope="module")

@@ -71,7 +71,7 @@ async def test_a_proven_terminal_has_one_session_and_one_hello(
     assert len(relay.parts.relay.presence) == 1
     await shaken(polling, relay.ministry, key)
     async with asyncio.timeout(PATIENCE):  # it was replaced
-        while (await polling.post("/down", first, b"", 0))[0] != 404:  # noqa: ASYNC110
+        while (await polling.post("/down", first, b"", 0))[0] != 404:  # noqa: ASYNC110 -- no event says so
             await asyncio.sleep(0.01)
     assert len(relay.parts.relay.presence) == 1
 

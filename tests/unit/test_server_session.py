@@ -241,7 +241,7 @@ async def test_a_relay_that_stops_answers_what_it_has_taken_and_takes_no_more(
 
     def taking(self: Conversation, effect: Effect) -> None:
         take(self, effect)
-        if isinstance(effect, ObjectComplete) and presence._closing:  # noqa: SLF001
+        if isinstance(effect, ObjectComplete) and presence._closing:  # noqa: SLF001 -- looked into
             came.set()
 
     monkeypatch.setattr(Conversation, "_take", taking)
@@ -319,7 +319,7 @@ async def test_hostile_frames_end_the_session_and_nothing_else(
 async def test_attachments_are_not_taken_yet(relay: RunningRelay) -> None:
     async with relay.terminal(own(relay, "tfc")) as terminal:
         future = asyncio.Future[object]()
-        terminal._stored[b"a" * 16] = future  # type: ignore[assignment]  # noqa: SLF001
+        terminal._stored[b"a" * 16] = future  # type: ignore[assignment]  # noqa: SLF001 -- looked into
         terminal.line.offer_streamed(
             Kind.ATTACHMENT_UP, b"a" * 16, 1000, 4, terminal.now()
         )

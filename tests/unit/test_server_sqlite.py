@@ -65,7 +65,7 @@ async def test_synchronous_is_extra_and_the_journal_is_a_wal(tmp_path: Path) -> 
     writer = store._hold()[1]  # noqa: SLF001 -- what was set
     assert writer.execute("PRAGMA synchronous").fetchall() == [(3,)]
     assert writer.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
-    with store._reader.connect() as connection:  # noqa: SLF001
+    with store._reader.connect() as connection:  # noqa: SLF001 -- looked into
         checkpoint = connection.exec_driver_sql("PRAGMA wal_autocheckpoint")
         assert checkpoint.scalar() == 0
     await store.close()

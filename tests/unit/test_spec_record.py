@@ -48,7 +48,7 @@ def words(number: RecordType) -> str:
     return number.name.lower().replace("_", "-")
 
 
-def yes(value: Any) -> str:  # noqa: ANN401
+def yes(value: Any) -> str:  # noqa: ANN401 -- of any truth
     return "yes" if value else "no"
 
 
@@ -129,4 +129,4 @@ def test_the_kinds_are_printed() -> None:
 
 
 if __name__ == "__main__":  # prints the tables, to paste into the chapter
-    print(*types_table(), "", *bodies_table(), sep="\n")  # noqa: T201
+    print(*types_table(), "", *bodies_table(), sep="\n")  # noqa: T201 -- it speaks to whoever started it

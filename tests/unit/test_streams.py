@@ -134,14 +134,14 @@ def test_a_place_in_another_stream_or_none_is_refused() -> None:
     other = Place(StreamId(bytes(16)), 2, NAMES[1])
     for place in (other, Place(ID, 0, ZERO_DIGEST)):
         with pytest.raises(UnexpectedMessageError):
-            step(stream, Arrived(place, NAMES[2], False, 3, 0))  # noqa: FBT003
+            step(stream, Arrived(place, NAMES[2], False, 3, 0))  # noqa: FBT003 -- a field by its place
 
 
 def test_above_1024_records_a_stream_is_busy_except_for_what_closes_the_hole() -> None:
     names = [ZERO_DIGEST, *(H(n.to_bytes(4, "big")) for n in range(1, 1100))]
 
     def far(seq: int) -> Arrived:
-        return Arrived(Place(ID, seq, names[seq - 1]), names[seq], False, 3, 0)  # noqa: FBT003
+        return Arrived(Place(ID, seq, names[seq - 1]), names[seq], False, 3, 0)  # noqa: FBT003 -- a field by its place
 
     stream = Stream(ID)
     for seq in range(2, MAX_STREAM_HOLES + 2):

@@ -287,7 +287,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
     try:
         yield disk
     finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)  # noqa: S603, S607
+        subprocess.run(["umount", "-l", str(disk)], check=True)  # noqa: S603, S607 -- as root, in a test of disks
 
 
 def remount(disk: Path, how: str) -> None:

@@ -152,7 +152,7 @@ def test_a_file_holds_so_many_people_and_says_so(there: Household) -> None:
         ("e\u0301" * 11, False),  # eleven characters on the screen, whatever the bytes
     ],
 )
-def test_a_new_passphrase_has_a_floor(word: str, strong: bool) -> None:  # noqa: FBT001
+def test_a_new_passphrase_has_a_floor(word: str, strong: bool) -> None:  # noqa: FBT001 -- a case of the test
     assert strong_enough(word) is strong
 
 

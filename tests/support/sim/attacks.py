@@ -56,7 +56,7 @@ class Withhold:
 class Reverse:
     """Hands out the last first."""
 
-    def owed(self, caller: Terminal, owed: Sequence[Owed]) -> Sequence[Owed]:  # noqa: ARG002
+    def owed(self, caller: Terminal, owed: Sequence[Owed]) -> Sequence[Owed]:  # noqa: ARG002 -- its words
         return owed[::-1]
 
 

@@ -244,7 +244,7 @@ class SimLoop(asyncio.AbstractEventLoop):
             DeadlockError: nothing will ever happen any more.
         """
         before = events._get_running_loop()  # noqa: SLF001 -- what every loop does
-        events._set_running_loop(self)  # noqa: SLF001
+        events._set_running_loop(self)  # noqa: SLF001 -- looked into
         try:
             end = self._now + limit
             while not until():
@@ -252,7 +252,7 @@ class SimLoop(asyncio.AbstractEventLoop):
                     return False
                 self._step()
         finally:
-            events._set_running_loop(before)  # noqa: SLF001
+            events._set_running_loop(before)  # noqa: SLF001 -- looked into
         return True
 
     def _step(self) -> None:
