@@ -23,7 +23,6 @@ from server.files import write_atomic
 
 RELAY_SEEDS: Final = "relay.seeds"
 WITNESS_SEEDS: Final = "witness.seeds"
-TLS_FILE: Final = "tls.pem"
 SERIAL: Final = 16  # bytes
 
 

@@ -6,7 +6,6 @@ envelopes that every addressee has.  What is to be sealed or deposited is seen i
 vault by the outbox, so that a crash changes nothing.
 """
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from client.core.alarms import Alarm, Alarms
@@ -52,13 +51,6 @@ class Tracking:
             for alarm in _UNDELIVERED:
                 self._alarms.over(alarm, now, target.name, target.post)
         return moved
-
-    def move_all(
-        self, targets: Iterable[Target], event: delivery.Event, now: int
-    ) -> None:
-        """Give one event to several targets."""
-        for target in targets:
-            self.move(target, event, now)
 
     def reopen(self, target: Target, now: int) -> Target:
         """Have the same bytes deposited again: they may be lost at the relay."""

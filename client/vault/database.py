@@ -162,10 +162,6 @@ class Database:
         """Set a named value."""
         self.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", name, value)
 
-    def forget_deleted(self) -> None:
-        """Empty the write-ahead log: deleted secrets stay in it until then."""
-        self._connection.pragma("wal_checkpoint", "truncate")
-
     def compact(self) -> None:
         """Leave one file without free pages and without a write-ahead log."""
         with _told():

@@ -120,7 +120,6 @@ def test_the_database_opens_with_its_key_only(tmp_path: Path) -> None:
     with database.transaction():
         database.put("greeting", b"goedemorgen")
     database.check()
-    database.forget_deleted()
     database.close()
     kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     assert b"goedemorgen" not in kept
