@@ -33,6 +33,7 @@ from server.web.health import health_app
 from server.web.listener import (
     listen,
     listen_unix,
+    many_files,
     publish,
     require_parser,
     runner,
@@ -76,6 +77,7 @@ async def serve(
     refuse_key_log()
     require_parser()
     one_heap()
+    many_files()
     keys = relay_keys(load_relay(home), entropy)
     first, _ = read_root(home.roots)
     store = await open_store(config.database, home.path)

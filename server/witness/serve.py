@@ -12,7 +12,13 @@ from server.config import ConfigError, Home, WitnessConfig
 from server.founding import read_root
 from server.keys import WitnessSeeds, load_witness
 from server.logbook import logbook
-from server.web.listener import listen, publish, require_parser, runner
+from server.web.listener import (
+    listen,
+    many_files,
+    publish,
+    require_parser,
+    runner,
+)
 from server.web.tls import refuse_key_log
 from server.witness.noticeboard import FILE, Noticeboard
 from server.witness.service import Witness, watch
@@ -54,6 +60,7 @@ async def serve(home: Home, config: WitnessConfig, listen_at: str | None) -> Non
     """
     refuse_key_log()
     require_parser()
+    many_files()
     seeds = load_witness(home)
     trusted = read_root(home.roots)[1]
     root = trusted.document

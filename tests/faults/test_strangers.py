@@ -7,6 +7,9 @@ same run.  Absolute figures, also for 5,000: ``bench/strangers_bench.py``.
 """
 
 import asyncio
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -77,6 +80,25 @@ async def test_five_hundred_strangers_cost_little_and_nobody_waits_for_them(
     assert grown.cpu / NUMBER <= session  # a stranger costs less than who is let in
     assert min(waits) <= 3 * before
     assert {kind.__name__ for kind in strangers.KINDS} >= set(closed)
+
+
+@contextmanager
+def few_files(number: int) -> Iterator[int]:
+    """Let what is started here have few files at first; give what it may ask for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (number, hard))
+    try:
+        yield hard
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_relay_takes_as_many_files_as_it_may_have(homes: Homes) -> None:
+    """With the usual 1,024 a crowd would leave none for anybody else."""
+    with few_files(512) as most, homes.up() as relay:
+        limits = Path(f"/proc/{relay.child.pid}/limits").read_text()
+    (line,) = (one for one in limits.splitlines() if one.startswith("Max open files"))
+    assert line.split()[3:5] == [str(most), str(most)]
 
 
 async def test_every_kind_of_stranger_is_hung_up_on(homes: Homes) -> None:
