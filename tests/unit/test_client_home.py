@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import socket
-import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from client.door.asking import NoAgentError
 from client.door.sockets import serve
 from client.exits import AgentRefusal, Exit
 from client.home import Config, Home, HomeError
+from tests.support.open_door import opened
 
 
 @pytest.fixture
@@ -89,21 +89,8 @@ async def breaking(arguments: dict[str, Any]) -> AsyncIterator[object]:
 @contextmanager
 def agent(home: Home) -> Iterator[None]:
     """Serve in a thread, as the agent's process does beside a command's."""
-    ready, stop = threading.Event(), threading.Event()
-
-    async def main() -> None:
-        async with serve(home.socket, answer, {"breaking": breaking}):
-            ready.set()
-            await asyncio.to_thread(stop.wait)
-
-    thread = threading.Thread(target=asyncio.run, args=(main(),))
-    thread.start()
-    assert ready.wait(10)
-    try:
+    with opened(serve(home.socket, answer, {"breaking": breaking})):
         yield
-    finally:
-        stop.set()
-        thread.join(10)
 
 
 def raw(home: Home, data: bytes) -> bytes:

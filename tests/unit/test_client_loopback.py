@@ -1,6 +1,5 @@
 """The door without Unix sockets: only who read the agent's file is spoken to."""
 
-import asyncio
 import json
 import socket
 import threading
@@ -23,6 +22,7 @@ from client.door.loopback import (
 from client.door.sockets import serve_loopback
 from client.home import Config, Home
 from tests.support.keys import drawn
+from tests.support.open_door import opened
 
 
 @pytest.fixture
@@ -35,24 +35,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 
 @contextmanager
 def agent(home: Home) -> Iterator[None]:
-    ready, stop = threading.Event(), threading.Event()
-
     def answer(method: str, arguments: dict[str, Any]) -> object:
         return {"method": method, **arguments}
 
-    async def main() -> None:
-        async with serve_loopback(home.door, answer, drawn("agent"), {}):
-            ready.set()
-            await asyncio.to_thread(stop.wait)
-
-    thread = threading.Thread(target=asyncio.run, args=(main(),))
-    thread.start()
-    assert ready.wait(10)
-    try:
+    with opened(serve_loopback(home.door, answer, drawn("agent"), {})):
         yield
-    finally:
-        stop.set()
-        thread.join(10)
 
 
 @contextmanager
