@@ -270,11 +270,25 @@ def _settled(stream: Stream, event: Arrived) -> Stream:
     while floor + 1 in above:
         floor += 1
         floor_name = above.pop(floor).name
-    after = replace(
-        stream, floor=floor, floor_name=floor_name, above=MappingProxyType(above)
+    # Each field is named: `replace` looks at all of them, for each of a backlog.
+    other = floor > stream.floor or stream.state is State.WHOLE  # another hole, or none
+    after = Stream(
+        stream=stream.stream,
+        floor=floor,
+        floor_name=floor_name,
+        above=MappingProxyType(above),
+        claimed=stream.claimed,
+        since=0 if other else stream.since,
+        grace=0 if other else stream.grace,
+        asked=0 if other else stream.asked,
+        overdue=not other and stream.overdue,
+        frozen=stream.frozen,
+        patience=stream.patience,
     )
-    if floor > stream.floor or stream.state is State.WHOLE:  # another hole, or none
-        after = replace(after, since=event.now, grace=0, asked=0, overdue=False)
+    if after.state is not State.HOLED:
+        return after
+    if other:
+        after = replace(after, since=event.now)
     patience = stream.patience
     return _patient(after, patience.flash if event.lane == FLASH else patience.other)
 

@@ -6,8 +6,6 @@ wall clock that is years off makes nothing overdue.  The sender's terminal and t
 addressee's each tell their own people.
 """
 
-import datetime as dt
-
 from client.core.alarms import Alarm, Alarms
 from client.core.beliefs import Beliefs
 from client.core.ports import Vault
@@ -15,13 +13,14 @@ from client.core.tracking import Tracking
 from crypto.types import Digest
 from protocol import delivery
 from protocol.label import Precedence
-from protocol.policy import Policy, deadline
+from protocol.policy import DAY, Policy, deadline
 from protocol.record import ARCHIVE, Record, Role
 from protocol.record_type import RULES, RecordType
 
 NEVER = (1 << 48) - 1  # POSIX seconds: what needs no receipt is never late
 ACTED_ON = frozenset({RecordType.CABLE, RecordType.INCIDENT})
-SATURDAY = 5  # of datetime.weekday
+FIRST_WEEKDAY = 3  # 1970-01-01 was a Thursday, counted from Monday
+SATURDAY = 5
 
 
 def due_at(policy: Policy, precedence: Precedence, since: int) -> int:
@@ -33,11 +32,10 @@ def due_at(policy: Policy, precedence: Precedence, since: int) -> int:
     seconds = deadline(policy, precedence)
     if seconds is not None:
         return since + seconds
-    day = dt.datetime.fromtimestamp(since, dt.UTC).date() + dt.timedelta(days=1)
-    while day.weekday() >= SATURDAY:
-        day += dt.timedelta(days=1)
-    end = dt.datetime.combine(day, dt.time.max, dt.UTC)
-    return int(end.timestamp()) + 1
+    day = since // DAY + 1  # since 1970
+    while (day + FIRST_WEEKDAY) % 7 >= SATURDAY:
+        day += 1
+    return (day + 1) * DAY
 
 
 def delivery_deadline(policy: Policy, record: Record, post: str, since: int) -> int:

@@ -53,6 +53,8 @@ class Outbox:
         self._alarms = Alarms(station.vault)
         self._asked: set[Digest] = set()  # records whose prekeys were asked for
         self._again: set[Digest] = set()  # records with deposits that were reopened
+        # The record that was looked at last, by its name: it is looked at again.
+        self._looked: tuple[Digest, Record] | None = None
 
     # --- composed
 
@@ -70,6 +72,7 @@ class Outbox:
                 signed it is not enrolled.
         """
         record = composed.record
+        self._looked = composed.name, record
         targets = [
             terminal
             for terminal in self._receivers(record)
@@ -324,10 +327,14 @@ class Outbox:
         return self._record(name).precedence.lane
 
     def _record(self, name: Digest) -> Record:
+        if self._looked is not None and self._looked[0] == name:
+            return self._looked[1]
         row = self._vault.record(name)
         if row is None:
             raise RuntimeError("a target without its record")
-        return decode(row.document, Record, limit=MAX_RECORD)
+        record = decode(row.document, Record, limit=MAX_RECORD)
+        self._looked = name, record
+        return record
 
     # --- what the relay and the log say
 

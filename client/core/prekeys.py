@@ -29,7 +29,7 @@ from protocol.manifest import (
     window,
 )
 from protocol.policy import HOUR
-from protocol.prekey_erasure import HeldSeed, seeds_to_erase
+from protocol.prekey_erasure import ONLINE, HeldSeed, seeds_to_erase
 from protocol.requests import Ask, Publish
 
 ONE_TIME: Final = 64  # one-time keys in one manifest
@@ -56,6 +56,8 @@ class Prekeys:
         self._synced = False  # whether this session has shown us the key log's end
         self._since = 0  # POSIX seconds, wall clock: when this session began
         self._asked = False  # whether a publication is on its way to the log
+        # What an erasing went by, so that a pump that knows no more costs nothing.
+        self._erased_by: object = None
 
     def connected(self, now: int) -> None:
         """Take note of a new session: what the log names is to be seen first."""
@@ -68,7 +70,14 @@ class Prekeys:
         Their days count by witnessed time; only the hour that a terminal has to
         empty its mailbox is the wall clock's.
         """
-        self._note_named(now)
+        notice = self._beliefs.view().notice(self._identity.terminal.id)
+        goes_by = (
+            *(notice, self._vault.get(PUBLISHED)),
+            *(self._beliefs.witnessed, now - self._since >= ONLINE),
+        )
+        if goes_by == self._erased_by:
+            return
+        self._note_named(notice, now)
         seeds = self._seeds.seeds()
         named = {
             seed.manifest: self._vault.get(f"{NAMED}.{seed.manifest}") for seed in seeds
@@ -89,10 +98,10 @@ class Prekeys:
         )
         if gone:
             self._seeds.erase([PrekeyId(held[seed]) for seed in gone])
+        self._erased_by = goes_by
 
-    def _note_named(self, now: int) -> None:
+    def _note_named(self, notice: Notice | None, now: int) -> None:
         """Write down when our last manifest was first seen in the witnessed log."""
-        notice = self._beliefs.view().notice(self._identity.terminal.id)
         if notice is None or notice.notice.manifest != self._vault.get(PUBLISHED):
             return
         name = f"{NAMED}.{notice.notice.number}"

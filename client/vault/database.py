@@ -211,12 +211,16 @@ def _is_no_space(error: apsw.Error) -> bool:
 
 
 _CACHE: Final = -16 * 1024  # KiB of pages that are kept opened, as SQLite counts it
+# Pages of the write-ahead log, 16 MiB, before they are written into the file: what
+# a backlog writes again and again goes there once.
+_LOG: Final = 4_096
 
 
 def _prepare(connection: apsw.Connection, *, new: bool) -> None:
     connection.pragma("cache_size", _CACHE)
     connection.pragma("synchronous", "extra")
     connection.pragma("journal_mode", "wal")
+    connection.wal_autocheckpoint(_LOG)
     connection.pragma("secure_delete", True)  # noqa: FBT003 -- the pragma's value
     connection.pragma("foreign_keys", True)  # noqa: FBT003 -- the pragma's value
     if not new and connection.pragma("user_version") == 0:

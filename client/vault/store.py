@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
+import apsw
+
 from client.core.rows import (
     IN,
     OUT,
@@ -71,9 +73,15 @@ class Store(FollowingStore):
 
     def add_record(self, row: RecordRow) -> None:
         """Keep a record; one that was kept apart under its name is replaced."""
-        self._db.run(
-            "DELETE FROM record WHERE name = ? AND refused IS NOT NULL", row.name
-        )
+        try:
+            self._insert_record(row)
+        except apsw.ConstraintError:  # hardly any is: to look first costs each one
+            self._db.run(
+                "DELETE FROM record WHERE name = ? AND refused IS NOT NULL", row.name
+            )
+            self._insert_record(row)
+
+    def _insert_record(self, row: RecordRow) -> None:
         self._db.run(
             f"INSERT INTO record ({RECORD}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
             *(row.name, row.id, row.way, row.type, row.post, row.at, row.document),

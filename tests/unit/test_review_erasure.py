@@ -70,3 +70,30 @@ def test_an_absent_terminal_has_an_hour_to_empty_its_mailbox() -> None:
     before = len(desk.seeds.seeds())
     later(desk, 3 * DAY, HOUR - 60)
     assert len(desk.seeds.seeds()) >= before > ONE_TIME
+
+
+def test_time_that_passes_in_an_open_session_counts() -> None:
+    """Also between two publications: what was replaced goes when its time has come."""
+    desk = desk_at("bern")
+    (first,) = manifests(desk)
+    later(desk, DAY, HOUR)
+    replaced = desk.now
+    for seconds in (21 * HOUR, 60, 21 * HOUR, 60):  # published, and seen in the log
+        online(desk, seconds)
+    latest = max(manifests(desk))
+    assert once_of(desk, first) == ONE_TIME
+    online(desk, replaced + 49 * HOUR - desk.now)
+    assert max(manifests(desk)) == latest
+    assert once_of(desk, first) == 0
+
+
+def online(desk: Desk, seconds: int) -> None:
+    """Let time pass in the open session, and ask the relay once more."""
+    desk.relay.now += seconds
+    desk.effects.extend(desk.machine.resync(desk.now))
+    desk.run()
+
+
+def once_of(desk: Desk, manifest: int) -> int:
+    found = [seed for seed in desk.seeds.seeds() if seed.manifest == manifest]
+    return sum(seed.kind == PrekeyKind.ONE_TIME for seed in found)

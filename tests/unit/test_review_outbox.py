@@ -150,3 +150,15 @@ def test_a_terminal_outnumbers_a_manifest_that_a_relay_invented(
     name = bern.write("tfc").name
     exchange(bern, tfc)
     assert [row.name for row in tfc.inbox()] == [name]
+
+
+def test_each_record_that_waits_goes_in_its_own_lane(
+    desks: tuple[Desk, Desk, Desk],
+) -> None:
+    bern, _, _ = desks
+    bern.machine.disconnected()
+    urgent = [Precedence.FLASH, Precedence.ROUTINE, Precedence.IMMEDIATE]
+    names = [bern.write("tfc", precedence=one).name for one in urgent]
+    bern.connect()
+    lanes = {name: bern.store.deposits(name)[0].lane for name in names}
+    assert lanes == dict(zip(names, (one.lane for one in urgent), strict=True))
