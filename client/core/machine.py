@@ -221,17 +221,17 @@ class Machine:
 
         What does not verify changes nothing and is written down as an alarm.
         """
+        effects: list[Effect] = []
+        self._sync.answered(tag)
         try:
             effects = self._answered(tag, body, now)
         except ThresholdError:
-            effects = []  # the witnesses have not seen it yet: the next notice asks
+            pass  # the witnesses have not seen it yet: the next notice asks
         except SplitViewError as error:
             self._witnesses.split(error.evidence, now)
-            effects = []
         except (VerificationError, ProtocolError):
             self.alarm(Alarm.RELAY_ODD, now)
-            effects = []
-        return [*effects, *self.pump(now)]
+        return [*effects, *self._sync.behind(), *self.pump(now)]
 
     def _answered(self, tag: Tag, body: bytes | None, now: int) -> list[Effect]:
         if isinstance(tag, ManifestPublished):

@@ -15,6 +15,7 @@ from client.core.questions import (
     KeyLogWanted,
     ProofWanted,
     Question,
+    Tag,
 )
 from crypto.merkle import Frontier
 from crypto.sign import Realm
@@ -67,6 +68,9 @@ class Sync:
         self._looked: int | None = None  # wall clock: when the time was asked last
         self._open: set[LogName] = set(LogName)  # not seen in this round yet
         self._empty = False  # the relay says that nobody has deposited anything
+        self._under_way: set[LogName] = set()  # checkpoints that were asked for
+        # Sizes that were spoken of meanwhile: the answer may show them, or not yet.
+        self._later: dict[LogName, int] = {}
 
     # --- questions
 
@@ -77,6 +81,8 @@ class Sync:
         self._looked = None
         self._open = set(LogName)
         self._shown = 0
+        self._under_way.clear()
+        self._later.clear()
         return [self.more(), self._checkpoint(LogName.MESSAGE)]
 
     @property
@@ -112,10 +118,35 @@ class Sync:
         elif key_size > self._beliefs.key_log.size + len(self._pending):
             effects.append(self.more())
         elif key_size > self._beliefs.key_log.size:
-            effects.append(self._checkpoint(LogName.KEY))
+            effects.extend(self._once(LogName.KEY, key_size))
         if message_size > self._beliefs.message_log.size:
-            effects.append(self._checkpoint(LogName.MESSAGE))
+            effects.extend(self._once(LogName.MESSAGE, message_size))
         return effects
+
+    def _once(self, log: LogName, size: int) -> list[Effect]:
+        """Return the question for a checkpoint of ``size``, if none is under way.
+
+        A checkpoint with its cosignatures is 10 KB, which a poor line carries in ten
+        seconds; its notices come together behind the message that they follow.
+        """
+        if log not in self._under_way:
+            return [self._checkpoint(log)]
+        self._later[log] = max(size, self._later.get(log, 0))
+        return []
+
+    def behind(self) -> list[Effect]:
+        """Return the questions that waited for an answer which did not show enough."""
+        waited = [log for log in self._later if log not in self._under_way]
+        return [
+            self._checkpoint(log)
+            for log in waited
+            if self._later.pop(log) > self._log(log).size
+        ]
+
+    def answered(self, asked: Tag) -> None:
+        """Take note of an answer, or of a refusal: the next notice asks again."""
+        if isinstance(asked, CheckpointWanted):
+            self._under_way.discard(asked.log)
 
     def more(self) -> Question:
         """Return the question for the entries behind those that we have."""
@@ -123,6 +154,7 @@ class Sync:
         return Question(KeyLogWanted(self._shown), Ask.KEY_LOG, KeyLog(start=start))
 
     def _checkpoint(self, log: LogName) -> Question:
+        self._under_way.add(log)
         size = self._log(log).size
         return Question(
             CheckpointWanted(log, size),
@@ -133,8 +165,8 @@ class Sync:
     def overtaken(self, asked: CheckpointWanted) -> list[Effect]:
         """Return the question again, if another answer came first.
 
-        Two notices in a row make two questions from one size; the second answer then
-        leads from where we no longer are, and accuses nobody.
+        Two questions from one size have two answers; the second then leads from where
+        we no longer are, and accuses nobody.
         """
         if asked.size == self._log(asked.log).size:
             return []
@@ -193,7 +225,7 @@ class Sync:
         have = self._beliefs.key_log.size + len(self._pending)
         if answer.entries and answer.size > have:
             return [self.more()]
-        return [self._checkpoint(LogName.KEY)]
+        return self._once(LogName.KEY, have)
 
     def checkpoint(self, log: LogName, answer: SignedCheckpoint) -> tuple[Outcome, ...]:
         """Adopt a checkpoint; for the key log, with the entries under it.

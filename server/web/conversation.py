@@ -86,6 +86,7 @@ class Conversation:
         "_transport",
         "_turns",
         "_under_way",
+        "_urgent",
     )
 
     def __init__(
@@ -102,6 +103,7 @@ class Conversation:
         self._line.connect(established.sealer, established.opener, self._now())
         self._turns = Turns()
         self._asked = 0
+        self._urgent = 0  # of them submissions of lane 0, for which nothing else leaves
         self._under_way: dict[bytes, int] = {}  # object id -> cursor
         self._arrived: list[int] = []  # cursors that the peer has, to be committed
         self._awaited: dict[int, None] = {}  # leaves whose proof the peer will want
@@ -186,7 +188,8 @@ class Conversation:
         self._turns.ask(self._write)
 
     async def _write(self) -> None:
-        while cells := self._line.cells(self._now()):
+        # What left while a FLASH is made durable would stand before its *stored*.
+        while not self._urgent and (cells := self._line.cells(self._now())):
             self._time(SHORTEST)  # before it waits for a peer that takes nothing
             for cell in cells:
                 await self._transport.send(cell)
@@ -260,10 +263,15 @@ class Conversation:
             self._refuse(effect.id, error)
             return
         self._asked += 1
-        answer.add_done_callback(partial(self._deposited, effect.id))
+        flash = effect.lane == 0
+        self._urgent += flash
+        answer.add_done_callback(partial(self._deposited, effect.id, flash=flash))
 
-    def _deposited(self, object_id: bytes, answer: asyncio.Future[Stored]) -> None:
+    def _deposited(
+        self, object_id: bytes, answer: asyncio.Future[Stored], *, flash: bool
+    ) -> None:
         self._asked -= 1
+        self._urgent -= flash
         try:
             stored = answer.result()
         except ProtocolError as error:

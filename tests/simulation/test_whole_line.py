@@ -149,7 +149,7 @@ async def from_nothing(folder: Path, patch: pytest.MonkeyPatch, kbit: float) -> 
 
 # The goals are 10 s and 20 s.  TCP, TLS, upgrade, hello and deposit are five round
 # trips one after the other, 10 s; hello and deposit take 2 s and 13 s by their bytes.
-@pytest.mark.parametrize(("kbit", "limit"), [(64.0, 13.5), (9.6, 30.0)])
+@pytest.mark.parametrize(("kbit", "limit"), [(64.0, 12.7), (9.6, 27.5)])
 def test_a_flash_leaves_with_the_first_cells_of_a_session(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
