@@ -20,6 +20,7 @@ from client.net.connecting import pinned
 from client.operator.rootfile import read_root
 from client.vault.opening import DATABASE, VAULT_KEY
 from crypto.types import Digest
+from protocol.root_end import Ending
 
 MIB: Final = 1024 * 1024
 ROOM_LOW, ROOM_NONE = 1024 * MIB, 100 * MIB  # bytes free
@@ -118,6 +119,8 @@ def of_facts(facts: dict[str, Any]) -> Iterator[Finding]:
     else:
         yield Finding("enrolment", Grade.FAIL, "doctor.not-enrolled")
     yield _directory(facts)
+    if facts["root"] is not None:
+        yield _root(facts["root"])
     yield _clock(facts)
     if facts["prekeys"]:
         yield Finding("prekeys", Grade.OK, "doctor.prekeys")
@@ -135,6 +138,15 @@ def _directory(facts: dict[str, Any]) -> Finding:
     if facts["age"] > facts["limit"]:
         return Finding("directory", Grade.WARN, "doctor.directory-old", parts)
     return Finding("directory", Grade.OK, "doctor.directory", parts)
+
+
+def _root(root: dict[str, Any]) -> Finding:
+    near = Ending(root["ending"])
+    grade = Grade.OK if near is Ending.FAR else Grade.WARN
+    if near is Ending.OVER:
+        grade = Grade.FAIL
+    parts = {"version": root["version"], "days": max(0, root["days"])}
+    return Finding("root", grade, f"doctor.root-{near}", parts)
 
 
 def _clock(facts: dict[str, Any]) -> Finding:

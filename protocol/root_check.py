@@ -7,6 +7,7 @@ fails here is refused whatever its signatures.
 Source: docs/spec/root-and-directory.md section 2.
 """
 
+import enum
 from typing import Final
 
 from crypto.errors import KeyFormatError
@@ -24,6 +25,18 @@ EARNEST_THRESHOLD: Final = 2  # holders, and witnesses: no single one in earnest
 EARNEST_OPERATORS: Final = 3  # losing one leaves two
 
 
+class Contradiction(enum.StrEnum):
+    """Where a root document contradicts itself (ROOT-5, ROOT-6)."""
+
+    HOLDERS = "holders"
+    OPERATORS = "operators"
+    WITNESSES = "witnesses"
+    KEYS = "keys"
+    LIFE = "life"
+    SUITES = "suites"
+    POLICY = "policy"
+
+
 def check_root(root: RootDocument) -> None:
     """Return if the document could be anybody's root.
 
@@ -33,20 +46,26 @@ def check_root(root: RootDocument) -> None:
             life that is too long.
         BindingError: a key of log, witness or archive that is refused (B15).
     """
-    if not (
-        _holders_suffice(root)
-        and _operators_suffice(root)
-        and _witnesses_suffice(root)
-        and _keys_have_one_purpose(root)
-        and root.issued < root.expires <= root.issued + MAX_LIFE
-        and _suites_agree(root)
-        and not contradictions(root.policy)
-    ):
+    if contradictions_of(root):
         raise VerificationError("the root document contradicts itself")
     try:
         _parse_keys(root)
     except KeyFormatError:
         raise BindingError("B15") from None
+
+
+def contradictions_of(root: RootDocument) -> tuple[Contradiction, ...]:
+    """Return where the document contradicts itself, for whoever makes one."""
+    rules = {
+        Contradiction.HOLDERS: _holders_suffice(root),
+        Contradiction.OPERATORS: _operators_suffice(root),
+        Contradiction.WITNESSES: _witnesses_suffice(root),
+        Contradiction.KEYS: _keys_have_one_purpose(root),
+        Contradiction.LIFE: root.issued < root.expires <= root.issued + MAX_LIFE,
+        Contradiction.SUITES: _suites_agree(root),
+        Contradiction.POLICY: not contradictions(root.policy),
+    }
+    return tuple(rule for rule, holds in rules.items() if not holds)
 
 
 def _holders_suffice(root: RootDocument) -> bool:

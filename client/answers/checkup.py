@@ -13,6 +13,8 @@ from client.core.ports import Vault
 from client.present import iso
 from protocol.delivery import State
 from protocol.policy import rule_for
+from protocol.root import DAY
+from protocol.root_end import ending
 
 MANY: Final = 200  # open alarms that are counted
 
@@ -30,6 +32,7 @@ def checkup(machine: Machine, vault: Vault, clock: Clock) -> dict[str, Any]:
         "limit": None,
         "witnesses": 0,
         "quorum": beliefs.key_log.policy.quorum,
+        "root": None,
         "oldest": _oldest(vault, clock.wall()),
         **_alarms(vault),
     }
@@ -38,8 +41,15 @@ def checkup(machine: Machine, vault: Vault, clock: Clock) -> dict[str, Any]:
     view = beliefs.view()
     own = view.terminal(machine.identity.terminal.id)
     ceiling = rule_for(view.policy, view.policy.ceiling)
+    root, time = beliefs.directory.root, beliefs.time(clock.wall())
     return {
         **facts,
+        "root": {
+            "version": root.document.version,
+            "expires": iso(root.expires),
+            "days": (root.expires - time) // DAY,
+            "ending": ending(root, time).value,
+        },
         "enrolled": own is not None and own.ended is None,
         "prekeys": own is not None and view.notice(own.key_id) is not None,
         "directory": iso(beliefs.witnessed),

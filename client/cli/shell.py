@@ -62,18 +62,18 @@ class Shell:
 
     def say(self, code: str, **parts: object) -> None:
         """Print a sentence on standard output."""
-        click.echo(self._sentence(code, parts))
+        click.echo(self.sentence(code, **parts))
 
     def tell(self, code: str, **parts: object) -> None:
         """Print a sentence on standard error: progress and hints."""
-        click.echo(self._sentence(code, parts), err=True)
+        click.echo(self.sentence(code, **parts), err=True)
 
     def refuse(self, code: str, status: Exit, **parts: object) -> NoReturn:
         """Say why not, and end with ``status``."""
-        click.echo("koerier: " + self._sentence(code, parts), err=True)
+        click.echo("koerier: " + self.sentence(code, **parts), err=True)
         sys.exit(status)
 
-    def _sentence(self, code: str, parts: dict[str, object]) -> str:
+    def sentence(self, code: str, **parts: object) -> str:
         """Return the sentence; what others wrote in it is shown and not obeyed."""
         safe = {
             name: harmless(part) if isinstance(part, str) else part

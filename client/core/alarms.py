@@ -29,6 +29,11 @@ class Alarm(enum.StrEnum):
     DIRECTORY_STALE = "directory-stale"  # no checkpoint that is fresh enough
     CLOCK_WRONG = "clock-wrong"  # behind what the witnesses say
     WITNESS_ODD = "witness-odd"  # an answer that is not a witness's
+    # --- the root document
+    ROOT_90_DAYS = "root-ends-90"  # it ends in so many days
+    ROOT_30_DAYS = "root-ends-30"
+    ROOT_7_DAYS = "root-ends-7"
+    ROOT_ENDED = "root-ended"  # nothing is sealed any more
     # --- another terminal, or somebody between
     UNREADABLE = "unreadable"  # does not open, or is nobody's
     PREKEY_UNKNOWN = "prekey-unknown"  # sealed to a prekey that never was ours

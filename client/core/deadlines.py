@@ -1,4 +1,4 @@
-"""Deadlines: by when a record is to be there, and to be acted on.
+"""Deadlines: by when a record is to be there, and to be acted on; a root's end too.
 
 Both count from the release and by precedence, as the signed policy says.  The clock
 that decides is the log's, carried on by this machine's between two checkpoints: a
@@ -9,6 +9,7 @@ addressee's each tell their own people.
 from client.core.alarms import Alarm, Alarms
 from client.core.beliefs import Beliefs
 from client.core.ports import Vault
+from client.core.root_ends import RootEnds
 from client.core.tracking import Tracking
 from crypto.types import Digest
 from protocol import delivery
@@ -55,6 +56,7 @@ class Deadlines:
         self._post = post
         self._alarms = Alarms(vault)
         self._tracking = Tracking(vault)
+        self._root_ends = RootEnds(vault, beliefs)
 
     def sent(self, name: Digest, record: Record, now: int) -> None:
         """Note who is to act on a record of ours, inside the caller's transaction."""
@@ -92,4 +94,5 @@ class Deadlines:
                 self._tracking.move(target, delivery.Tick(clock), now)
             for name, post in self._vault.late_actions(clock):
                 self._alarms.tell(Alarm.OVERDUE, now, name, post)
+            self._root_ends.tick(now)
             # A crash before this commit: the next tick finds the same.

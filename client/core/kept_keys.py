@@ -78,8 +78,10 @@ class KeptKeys:
         named = self._beliefs.view().notice(terminal)
         if named is None or named.notice.manifest != manifest:
             return named is None  # nothing to be had, or something newer
-        self._until = min(self._until, until)
-        return self._beliefs.witnessed < until
+        lasts = self._beliefs.witnessed < until
+        if lasts:  # one that is over is asked for once, not until its owner is back
+            self._until = min(self._until, until)
+        return lasts
 
     def key(self, terminal: KeyId) -> Prekey | None:
         """Return the key that we keep of a terminal, verified at today's view."""

@@ -34,6 +34,15 @@ def make_key(
     return public, key
 
 
+def name_public(path: Path, name: str) -> None:
+    """Add a person's name to a public half: for the transcript of a ceremony.
+
+    A crash before it leaves one without a name, which serves all the same.
+    """
+    content = {**read_json(path, FORMAT), "name": name}
+    write_atomic(path, json.dumps(content).encode())
+
+
 def open_key(home: Home, role: str, suite: SuiteId, passphrase: str) -> SigningKey:
     """Return the key.
 

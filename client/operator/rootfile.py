@@ -1,33 +1,35 @@
-"""The root document in a file: read under the realm that the member chose.
+"""The root documents in a file: read under the realm that the member chose.
 
 A founded home names its realm in the file that ``terminal init`` pinned; here the
 file itself says it, and the person compares the hash with the paper.
 """
 
 from pathlib import Path
-from typing import Final
 
 from client.home import HomeError
-from protocol.codec import decode
 from protocol.errors import ProtocolError
-from protocol.limits import MAX_DOCUMENT
-from protocol.root import RootDocument, realm_of
-from protocol.signed import Signed
-from protocol.trusted_root import TrustedRoot, found
-
-MAX_FILE: Final = 2 * MAX_DOCUMENT
+from protocol.root_file import MAX_ROOT_FILE, chain, read_roots, realm_in
+from protocol.trusted_root import TrustedRoot
 
 
 def read_root(path: Path) -> TrustedRoot:
-    """Return the founding root document in ``path``, its signatures verified.
+    """Return the newest root document in ``path``, its whole chain verified.
 
     Raises:
-        HomeError: no such file, or not a root document that holds.
+        HomeError: no such file, or not root documents that hold.
+    """
+    return read_chain(path)[1][-1]
+
+
+def read_chain(path: Path) -> tuple[tuple[bytes, ...], tuple[TrustedRoot, ...]]:
+    """Return the leaves in ``path``, and the root after each.
+
+    Raises:
+        HomeError: as :func:`read_root`.
     """
     try:
         with path.open("rb") as file:
-            signed = decode(file.read(MAX_FILE + 1), Signed, limit=MAX_FILE)
-        realm = realm_of(decode(signed.document, RootDocument))
-        return found(signed, realm=realm)
+            leaves = read_roots(file.read(MAX_ROOT_FILE + 1))
+        return leaves, chain(leaves, realm=realm_in(leaves))
     except (OSError, ProtocolError):
         raise HomeError("operator.bad-file", file=path, kind="root") from None

@@ -85,11 +85,14 @@ def seated(desktop: Desktop, terminal: str) -> list[Any]:
     return found
 
 
-def test_every_drill_of_the_document_is_typed_here() -> None:
-    source = Path(__file__).read_text(encoding="utf-8")
+def test_every_drill_of_the_document_is_typed() -> None:
+    here = Path(__file__).parent
+    source = "".join(
+        file.read_text(encoding="utf-8") for file in here.glob("test_*.py")
+    )
     typed = {name for name in drills() if f'drill("{name}"' in source}
     assert typed == drills().keys()
-    assert len(typed) == 6
+    assert len(typed) > 6
 
 
 def test_a_second_member_signs_what_they_read(desktop: Desktop) -> None:

@@ -20,6 +20,12 @@ from tests.support.fake_relay import FakeRelay
 from tests.support.ministry import ministry
 
 DAY = 86_400
+
+
+def _root(near: str) -> dict[str, Any]:
+    return {"root": {"version": 2, "expires": "x", "days": 5, "ending": near}}
+
+
 FACTS: dict[str, Any] = {
     "online": True,
     "enrolled": True,
@@ -28,6 +34,7 @@ FACTS: dict[str, Any] = {
     "behind": 0,
     "age": 60,
     "limit": DAY,
+    "root": {"version": 2, "expires": "x", "days": 200, "ending": "far"},
     "witnesses": 3,
     "quorum": 2,
     "oldest": None,
@@ -50,7 +57,7 @@ def graded(findings: list[Finding]) -> dict[str, tuple[Grade, str]]:
 def test_healthy_facts_are_ok_in_every_line() -> None:
     found = graded(list(of_facts(FACTS)))
     assert {grade for grade, _ in found.values()} == {Grade.OK}
-    assert len(found) == 7
+    assert len(found) == 8
 
 
 @pytest.mark.parametrize(
@@ -62,6 +69,10 @@ def test_healthy_facts_are_ok_in_every_line() -> None:
         ({"directory": None}, "directory", Grade.FAIL, "doctor.directory-none"),
         ({"age": 2 * DAY}, "clock", Grade.WARN, "doctor.clock-ahead"),
         ({"age": 2 * DAY, "online": False}, "clock", Grade.OK, "doctor.clock"),
+        (_root("quarter"), "root", Grade.WARN, "doctor.root-quarter"),
+        (_root("month"), "root", Grade.WARN, "doctor.root-month"),
+        (_root("week"), "root", Grade.WARN, "doctor.root-week"),
+        (_root("over"), "root", Grade.FAIL, "doctor.root-over"),
         ({"behind": 600}, "clock", Grade.FAIL, "doctor.clock-behind"),
         ({"behind": None}, "clock", Grade.OK, "doctor.clock"),
         ({"witnesses": 1}, "witnesses", Grade.FAIL, "doctor.witnesses-few"),

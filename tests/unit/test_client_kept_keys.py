@@ -4,7 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from client.core.questions import Deposited, Effect, PrekeysWanted, Question
+from client.core.questions import (
+    CourierKeysWanted,
+    Deposited,
+    Effect,
+    PrekeysWanted,
+    Question,
+)
 from protocol.envelope import parse_envelope
 from protocol.label import Precedence
 from protocol.manifest import PrekeyKind
@@ -123,3 +129,20 @@ def test_a_key_of_a_manifest_that_the_log_replaced_is_not_used(
             bern.carry_out(effect)
     bern.write("tfc", "nu", Precedence.FLASH)
     assert counted(list(bern.effects)) == (0, 1)
+
+
+def test_a_peer_that_is_away_for_long_is_not_asked_for_again_and_again(
+    desks: tuple[Desk, Desk],
+) -> None:
+    """Its published keys are over: the relay has none that would do."""
+    bern, _ = desks
+    bern.relay.now += 60 * DAY
+    asked = 0
+    bern.effects.extend(bern.machine.connected(bern.now))
+    while bern.effects and asked < 10:
+        effect = bern.effects.popleft()
+        asked += isinstance(effect, Question) and isinstance(
+            effect.tag, CourierKeysWanted
+        )
+        bern.carry_out(effect)
+    assert asked <= 2

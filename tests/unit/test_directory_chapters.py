@@ -14,6 +14,7 @@ from protocol import (
     manifest,
     restriction,
     root,
+    root_file,
     signed,
 )
 from protocol.codec import Message, encode
@@ -52,7 +53,10 @@ from protocol.root_check import EARNEST_OPERATORS, EARNEST_THRESHOLD, MAX_LIFE
 from tests.support.tree import ROOT
 
 CHAPTERS = ("root-and-directory", "prekeys")
-MODULES = (directory_entry, key_log_entry, manifest, restriction, root, signed)
+MODULES = (
+    *(directory_entry, key_log_entry, manifest, restriction),
+    *(root, root_file, signed),
+)
 
 
 def chapter(name: str) -> str:
