@@ -165,7 +165,10 @@ def refill(home: Home, witnesses: tuple[str, ...], without: tuple[str, ...]) -> 
 @main.command(help="Log signed key log entries, through the admin socket.")
 @_program.home_option
 @click.argument(
-    "files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
 )
 def append(home: Home, files: tuple[Path, ...]) -> None:
     """Log the entries in ``files``, in order; print the index of each."""
@@ -196,14 +199,16 @@ def status(home: Home) -> None:
 @_program.home_option
 def migrate(home: Home) -> None:
     """Migrate, as `serve` does at its start."""
+    from server.alone import alone
     from server.storage.opening import open_store
     from server.storage.schema import newest
 
     config = load(home.path / CONFIG, RelayConfig)
 
     async def run() -> None:
-        store = await open_store(config.database, home.path)
-        await store.close()
+        with alone(home):
+            store = await open_store(config.database, home.path)
+            await store.close()
 
     _stored(run)
     click.echo(f"version {newest()}")

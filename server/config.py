@@ -14,6 +14,7 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 from msgspec import Meta
 
+MAX_PORT: Final = 65_535
 MAX_SOCKET_PATH: Final = 100  # bytes: the systems' limits are 104 to 108
 
 Listen = Annotated[str, Meta(pattern=r"\A[0-9a-zA-Z.:\[\]-]{1,255}:[0-9]{1,5}\Z")]
@@ -122,8 +123,14 @@ def _toml(value: object) -> str:
 
 
 def split_address(listen: str) -> tuple[str, int]:
-    """Return host and port of ``host:port``; ``[::1]:8443`` is IPv6."""
+    """Return host and port of ``host:port``; ``[::1]:8443`` is IPv6.
+
+    Raises:
+        ConfigError: not of this form, or no such port.
+    """
     host, _, port = listen.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > MAX_PORT:
+        raise ConfigError(f"{listen!r}: where to listen is HOST:PORT")
     return host.strip("[]"), int(port)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from crypto.entropy import Entropy
 from server.admin_client import call
+from server.alone import alone
 from server.app import INCARNATION
 from server.config import Home, RelayConfig
 from server.founding import read_root
@@ -18,7 +19,7 @@ async def refill(
     """Fill the store of ``home`` from its witnesses; return what was done, as JSON.
 
     Raises:
-        ConfigError: no root document.
+        ConfigError: no root document, or another process works in this home.
         RefillError: a relay runs in this home, or the logs cannot be recovered.
         StoreError: the disk.
     """
@@ -28,11 +29,12 @@ async def refill(
     first, root = read_root(home.roots)
     logs = await recover(first, root, sources)
     fresh = entropy(INCARNATION)
-    store = await open_store(config.database, home.path)
-    try:
-        filled = await store.write(lambda tables: refill_store(tables, logs, fresh))
-    finally:
-        await store.close()
+    with alone(home):
+        store = await open_store(config.database, home.path)
+        try:
+            filled = await store.write(lambda tables: refill_store(tables, logs, fresh))
+        finally:
+            await store.close()
     return {
         "format": "koerier-relay-refill/1",
         "logs": {

@@ -19,6 +19,7 @@ from aiohttp import web
 from crypto.entropy import Entropy
 from protocol.requests import LogName
 from server.allocator import one_heap
+from server.alone import alone
 from server.app import Parts, Ports, Rules, check_keys, founded, note_key, wired
 from server.clock import SystemClock
 from server.config import Home, RelayConfig
@@ -80,8 +81,9 @@ async def serve(
     many_files()
     keys = relay_keys(load_relay(home), entropy)
     first, _ = read_root(home.roots)
-    store = await open_store(config.database, home.path)
     async with AsyncExitStack() as stack:
+        stack.enter_context(alone(home))
+        store = await open_store(config.database, home.path)
         stack.push_async_callback(store.close)
         ports = Ports(SystemClock(), entropy)
         state = await founded(store, first, ports)

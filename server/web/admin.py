@@ -31,7 +31,8 @@ def admin_app(relay: Relay, status: Status) -> web.Application:
         except BusyError:
             return web.Response(status=503, text="busy\n")
         except ProtocolError as error:
-            return web.Response(status=422, text=f"{type(error).__name__}: {error}\n")
+            reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+            return web.Response(status=422, text=f"{reason}\n")
         return web.Response(text=f"{appended.index}\n")
 
     async def show(_: web.Request) -> web.Response:

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from crypto.notekey import NoteAlgorithm, NoteSigningKey
 from crypto.types import Secret
 from protocol.root import RootDocument
+from server.alone import alone
 from server.clock import SystemClock
 from server.config import ConfigError, Home, WitnessConfig
 from server.founding import read_root
@@ -65,15 +66,16 @@ async def serve(home: Home, config: WitnessConfig, listen_at: str | None) -> Non
     trusted = read_root(home.roots)[1]
     root = trusted.document
     check_keys(seeds, root)
-    logs = {
-        key.origin: watch(key, home.data, mirror=config.mirror)
-        for key in (root.key_log, root.message_log)
-    }
-    clock = SystemClock()
-    witness = Witness(seeds.name, note_keys(seeds), logs, clock)
-    board = Noticeboard(home.data / FILE, trusted, witness, clock)
     stop: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     async with AsyncExitStack() as stack:
+        stack.enter_context(alone(home))  # before what was cosigned last is read
+        logs = {
+            key.origin: watch(key, home.data, mirror=config.mirror)
+            for key in (root.key_log, root.message_log)
+        }
+        clock = SystemClock()
+        witness = Witness(seeds.name, note_keys(seeds), logs, clock)
+        board = Noticeboard(home.data / FILE, trusted, witness, clock)
         stack.callback(witness.close)
         app = runner(witness_app(witness, board, stop))
         await app.setup()

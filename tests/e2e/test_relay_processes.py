@@ -13,7 +13,7 @@ import pytest
 
 from crypto.certificate import pin_of
 from tests.support.postgres import Server
-from tests.support.processes import RELAY, Homes, made, run
+from tests.support.processes import RELAY, WITNESS, Homes, made, run
 from tests.support.relay import PATIENCE, connected, ended, submit_to, unpinned
 from tests.support.template import set_value
 from tests.support.uncommitted import file_locked, leaves_locked
@@ -107,3 +107,18 @@ async def test_a_relay_that_is_told_to_stop_answers_what_it_took_and_says_so(
     with homes.up() as again:
         status = again.status()["logs"]["message"]
         assert status["size"] == 1 + answer.result().index
+
+
+async def test_one_process_works_in_a_home_and_no_second_one(homes: Homes) -> None:
+    with homes.up() as relay:
+        address = (homes.relay / "run" / "address").read_text()
+        for program, home, words in (
+            (RELAY, homes.relay, ("serve", "--listen", "127.0.0.1:0")),
+            (RELAY, homes.relay, ("migrate",)),
+            (WITNESS, homes.witness, ("serve", "--listen", "127.0.0.1:0")),
+        ):
+            done = await asyncio.to_thread(run, program, *words, "--home", home)
+            assert done.returncode == 2, done.stderr
+            assert "another process works in this home" in done.stderr
+        assert (homes.relay / "run" / "address").read_text() == address
+        assert relay.status()["logs"]["key"]["size"] > 0

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from server import serve
+from server.config import ConfigError, split_address
 from server.storage.interfaces import StoreBrokenError
 from server.storage.schema import newest
 from server.witness import serve as witness_serve
@@ -155,3 +156,16 @@ def test_init_writes_the_database_into_the_configuration(tmp_path: Path) -> None
     assert done.exit_code == 0
     config = (tmp_path / "r/relay.toml").read_text(encoding="utf-8")
     assert f'database = "{url}"' in config
+
+
+@pytest.mark.parametrize("port", ["8443", ":8443", "localhost:", "localhost:65536"])
+def test_where_to_listen_is_host_and_port(port: str) -> None:
+    with pytest.raises(ConfigError, match="HOST:PORT"):
+        split_address(port)
+    assert split_address("[::1]:65535") == ("::1", 65_535)
+
+
+def test_a_folder_is_no_entry(home: Path) -> None:
+    done = relay("append", "--home", home, home)
+    assert done.exit_code == 2
+    assert "directory" in done.stderr
