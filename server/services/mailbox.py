@@ -4,7 +4,6 @@ The order of a deposit's life: read and bounded here, allowed and stored by the
 committer, then its addressees' sessions are woken and ask :meth:`owed`.
 """
 
-import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
@@ -19,8 +18,8 @@ from protocol.nack import Nack as NackDocument
 from protocol.requests import Delivery, Nack, Stored, Submit
 from protocol.signed import SignatureLine, verify_one
 from server.clock import Clock
-from server.services.commit import Committer
-from server.services.intake import read_submission
+from server.services.commit import Committer, Told
+from server.services.intake import Submission, read_submission
 from server.services.quotas import Rates
 from server.services.staging import Staging
 from server.storage.interfaces import Owed, Store, Tables
@@ -49,21 +48,24 @@ class MailboxService:
             UnauthenticatedError: the caller is no longer current.
             BusyError: too much of late or outstanding, or too much waits: later.
         """
-        return await self.deposit(caller, lane, submit)
+        return await self._committer.submit(self._admitted(caller, lane, submit))
 
     def deposit(
-        self, caller: Terminal, lane: int, submit: Submit
-    ) -> asyncio.Future[Stored]:
-        """Begin :meth:`submit`; the future raises what is found in the transaction.
+        self, caller: Terminal, lane: int, submit: Submit, told: Told[Stored]
+    ) -> None:
+        """Begin :meth:`submit`; ``told`` hears what that returns or raises.
 
         Raises:
             MalformedError: not an envelope of v1.
             BusyError: too much of late, or too much waits: nothing was kept.
         """
+        self._committer.deposit(self._admitted(caller, lane, submit), told)
+
+    def _admitted(self, caller: Terminal, lane: int, submit: Submit) -> Submission:
         submission = read_submission(submit, caller, min(lane, LAST_LANE))
-        mailboxes = (wrap.mailbox for wrap in submission.envelope.wraps)
+        mailboxes = [wrap.mailbox for wrap in submission.envelope.wraps]
         self._rates.deposit(caller.post, mailboxes, self._clock.monotonic())
-        return self._committer.submit(submission)
+        return submission
 
     async def owed(
         self, caller: Terminal, *, skip: Collection[int], lane: int, limit: int

@@ -11,14 +11,20 @@ is rare goes through SQLAlchemy, over the same connection, in the same transacti
 """
 
 import sqlite3
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from itertools import chain
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Executable, Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.storage.interfaces import StoreBrokenError
+from server.storage.interfaces import (
+    Done,
+    Next,
+    StoreBrokenError,
+    StoreFullError,
+    Work,
+)
 from server.storage.statements import (
     CHUNKS,
     Rows,
@@ -169,3 +175,15 @@ def driven(coroutine: Coroutine[Any, Any, R]) -> R:
         return result
     coroutine.close()
     raise RuntimeError("a transaction that waits for something else")
+
+
+async def in_turn(
+    write: Callable[[Work[R]], Awaitable[R]], following: Next[R], done: Done[R]
+) -> None:
+    """Write one after another, in the loop; see ``Store.write_each``."""
+    while (work := following()) is not None:
+        try:
+            outcome: R | StoreFullError = await write(work)
+        except StoreFullError as error:
+            outcome = error
+        done(outcome)()

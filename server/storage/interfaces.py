@@ -325,6 +325,9 @@ R = TypeVar("R")
 # What a transaction does.  It awaits its tables and nothing else: a store may run it
 # in a thread, to its end, in one go.
 Work = Callable[[Tables], Coroutine[Any, Any, R]]
+# Called where transactions run, between two of them, which may be a thread:
+Next = Callable[[], Work[R] | None]  # the work of the next one; None: no more now
+Done = Callable[[R | StoreFullError], Callable[[], None]]  # what the loop then calls
 
 
 class Store(Protocol):
@@ -335,6 +338,13 @@ class Store(Protocol):
 
     async def write(self, work: Work[R]) -> R:
         """Return what ``work`` returns, when all that it wrote is durable."""
+
+    async def write_each(self, following: Next[R], done: Done[R]) -> None:
+        """Write one after another until ``following`` has no more.
+
+        When one is durable, or had no room, ``done`` hears of it and the next one may
+        begin; what ``done`` returned is called in the loop, in the same order.
+        """
 
     async def scrub(self) -> None:
         """Let what was deleted leave the disk, as far as the engine can."""

@@ -22,9 +22,9 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from server.storage.direct import Direct
-from server.storage.executor import Awaiting
+from server.storage.executor import Awaiting, in_turn
 from server.storage.faults import translated
-from server.storage.interfaces import StoreBrokenError, Work
+from server.storage.interfaces import Done, Next, StoreBrokenError, Work
 from server.storage.schema import upgraded
 from server.storage.store import SqlTables, tables_of
 
@@ -76,6 +76,10 @@ class PostgresStore:
         """Return what ``work`` returns, when what it wrote is durable."""
         async with self.writing() as tables:
             return await work(tables)
+
+    async def write_each(self, following: Next[R], done: Done[R]) -> None:
+        """Write one after another; it waits as the driver does."""
+        await in_turn(self.write, following, done)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[SqlTables]:

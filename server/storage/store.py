@@ -21,7 +21,7 @@ from server.storage.envelopes import EnvelopeTables
 from server.storage.erasure import ErasureTables
 from server.storage.executor import Blocking, Executor, driven, driver_of
 from server.storage.faults import translated
-from server.storage.interfaces import Work
+from server.storage.interfaces import Done, Next, StoreFullError, Work
 from server.storage.logs import LogTables
 from server.storage.meta import MetaTable
 from server.storage.prekeys import PrekeyTables
@@ -80,6 +80,20 @@ class SqliteStore:
     async def write(self, work: Work[R]) -> R:
         """Return what ``work`` returns, when what it wrote is durable."""
         return await self._writing.do(partial(self._write, work))
+
+    async def write_each(self, following: Next[R], done: Done[R]) -> None:
+        """Write one after another in the thread; it waits for nobody between two."""
+        soon = asyncio.get_running_loop().call_soon_threadsafe
+
+        def each() -> None:
+            while (work := following()) is not None:
+                try:
+                    outcome: R | StoreFullError = self._write(work)
+                except StoreFullError as error:
+                    outcome = error
+                soon(done(outcome))
+
+        await self._writing.do(each)
 
     def _read(self, work: Work[R]) -> R:
         with transaction(self._reader) as tables:

@@ -8,7 +8,6 @@ own.  All decisions are the line's (:mod:`protocol.line`) and the services'.
 """
 
 import asyncio
-from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
@@ -44,6 +43,7 @@ from server.services.mailbox import delivery
 from server.services.relay import Relay
 from server.web.attachments import Attachments
 from server.web.dispatch import MAX_REQUEST, Caller, answer, read_request
+from server.web.ending import EndedError, code_of, raised
 from server.web.transport import Transport
 from server.web.turns import Turns
 
@@ -52,18 +52,11 @@ URGENT: Final = 1  # lanes up to this one go beyond the window
 FETCH: Final = 64  # deliveries read from the store at a time
 MAX_ASKED: Final = 64  # submissions and requests in work; then BUSY
 NOTICE_LANE: Final = 1
+FLASH: Final = 0  # the lane
 TICK: Final = 5.0  # seconds between looks at the clock, at most
 SHORTEST: Final = 0.01  # seconds: nothing waits for less
 STUCK: Final = 1.0  # seconds, at least, between looks while a cell does not leave
 ANY_LANE: Final = 4
-
-
-class EndedError(Exception):
-    """The session is over; ``code`` is what the peer is told."""
-
-    def __init__(self, code: WSCloseCode) -> None:
-        super().__init__(code.name)
-        self.code = code
 
 
 class Conversation:
@@ -72,6 +65,7 @@ class Conversation:
     # Most sessions are idle most of the time: no dictionary of its own, an empty one
     # instead of a set (64 bytes for 216), and nothing for blobs before the first.
     __slots__ = (
+        "_answers",
         "_arrived",
         "_asked",
         "_awaited",
@@ -79,6 +73,7 @@ class Conversation:
         "_line",
         "_over",
         "_relay",
+        "_soon",
         "_terminal",
         "_timer",
         "_told",
@@ -104,6 +99,8 @@ class Conversation:
         self._turns = Turns()
         self._asked = 0
         self._urgent = 0  # of them submissions of lane 0, for which nothing else leaves
+        self._answers: list[tuple[bytes, int, Stored | ProtocolError]] = []
+        self._soon = False  # whether _flush was asked for
         self._under_way: dict[bytes, int] = {}  # object id -> cursor
         self._arrived: list[int] = []  # cursors that the peer has, to be committed
         self._awaited: dict[int, None] = {}  # leaves whose proof the peer will want
@@ -144,7 +141,7 @@ class Conversation:
         """Close the session: refused, or (``going``) because the relay stops."""
         if not going and self._over is not WSCloseCode.POLICY_VIOLATION:
             self._over = WSCloseCode.POLICY_VIOLATION
-            self._turns.start(partial(_raised, EndedError(self._over)))
+            self._turns.start(partial(raised, EndedError(self._over)))
         elif self._over is None:
             self._over = WSCloseCode.GOING_AWAY
             self._send()  # it ends there, when what was taken is answered
@@ -169,7 +166,7 @@ class Conversation:
                     del cell  # nor is it kept while the next one is waited for
                 raise EndedError(WSCloseCode.OK)  # the peer is gone
         except BaseExceptionGroup as group_error:
-            return _code(group_error)
+            return code_of(group_error)
         finally:
             if self._timer is not None:
                 self._timer.cancel()
@@ -185,6 +182,25 @@ class Conversation:
         self._tell()
 
     def _send(self) -> None:
+        """Send what there is, when the loop has gone round: cells fill up until then.
+
+        What a peer takes at once needs no task; a step is begun only to wait for it.
+        """
+        if not self._soon:
+            self._soon = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._soon = False
+        self._answer_submissions()
+        if self._over is None and self._blobs is None and self._turns.idle(self._write):
+            while self._transport.empty:
+                cells = () if self._urgent else self._line.cells(self._now())
+                if not cells:
+                    self._time(SHORTEST)
+                    return
+                for cell in cells:
+                    self._transport.put(cell)
         self._turns.ask(self._write)
 
     async def _write(self) -> None:
@@ -258,30 +274,32 @@ class Conversation:
     def _submission(self, effect: ObjectComplete) -> None:
         try:
             submit = read_submit(effect.content, limit=MAX_REQUEST)
-            answer = self._relay.mailbox.deposit(self._terminal, effect.lane, submit)
+            told = partial(self._deposited, effect.id, effect.lane)
+            self._relay.mailbox.deposit(self._terminal, effect.lane, submit, told)
         except ProtocolError as error:
             self._refuse(effect.id, error)
             return
         self._asked += 1
-        flash = effect.lane == 0
-        self._urgent += flash
-        answer.add_done_callback(partial(self._deposited, effect.id, flash=flash))
+        self._urgent += effect.lane == FLASH
 
     def _deposited(
-        self, object_id: bytes, answer: asyncio.Future[Stored], *, flash: bool
+        self, object_id: bytes, lane: int, outcome: Stored | ProtocolError
     ) -> None:
-        self._asked -= 1
-        self._urgent -= flash
-        try:
-            stored = answer.result()
-        except ProtocolError as error:
-            self._refuse(object_id, error)
-        else:
-            # Both leave only now, after the commit that they speak of.
-            self._line.accepted(object_id, stored.index, stored.leaf)
-            self._line.stored(object_id)
-            self._awaited[stored.index] = None
+        self._answers.append((object_id, lane, outcome))
         self._send()
+
+    def _answer_submissions(self) -> None:
+        answers, self._answers = self._answers, []
+        for object_id, lane, outcome in answers:
+            self._asked -= 1
+            self._urgent -= lane == FLASH
+            if isinstance(outcome, ProtocolError):
+                self._refuse(object_id, outcome)
+            else:
+                # Both leave only now, after the commit that they speak of.
+                self._line.accepted(object_id, outcome.index, outcome.leaf)
+                self._line.stored(object_id)
+                self._awaited[outcome.index] = None
 
     def _refuse(self, object_id: bytes, error: ProtocolError) -> None:
         busy = isinstance(error, BusyError)
@@ -375,26 +393,3 @@ class Conversation:
             nack=nack,
             undelivered=undelivered,
         )
-
-
-async def _raised(error: EndedError) -> None:
-    raise error
-
-
-def _code(group: BaseExceptionGroup[BaseException]) -> WSCloseCode:
-    """Return how the session ended; raise the first thing that no peer can cause."""
-    peers, ours = group.split((EndedError, ProtocolError, ConnectionError))
-    for error in () if ours is None else _flat(ours):
-        raise error
-    for error in () if peers is None else _flat(peers):
-        if isinstance(error, EndedError):
-            return error.code
-    return WSCloseCode.POLICY_VIOLATION
-
-
-def _flat(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _flat(error)
-        else:
-            yield error

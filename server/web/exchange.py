@@ -57,6 +57,16 @@ class Exchange:
         self._move()
         return cell
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is room for another cell."""
+        return not self._closed and len(self._kept) < MAX_BUNDLE
+
+    def put(self, cell: bytes) -> None:
+        """Keep a cell for which there is room."""
+        self._kept.append(cell)
+        self._move()
+
     async def send(self, cell: bytes) -> None:
         """Keep a cell until the terminal says that it has it.
 
@@ -66,8 +76,7 @@ class Exchange:
         await self._until(lambda: len(self._kept) < MAX_BUNDLE)
         if self._closed:
             raise ConnectionResetError
-        self._kept.append(cell)
-        self._move()
+        self.put(cell)
 
     def close(self) -> None:
         """End it: whoever waits, on both sides, waits no longer."""

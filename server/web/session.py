@@ -85,7 +85,8 @@ class SessionRoute:
         except (ProtocolError, TimeoutError, ConnectionError):
             await _close(request, socket, WSCloseCode.POLICY_VIOLATION, REFUSING)
             return socket
-        code = await talk(self._relay, proven, WebSocketTransport(socket))
+        transport = WebSocketTransport(socket, request.transport)
+        code = await talk(self._relay, proven, transport)
         await _close(request, socket, code, CLOSING)
         return socket
 
@@ -100,7 +101,7 @@ class SessionRoute:
                 place.came = _since_now(request)
 
             known = request.headers.get(DAY_KEY, "")
-            transport = WebSocketTransport(socket)
+            transport = WebSocketTransport(socket, request.transport)
             return await meet(self._relay, transport, known, challenged)
 
 

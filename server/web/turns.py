@@ -58,6 +58,10 @@ class Turns:
             self._asked[step] = True
             self.start(partial(self._run, step))
 
+    def idle(self, step: Step) -> bool:
+        """Say whether ``step`` could run now, and does not."""
+        return self._open and step not in self._asked
+
     def start(self, work: Step) -> None:
         """Do ``work`` beside everything else; nothing once all has ended.
 

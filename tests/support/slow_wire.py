@@ -155,5 +155,10 @@ class RelayEnd:
     async def receive(self) -> bytes | None:
         return await self._in.get()
 
+    empty = False  # every cell waits for the wire
+
+    def put(self, cell: bytes) -> None:
+        raise NotImplementedError
+
     async def send(self, cell: bytes) -> None:
         await self._out.put(cell, self._in)

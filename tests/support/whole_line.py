@@ -42,6 +42,7 @@ from protocol.witness import Conflict, WitnessRefusal
 from server.app import Parts
 from server.mirror import MAX_BODY, Push
 from server.services.attachments import AttachmentService
+from server.services.commit import Told
 from server.services.mailbox import MailboxService
 from server.services.witnesses import WitnessClient
 from server.storage.blob_interfaces import StoredBlob
@@ -290,17 +291,24 @@ def _counted(here: Whole) -> Callable[..., Awaitable[None]]:
     return counted
 
 
-def _noted(here: Whole) -> Callable[..., asyncio.Future[Stored]]:
+def _noted(here: Whole) -> Callable[..., None]:
     """Return what deposits an envelope and notes when it was on the relay's disk."""
     deposit = MailboxService.deposit
 
     def noted(
-        self: MailboxService, terminal: Terminal, lane: int, body: Submit
-    ) -> asyncio.Future[Stored]:
-        answer = deposit(self, terminal, lane, body)
+        self: MailboxService,
+        terminal: Terminal,
+        lane: int,
+        body: Submit,
+        told: Told[Stored],
+    ) -> None:
         name = H(body.envelope)
-        answer.add_done_callback(lambda _: here.deposits.setdefault(name, now()))
-        return answer
+
+        def heard(outcome: Stored | ProtocolError) -> None:
+            here.deposits.setdefault(name, now())
+            told(outcome)
+
+        deposit(self, terminal, lane, body, heard)
 
     return noted
 

@@ -23,6 +23,8 @@ from server.services import commit
 from server.services.intake import Submission, store_batch
 from server.services.staging import Staging
 from server.storage.interfaces import (
+    Done,
+    Next,
     Store,
     StoreBrokenError,
     StoreFullError,
@@ -87,6 +89,40 @@ async def test_a_batch_is_bounded_in_number_and_in_bytes(
             )
         )
         assert [one.index for one in stored] == list(range(len(sizes)))
+
+
+async def test_a_batch_begins_where_the_last_one_ended_before_the_loop_has_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = ministry()
+    monkeypatch.setattr(commit, "MAX_BATCH", 2)
+    async with working(tmp_path, people) as parts:
+        tfc, bern = (terminal(parts, people, post) for post in ("tfc", "bern"))
+        committer, tell = parts.relay.committer, list[Callable[[], None]]()
+        await committer.drained()
+        write_each = parts.store.write_each
+
+        async def deaf(following: Next[Any], done: Done[Any]) -> None:
+            def kept(outcome: Any) -> Callable[[], None]:  # noqa: ANN401 -- the work's
+                tell.append(done(outcome))
+                return lambda: None
+
+            await write_each(following, kept)
+
+        monkeypatch.setattr(parts.store, "write_each", deaf)
+        submit = parts.relay.mailbox.submit
+        submits = [submit_to(tfc.mailbox, name=f"{n}") for n in range(5)]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(submit(bern, 2, one)) for one in submits]
+            await asyncio.sleep(0)  # all of them wait now
+            await committer.drained()
+            assert len(tell) == 3
+            assert parts.relay.logs.size(LogName.MESSAGE) == 0
+            assert not any(task.done() for task in tasks)
+            for one in tell:
+                one()
+        assert sorted(task.result().index for task in tasks) == list(range(5))
+        assert parts.relay.logs.size(LogName.MESSAGE) == 5
 
 
 async def test_the_same_envelope_is_stored_once_and_gets_one_answer(
@@ -203,23 +239,30 @@ async def test_a_crash_before_the_commit_tells_nobody_and_keeps_nothing(
         assert await owed(parts, terminal(parts, people, "tfc")) == []
 
 
-def failing(error: Exception) -> Callable[[object], Awaitable[None]]:
-    async def write(_: object) -> None:
+def failing(error: Exception) -> Callable[..., Awaitable[None]]:
+    async def write(*_: object) -> None:
         raise error
 
     return write
 
 
-def full_at_the_end(store: Store) -> Callable[[Work[Any]], Awaitable[Any]]:
+def full_at_the_end(store: Store) -> Callable[..., Awaitable[None]]:
     """Return a write that does everything and finds no room when it commits."""
-    write = store.write
+    write_each = store.write_each
 
-    async def full(work: Work[Any]) -> Any:  # noqa: ANN401 -- what the work returns
-        async def then_full(tables: Tables) -> None:
-            await work(tables)
-            raise StoreFullError
+    async def full(following: Next[Any], done: Done[Any]) -> None:
+        def next_full() -> Work[Any] | None:
+            work = following()
+            if work is None:
+                return None
 
-        return await write(then_full)
+            async def then_full(tables: Tables) -> None:
+                await work(tables)
+                raise StoreFullError
+
+            return then_full
+
+        await write_each(next_full, done)
 
     return full
 
@@ -230,12 +273,14 @@ async def test_a_full_disk_is_busy_and_the_same_thing_works_later(
     people = ministry()
     async with working(tmp_path, people) as parts:
         tfc, bern = (terminal(parts, people, post) for post in ("tfc", "bern"))
+        await parts.relay.committer.drained()
         with monkeypatch.context() as patch:
-            patch.setattr(parts.store, "write", full_at_the_end(parts.store))
+            patch.setattr(parts.store, "write_each", full_at_the_end(parts.store))
             with pytest.raises(BusyError):
                 await parts.relay.mailbox.submit(bern, 2, submit_to(tfc.mailbox))
             with pytest.raises(BusyError):
                 await parts.relay.mailbox.acknowledge(tfc, [1])
+            await parts.relay.committer.drained()
         stored = await parts.relay.mailbox.submit(bern, 2, submit_to(tfc.mailbox))
         assert stored.index == 0
 
@@ -248,8 +293,9 @@ async def test_a_broken_disk_ends_the_process_and_answers_nobody(
     async def crash() -> None:
         async with working(tmp_path, people) as parts:
             tfc, bern = (terminal(parts, people, post) for post in ("tfc", "bern"))
+            await parts.relay.committer.drained()
             broken = StoreBrokenError("IOERR_FSYNC")
-            monkeypatch.setattr(parts.store, "write", failing(broken))
+            monkeypatch.setattr(parts.store, "write_each", failing(broken))
             await parts.relay.mailbox.submit(bern, 2, submit_to(tfc.mailbox))
 
     with pytest.raises(BaseExceptionGroup) as ended:

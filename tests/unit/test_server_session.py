@@ -1,10 +1,9 @@
 """Sessions over real sockets: who gets in, who is put out, and what costs nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
@@ -24,7 +23,7 @@ from protocol.requests import (
     Submit,
 )
 from server.services.directory import Directory
-from server.storage.interfaces import StoreBrokenError, Tables
+from server.storage.interfaces import Done, Next, StoreBrokenError
 from server.web import conversation, session, strangers
 from server.web.conversation import Conversation
 from tests.support.keys import signing_key
@@ -213,18 +212,20 @@ async def test_when_the_relay_stops_every_session_is_told(relay: RunningRelay) -
         assert await ended(late) == aiohttp.WSCloseCode.GOING_AWAY
 
 
-def held(
+async def held(
     relay: RunningRelay, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[asyncio.Event, asyncio.Event]:
     """Hold commits back; return when one has begun, and what lets it go on."""
-    begun, go_on, write = asyncio.Event(), asyncio.Event(), relay.parts.store.write
+    await relay.parts.relay.committer.drained()
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    write_each = relay.parts.store.write_each
 
-    async def slow(work: Callable[[Tables], Coroutine[Any, Any, object]]) -> object:
+    async def slow(following: Next[object], done: Done[object]) -> None:
         begun.set()
         await go_on.wait()
-        return await write(work)
+        await write_each(following, done)
 
-    monkeypatch.setattr(relay.parts.store, "write", slow)
+    monkeypatch.setattr(relay.parts.store, "write_each", slow)
     return begun, go_on
 
 
@@ -236,7 +237,8 @@ async def unanswered(terminal: TestTerminal, submit: Submit) -> None:
 async def test_a_relay_that_stops_answers_what_it_has_taken_and_takes_no_more(
     relay: RunningRelay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    presence, (begun, go_on) = relay.parts.relay.presence, held(relay, monkeypatch)
+    presence = relay.parts.relay.presence
+    begun, go_on = await held(relay, monkeypatch)
     came, take = asyncio.Event(), Conversation._take  # noqa: SLF001 -- where it comes
 
     def taking(self: Conversation, effect: Effect) -> None:
@@ -265,7 +267,7 @@ async def test_a_peer_that_takes_nothing_holds_up_no_relay_that_stops(
 ) -> None:
     monkeypatch.setattr(conversation, "TICK", 0.01)
     monkeypatch.setattr(Line, "wake", lambda _: 0.0)
-    begun, go_on = held(relay, monkeypatch)
+    begun, go_on = await held(relay, monkeypatch)
     async with relay.terminal(own(relay, "bern")) as bern:
         bern.line.offer(
             Kind.SUBMISSION,

@@ -17,8 +17,8 @@ from sqlalchemy import Connection, Engine, StaticPool, create_engine, event
 from client.core.seeds import Seed
 from client.vault.database import Database
 from crypto.types import PrekeyId
-from server.storage.executor import driven
-from server.storage.interfaces import Work
+from server.storage.executor import driven, in_turn
+from server.storage.interfaces import Done, Next, Work
 from server.storage.schema import upgraded
 from server.storage.store import transaction
 from tests.support.keys import secret
@@ -186,6 +186,9 @@ class SimStore:
             found = self._run(work)
         await self._pause()  # durable, and nobody knows
         return found
+
+    async def write_each(self, following: Next[R], done: Done[R]) -> None:
+        await in_turn(self.write, following, done)
 
     def _run(self, work: Work[R]) -> R:
         with transaction(self._engine) as tables:

@@ -164,6 +164,11 @@ class RelayEnd:
     async def receive(self) -> bytes | None:
         return await self._connection.up.receive()
 
+    empty = False  # every cell waits for the line
+
+    def put(self, cell: bytes) -> None:
+        raise NotImplementedError
+
     async def send(self, cell: bytes) -> None:
         if self._connection.up.ended:
             raise ConnectionResetError
