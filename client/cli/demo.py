@@ -6,7 +6,6 @@ delivered, accepted with a verified proof, read and acknowledged.  Standard outp
 the summary and nothing else; what happens is told on standard error.
 """
 
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ import click
 from client.cli.report_file import problems_of
 from client.cli.shell import Shell, print_json, with_shell
 from client.cli.spoken import command
+from client.demo.ground import GroundError, ground
 from client.demo.leak import canaries, search
 from client.demo.ministry import NAME, UNITS, Ministry
 from client.demo.processes import Services, StepFailedError
@@ -63,13 +63,12 @@ def demo(
     """Found a small ministry and send real messages through it."""
     report_file = report_file or sample()
     report = _report(shell, report_file)
-    folder = folder.resolve()
-    if folder.exists() and not fresh:
-        shell.refuse("demo.exists", Exit.BAD_INPUT, folder=folder)
-    shutil.rmtree(folder, ignore_errors=True)
     try:
-        with Services(private_folder(folder / "log")) as services:
-            summary = _Play(shell, folder, services).run(report_file, report)
+        with (
+            ground(folder, fresh=fresh) as own,
+            Services(private_folder(own / "log")) as services,
+        ):
+            summary = _Play(shell, own, services).run(report_file, report)
             if as_json:
                 print_json(summary)
             else:
@@ -77,7 +76,9 @@ def demo(
             if not summary["ok"]:
                 shell.refuse("demo.failed", Exit.FAILED, what="summary")
             if not once:
-                _stay(shell, folder)
+                _stay(shell, own)
+    except GroundError as error:
+        shell.refuse(error.code, Exit.BAD_INPUT, **error.parts)
     except StepFailedError as error:
         shell.refuse("demo.failed", Exit.FAILED, what=error)
 
