@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from client.answers.attachments import AttachmentCommands
+from client.answers.auditing import AuditAnswers
 from client.answers.bundles import BundleCommands
 from client.answers.following import FollowingCommands
 from client.answers.names import Answer, Arguments
@@ -43,6 +44,7 @@ class Commands:
                 **BundleCommands(machine, vault, clock).methods,
                 **OversightCommands(machine, vault, clock).methods,
                 **AttachmentCommands(machine, vault, clock, spool).methods,
+                **AuditAnswers(machine, vault).methods,
             }
         )
 

@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "sync": "client.cli.following",
     "watch": "client.cli.following",
     "doctor": "client.cli.doctor",
+    "audit": "client.cli.audit",
     "terminal": "client.cli.terminal",
     "operator": "client.cli.operator",
     "root": "client.cli.root",

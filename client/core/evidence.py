@@ -27,6 +27,7 @@ from protocol.checkpoint import parse_checkpoint
 from protocol.codec import decode, encode
 from protocol.evidence.bundle import Bundle, Sealing, write_bundle, write_pages
 from protocol.evidence.notes import known_lines
+from protocol.leaf import leaf_commitment, message_leaf
 from protocol.limits import MAX_RECORD
 from protocol.note import parse_note
 from protocol.record import Record
@@ -66,6 +67,12 @@ class Logged:
     index: int
     note: bytes
     path: tuple[Digest, ...] | None  # of inclusion; None: nobody asked for it yet
+
+    @property
+    def leaf(self) -> bytes:
+        """The leaf of this sealing."""
+        slip = parse_inner(self.inner).slip
+        return message_leaf(leaf_commitment(self.slip.r, slip), self.body)
 
     @property
     def size(self) -> int:
