@@ -99,7 +99,10 @@ async def _one(  # noqa: PLR0913, PLR0917 -- one log of `verify`
     wrong = _wrong(checkpoint, tree, before)
     outcomes: tuple[Outcome, ...] = ()
     if entries and not wrong and len(entries) <= checkpoint.size:
-        outcomes = _replayed(case, entries, tree, witnessed)
+        try:
+            outcomes = _replayed(case, entries, tree, witnessed)
+        except ProtocolError:
+            wrong = ("audit.wrong-paper",)
     if before is not None and memory is not None:
         for code in wrong:
             what = TOLD.get(code)
@@ -141,9 +144,9 @@ def _refused(log: LogName, note: bytes) -> Verified:
 def _wrong(
     checkpoint: Checkpoint, tree: Recomputed, before: Point | None
 ) -> tuple[str, ...]:
-    found = []
     if tree.root != checkpoint.root:
-        found.append("audit.wrong-root")
+        return ("audit.wrong-root",)  # what was computed is no history of this log
+    found = []
     if tree.other:
         found.append("audit.wrong-entries")
     if before is not None:
