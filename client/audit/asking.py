@@ -21,7 +21,7 @@ from client.core.evidence import Paths, Span, Wanted
 from client.home import Home
 from client.net.connecting import http as pinned_http
 from client.net.witness import SilentError, ask_witness
-from client.operator.rootfile import read_root
+from client.operator.rootfile import read_chain
 from crypto.sign import Realm
 from crypto.types import Digest
 from protocol.requests import LogName
@@ -65,14 +65,15 @@ def ministry_of(
 
     Args:
         home: the terminal's; only looked at where ``root`` is None.
-        root: a file with root document 1.
+        root: a file with the root documents.
         relay: ``host:port``, instead of the address that is known.
         entries: of the key log: the last root document among them is in force.
 
     Raises:
         HomeError: no home, or a file that is no root document.
     """
-    trusted = read_root(home.root_file if root is None else root)
+    _, chain = read_chain(home.root_file if root is None else root)
+    trusted = chain[-1]
     config = home.config() if root is None else None
     current = trusted if entries is None else leading_root(trusted, entries[1:])
     chosen = relay or (config.relay if config is not None else "")
@@ -80,7 +81,7 @@ def ministry_of(
     instead = {} if config is None else config.witnesses
     return Ministry(
         root=current.document,
-        pin=trusted.digest,
+        pin=chain[0].digest,
         realm=trusted.realm,
         relay=chosen or current.document.relay.addresses[0],
         witnesses={name: instead.get(name, address) for name, address in named.items()},

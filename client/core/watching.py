@@ -12,12 +12,14 @@ from client.core.alarms import Alarm, Alarms
 from client.core.own_manifests import OwnManifests
 from client.core.station import Station
 from crypto.types import KeyId
+from protocol.directory_entry import Action
 from protocol.directory_state import Adopted
 from protocol.errors import FreshnessError
 from protocol.key_log_entry import LeafKind
 from protocol.trusted_directory import Outcome, about, alarms
 
 ENROLLED: Final = "enrolled"  # position of our own entry in the key log
+CHANGED: Final = "post-changed"  # what is told of our post and is no alarm
 # Seconds: a session that is new has not seen the log's end yet.
 PATIENCE: Final = 900
 
@@ -52,39 +54,66 @@ class Watching:
         log = self._beliefs.key_log
         self._beliefs.anchor = (log.witnessed, now)
         with self._vault.transaction():
-            for entry in self._foreign(outcomes, first=first):
+            ours = self._ours(outcomes)
+            foreign = self._foreign(ours, first=first)
+            for entry in foreign:
                 restricted = entry.kind is LeafKind.RESTRICTION
                 alarm = Alarm.OWN_RESTRICTED if restricted else Alarm.OWN_KEY_CHANGED
                 self._alarms.tell(alarm, now, None, self._identity.post)
+            for entry in ours:
+                if entry.kind is not LeafKind.MANIFEST and entry not in foreign:
+                    self._vault.add_event(now, CHANGED, None, self._identity.post)
             behind = log.witnessed - now
             if behind > self._beliefs.view().policy.clock:
                 self._alarms.tell(Alarm.CLOCK_WRONG, now)
             else:
                 self._alarms.over(Alarm.CLOCK_WRONG, now)
 
-    def _foreign(self, outcomes: Sequence[Outcome], *, first: bool) -> list[Adopted]:
-        """Return the entries about our post that nobody of it signed.
+    def _ours(self, outcomes: Sequence[Outcome]) -> list[Adopted]:
+        """Return the entries about our post since the one that enrolled this terminal.
 
-        What came before the entry that enrolled this terminal was not its business.
+        What came before it, and itself, was not this terminal's business.
+        """
+        own, post = self._identity.terminal.id, self._identity.post
+        found = about(outcomes, post=post, keys=frozenset({own}))
+        started = self._enrolled(found, own)
+        if started is None:
+            return []
+        return [entry for entry in found if entry.index > started]
+
+    def _foreign(self, ours: Sequence[Adopted], *, first: bool) -> list[Adopted]:
+        """Return those of the entries that changed keys and nobody of the post signed.
+
         The manifests of another terminal of the post are that one's; and one that
         the log named before we ever looked is replaced by our first.
         """
-        own, post = self._identity.terminal.id, self._identity.post
-        ours = about(outcomes, post=post, keys=frozenset({own}))
-        started = self._enrolled(ours, own)
-        if started is None:
-            return []
-        view = self._beliefs.view()
-        keys = frozenset(terminal.key_id for terminal in view.terminals(post)) | {own}
-        foreign = alarms(ours, keys=keys, manifests=self._manifests.names())
+        own = self._identity.terminal.id
+        manifests = self._manifests.names()
+        foreign = alarms(ours, keys=self._signers(), manifests=manifests)
         return [
             entry
             for entry in foreign
-            if entry.index > started
+            if entry.action is not Action.ROTATE  # each old key has signed it
             and (
                 entry.kind is not LeafKind.MANIFEST or (own in entry.keys and not first)
             )
         ]
+
+    def _signers(self) -> frozenset[KeyId]:
+        """Return every key that a terminal of the post or its paper ever had.
+
+        An entry's signers are those that counted at its place in the log, so a key
+        that has ended since, or by that very entry, spoke for the post then.
+        """
+        directory = self._beliefs.directory
+        own = frozenset({self._identity.terminal.id})
+        post = None
+        if directory is not None:
+            post = directory.state.posts.get(self._identity.post)
+        if post is None:
+            return own
+        terminals = (one for one in post.holders if one.mailbox is not None)
+        return own.union(post.recoveries, *(one.lineage() for one in terminals))
 
     def _enrolled(self, ours: Sequence[Adopted], own: KeyId) -> int | None:
         """Return the position of the entry that enrolled this terminal; None: none."""
