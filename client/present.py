@@ -1,13 +1,13 @@
 """A record as text for a person: nothing is decided by it.
 
 Parts are (code, text): the code says what the part is, in the words' catalogues,
-and the text is the peer's, made harmless.
+and the text is the peer's, made harmless.  Only running text has more than one line.
 """
 
 import datetime as dt
 from typing import Final
 
-from client.harmless import harmless
+from client.harmless import harmless, harmless_lines
 from protocol.bodies import CableBody, IncidentBody
 from protocol.codec import decode
 from protocol.errors import MalformedError
@@ -67,7 +67,7 @@ def _cable(body: CableBody) -> list[Part]:
     parts = [("subject", harmless(body.subject))]
     for paragraph in body.paragraphs:
         mark = "" if paragraph.mark is None else f"({SHORT[paragraph.mark]}) "
-        parts.append(("text", harmless(mark + paragraph.text)))
+        parts.append(("text", harmless_lines(mark + paragraph.text)))
     return parts
 
 
@@ -92,7 +92,12 @@ def _incident(report: Sections) -> list[Part]:
         ("channel-in-doubt", report.channel_in_doubt.name.lower()),
         ("tear-line", report.tear_line),
     ]
-    return [(code, harmless(text)) for code, text in found if text is not None]
+    one_line = {"subject", "indicator"}
+    return [
+        (code, harmless(text) if code in one_line else harmless_lines(text))
+        for code, text in found
+        if text is not None
+    ]
 
 
 def iso(seconds: int) -> str:

@@ -11,6 +11,7 @@ import click
 from client.cli.dates import clock
 from client.cli.shell import Shell, as_json, print_json, with_shell
 from client.cli.spoken import command
+from client.cli.texts import OneLine
 from client.exits import Exit
 
 
@@ -52,7 +53,7 @@ def _words(shell: Shell, one: dict[str, Any]) -> dict[str, str]:
 
 @command()
 @click.argument("message", metavar="ID")
-@click.option("--reason", required=True, metavar="TEXT")
+@click.option("--reason", type=OneLine(), required=True, metavar="TEXT")
 @click.option("--instead", metavar="ID")
 @as_json
 @with_shell

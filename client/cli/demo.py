@@ -128,7 +128,7 @@ class _Play:
         )
         through = [message, flash, warning]
         for message in through:
-            shell.tell("demo.matrix", matrix=matrix_of(message, shell.words))
+            click.echo("\n" + matrix_of(message, shell.words), err=True)
         pieces = [*canaries(report), *props.words]
         found = search([ministry.relay, *ministry.witnesses], pieces)
         shell.tell("demo.leak", canaries=len(pieces), found=found)

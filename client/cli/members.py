@@ -16,6 +16,7 @@ from client.cli.shell import (
     with_shell,
 )
 from client.cli.spoken import command, group
+from client.cli.texts import OneLine
 from client.cli.vault import add_people
 from client.clock import SystemClock
 from client.exits import Exit
@@ -58,7 +59,7 @@ def list_(shell: Shell, /, *, as_json: bool) -> None:
 
 @member.command()
 @click.option("--invite", type=FILE, required=True)
-@click.option("--name", required=True)
+@click.option("--name", type=OneLine(), required=True)
 @click.option("--out", type=FILE, required=True)
 @passphrase_fd
 @new_passphrase_fd

@@ -14,6 +14,7 @@ from client.cli.attaching import say_file, sealed
 from client.cli.dates import Day, clock, dtg
 from client.cli.shell import Shell, as_json, print_json, with_shell
 from client.cli.spoken import command
+from client.cli.texts import OneLine
 from client.exits import Exit
 from client.lists import PAGE
 
@@ -25,13 +26,13 @@ LEVELS: Final = ("Ongerubriceerd", "Dep.V", "Stg.C", "Stg.G", "Stg.ZG")
 @command()
 @click.option("--to", "to", multiple=True, required=True, metavar="POST")
 @click.option("--info", multiple=True, metavar="POST")
-@click.option("--subject", required=True, metavar="TEXT")
+@click.option("--subject", type=OneLine(), required=True, metavar="TEXT")
 @click.option(
     "--precedence", type=click.Choice(PRECEDENCES), default="ROUTINE", show_default=True
 )
 @click.option("--level", type=click.Choice(LEVELS), required=True)
 @click.option("--until", type=Day(), metavar="DATE")
-@click.option("--event", metavar="TEXT")
+@click.option("--event", type=OneLine(), metavar="TEXT")
 @click.option("--text", type=click.File(encoding="utf-8"), default="-", metavar="FILE")
 @click.option(
     "--attach", type=click.Path(path_type=Path), multiple=True, metavar="FILE"
@@ -119,10 +120,21 @@ def read_message(shell: Shell, message: str, *, as_json: bool) -> None:
         shell.say("message.not-logged")
     _doubts(shell, opened)
     for code, text in opened["parts"]:
-        shell.say("message.part", name=shell.words.say(f"part.{code}"), text=text)
+        _part(shell, shell.words.say(f"part.{code}"), text)
     for file in opened["files"]:
         say_file(shell, file)
     shell.say("message.banner", level=opened["level"])
+
+
+def _part(shell: Shell, name: str, text: str) -> None:
+    """Print a part; of several lines each is marked, so that none looks like ours."""
+    lines = text.split("\n")
+    if len(lines) == 1:
+        shell.say("message.part", name=name, text=text)
+        return
+    shell.say("message.part-begin", name=name)
+    for line in lines:
+        shell.say("message.part-line", text=line)
 
 
 def _doubts(shell: Shell, opened: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ import click
 from client.cli.messages import LEVELS
 from client.cli.shell import Shell, passphrase_fd, with_shell
 from client.cli.spoken import group
+from client.cli.texts import OneLine
 from client.clock import SystemClock
 from client.exits import Exit
 from client.files import write_atomic
@@ -67,8 +68,8 @@ def init(shell: Shell, /, *, passphrase_fd: int | None) -> None:
 @operator.command()
 @_root
 @click.option("--post")
-@click.option("--name-nl")
-@click.option("--name-en")
+@click.option("--name-nl", type=OneLine())
+@click.option("--name-en", type=OneLine())
 @click.option("--terminal", is_flag=True)
 @click.option("--member", is_flag=True)
 @click.option("--position", "position_file", type=FILE)

@@ -38,6 +38,7 @@ from client.cli.root_options import (
 from client.cli.root_sign import import_, sign
 from client.cli.shell import Shell, passphrase_fd, with_shell
 from client.cli.spoken import command, group
+from client.cli.texts import OneLine
 from client.clock import SystemClock
 from client.exits import Exit
 from client.files import write_atomic
@@ -63,7 +64,7 @@ def root() -> None:
 
 
 @command("holder")
-@click.option("--name", required=True)
+@click.option("--name", type=OneLine(), required=True)
 @click.option("--suite", type=click.Choice(["1", "2"]), default="1")
 @transcript
 @passphrase_fd
@@ -91,7 +92,7 @@ def holder(
 
 @command("init")
 @click.option("--demo", is_flag=True)
-@click.option("--ministry", required=True)
+@click.option("--ministry", type=OneLine(), required=True)
 @click.option("--holder", "holders", type=FILE, multiple=True)
 @click.option("--threshold", type=click.IntRange(1, 9))
 @click.option("--emergency", type=click.IntRange(1, 9))

@@ -19,6 +19,7 @@ from client.cli.root_options import (
 )
 from client.cli.shell import Shell, with_shell
 from client.cli.spoken import command
+from client.cli.texts import OneLine
 from client.clock import SystemClock
 from client.exits import Exit
 from client.operator.fingerprint import words_of
@@ -126,7 +127,7 @@ def _witnesses(
 
 @command("extension")
 @in_force
-@click.option("--reason", required=True, metavar="TEXT")
+@click.option("--reason", type=OneLine(), required=True, metavar="TEXT")
 @transcript
 @click.option("--out", type=FILE, required=True)
 @with_shell

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec
 
 import click
 
+from client.cli.folding import columns, folded, is_theirs
 from client.door import asking
 from client.exits import AgentRefusal, Exit
 from client.harmless import harmless, json_text
@@ -62,11 +63,11 @@ class Shell:
 
     def say(self, code: str, **parts: object) -> None:
         """Print a sentence on standard output."""
-        click.echo(self.sentence(code, **parts))
+        click.echo(self._shown(code, parts, err=False))
 
     def tell(self, code: str, **parts: object) -> None:
         """Print a sentence on standard error: progress and hints."""
-        click.echo(self.sentence(code, **parts), err=True)
+        click.echo(self._shown(code, parts, err=True), err=True)
 
     def refuse(self, code: str, status: Exit, **parts: object) -> NoReturn:
         """Say why not, and end with ``status``."""
@@ -76,10 +77,16 @@ class Shell:
     def sentence(self, code: str, **parts: object) -> str:
         """Return the sentence; what others wrote in it is shown and not obeyed."""
         safe = {
-            name: harmless(part) if isinstance(part, str) else part
+            name: part if isinstance(part, (int, float)) else harmless(str(part))
             for name, part in parts.items()
         }
         return self.words.say(code, **safe)
+
+    def _shown(self, code: str, parts: dict[str, object], *, err: bool) -> str:
+        """Return the sentence as the screen gets it."""
+        sentence = self.sentence(code, **parts)
+        width = columns(err=err) if is_theirs(code) else None
+        return sentence if width is None else folded(sentence, width)
 
     def ask(self, method: str, /, **arguments: object) -> Any:  # noqa: ANN401 -- JSON
         """Ask the agent; a refusal or a missing agent ends the command."""

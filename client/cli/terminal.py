@@ -10,6 +10,7 @@ from client.cli import members, restoring, vault
 from client.cli.sheets import write_sheet
 from client.cli.shell import Shell, as_json, passphrase_fd, print_json, with_shell
 from client.cli.spoken import group
+from client.cli.texts import OneLine
 from client.door import asking
 from client.exits import Exit
 from client.files import write_atomic
@@ -43,7 +44,7 @@ def terminal() -> None:
 @terminal.command()
 @click.option("--invite", type=FILE, required=True)
 @click.option("--root", "root_file", type=FILE, required=True)
-@click.option("--member", required=True)
+@click.option("--member", type=OneLine(), required=True)
 @click.option("--relay", default="", metavar="HOST:PORT")
 @click.option("--witness", "witnesses", multiple=True, metavar="NAME=URL")
 @click.option("--demo", is_flag=True)

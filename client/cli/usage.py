@@ -20,6 +20,7 @@ KINDS: Final = {
     "path": "usage.not-readable",
     "directory": "usage.not-readable",
     "day": "usage.not-a-day",
+    "line": "usage.not-a-line",
 }
 
 
@@ -79,4 +80,4 @@ def _name(param: click.Parameter | None) -> str:
 def shown(typed: str) -> str:
     """Return what was typed, cut short, with characters that move shown as codes."""
     cut = typed if len(typed) <= SHOWN else typed[:SHOWN] + "…"
-    return harmless(cut.replace("\n", " "))
+    return harmless(cut)

@@ -75,6 +75,9 @@ def public_parts(folder: Path) -> None:
     (folder / "witness.json").write_text(json.dumps(witness))
 
 
+ODD_NAME = "A. \u202ede Vries\n  recovery key 0"
+
+
 class Papers:
     """A founded ministry up to a proposal by anna."""
 
@@ -111,12 +114,15 @@ class Papers:
         )
 
     def join(self, *options: object, home: str = "bern") -> Result:
-        return koerier(
-            self.file(home),
-            *("terminal", "init", "--invite", self.file("inv")),
-            *("--root", self.file("root"), "--member", "A. \u202ede Vries"),
-            *("--out", self.file("req"), *options),
-        )
+        """Ask for a place, with a name that our own program would refuse."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("client.cli.texts.is_plain", lambda _: True)
+            return koerier(
+                self.file(home),
+                *("terminal", "init", "--invite", self.file("inv")),
+                *("--root", self.file("root"), "--member", ODD_NAME),
+                *("--out", self.file("req"), *options),
+            )
 
     def propose(self, *options: object) -> Result:
         return koerier(
@@ -164,10 +170,11 @@ def test_a_second_operator_sees_what_is_signed_and_signs_it(
         *(line.key.parsed().id.hex()[:12] for line in (*change.terminals,)),
         *(line.key.parsed().id.hex()[:12] for line in (*change.members,)),
         change.recovery.key.parsed().id.hex()[:12],
-        "A. <U+202E>de Vries",
+        "A. <U+202E>de Vries<U+000A>  recovery key 0",
     ):
         assert expected in shown, expected
     assert "\u202e" not in shown
+    assert shown.count("\n  recovery key ") <= 1
 
 
 def test_ones_own_proposal_is_not_approved(papers: Papers) -> None:

@@ -106,7 +106,8 @@ def test_dutch_is_first_and_a_choice_wins(
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("een\ntwee", "een\ntwee"),
+        ("een\ntwee", "een<U+000A>twee"),
+        ("een\u2028twee\u2029", "een<U+2028>twee<U+2029>"),
         ("a\x1b[2Jb", "a<U+001B>[2Jb"),
         ("a\rb\tc", "a<U+000D>b<U+0009>c"),
         ("a\u202eb", "a<U+202E>b"),
