@@ -59,5 +59,6 @@ class Buckets:
         if held is None:
             return self._rate.burst
         tokens, since = held
-        gained = max(0.0, now - since) * self._rate.per_second
-        return min(self._rate.burst, tokens + gained)
+        if now > since:
+            tokens += (now - since) * self._rate.per_second
+        return min(self._rate.burst, tokens)

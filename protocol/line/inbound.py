@@ -84,10 +84,20 @@ class Draft(msgspec.Struct):
 class Inbound:
     """The peer's streams of one session, and what was known before it."""
 
-    __slots__ = ("_collecting", "_ids", "_known", "_parts", "_peer", "_streams")
+    __slots__ = (
+        "_bit",
+        "_collecting",
+        "_ids",
+        "_kinds",
+        "_known",
+        "_parts",
+        "_streams",
+    )
 
     def __init__(self, peer: Side) -> None:
-        self._peer = peer
+        # Asked for at each stream, and an enumeration's own words are slow.
+        self._kinds = peer.kinds
+        self._bit: int = peer.value
         self._streams: dict[int, Incoming] = {}
         self._ids: dict[bytes, int] = {}  # of every stream above: one per object
         self._collecting = 0  # bytes that those in COLLECT announced
@@ -131,7 +141,7 @@ class Inbound:
     def open(self, draft: Draft, frame: Open) -> None:
         """Let a stream begin, or refuse its object."""
         draft.counts = True
-        if frame.kind not in self._peer.kinds or not self._theirs(frame.stream):
+        if frame.kind not in self._kinds or not self._theirs(frame.stream):
             raise UnexpectedMessageError
         if frame.stream in self._streams or frame.id in self._ids:
             raise UnexpectedMessageError
@@ -272,7 +282,7 @@ class Inbound:
     # --- the tables
 
     def _theirs(self, stream: int) -> bool:
-        return stream > 0 and stream & 1 == self._peer.value
+        return stream > 0 and stream & 1 == self._bit
 
     def _add(self, incoming: Incoming) -> None:
         self._streams[incoming.stream] = incoming

@@ -26,6 +26,8 @@ class Submission:
     """One envelope that a terminal deposits, read but not yet allowed."""
 
     name: Digest  # H(envelope)
+    body_hash: Digest  # taken here: hashing lets go of the interpreter, and a writer
+    # that did it for each would wait each time for a busy loop to let go of it again
     envelope: Envelope
     commitment: bytes
     sender: KeyId
@@ -40,9 +42,11 @@ def read_submission(submit: Submit, sender: Terminal, lane: int) -> Submission:
     Raises:
         MalformedError: not an envelope of v1.
     """
+    envelope = parse_envelope(submit.envelope)
     return Submission(
         name=H(submit.envelope),
-        envelope=parse_envelope(submit.envelope),
+        body_hash=H(envelope.body),
+        envelope=envelope,
         commitment=submit.commitment,
         sender=sender.key_id,
         post=sender.post,
@@ -157,7 +161,7 @@ def _envelope(staging: Staging, one: Submission, index: int) -> StoredEnvelope:
         index=index,
         name=one.name,
         message_id=one.envelope.id,
-        body_hash=H(one.envelope.body),
+        body_hash=one.body_hash,
         sender=one.sender,
         suite=one.envelope.suite,
         received=staging.now,

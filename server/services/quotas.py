@@ -150,8 +150,9 @@ class Rates:
             BusyError: too many of late; it was not counted.
         """
         pairs = [(post, mailbox) for mailbox in mailboxes]
-        if not all(self._pairs.has(pair, now) for pair in pairs):
-            raise BusyError
+        for pair in pairs:
+            if not self._pairs.has(pair, now):
+                raise BusyError
         if not self._posts.take(post, now):
             raise BusyError
         for pair in pairs:

@@ -7,6 +7,7 @@ fails the draft is dropped, and memory and disk still agree.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from crypto.merkle import leaf_hash
 from crypto.types import Digest, KeyId, Mailbox
@@ -15,6 +16,8 @@ from server.services.directory import Directory
 from server.services.log_tree import LogTree
 from server.services.quotas import Draft
 from server.storage.interfaces import StoredDelivery, Tables
+
+LOGS: Final = tuple(LogName)  # to go through the enumeration itself is slow
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,8 @@ class Staging:
         self.told: set[KeyId] = set()  # who has a nack
         self._logs = before.logs
         self._cursors: dict[Mailbox, int] = {}
-        self._new: dict[LogName, list[bytes]] = {log: [] for log in LogName}
-        self._hashes: dict[LogName, list[Digest]] = {log: [] for log in LogName}
+        self._new: dict[LogName, list[bytes]] = {log: [] for log in LOGS}
+        self._hashes: dict[LogName, list[Digest]] = {log: [] for log in LOGS}
 
     def append(self, log: LogName, leaf: bytes) -> Digest:
         """Add a leaf and return its hash."""
