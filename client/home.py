@@ -89,10 +89,12 @@ class Home:
     def create(self, config: Config) -> None:
         """Make the folders and write the configuration.
 
+        A terminal may join a home that only holds an operator's or a holder's key.
+
         Raises:
-            HomeError: there is one already.
+            HomeError: there is a terminal already, or nothing new would come.
         """
-        if (self.path / CONFIG).exists():
+        if (self.path / CONFIG).exists() and (self.config().post or not config.post):
             raise HomeError("home.exists", path=self.path)
         for folder in (self.path, self.keys, self.data, self.run, self.path / "log"):
             private_folder(folder)

@@ -161,16 +161,26 @@ def _permitted(
     return frozenset(permitted)
 
 
+def spent_by(state: State, signer: KeyId) -> tuple[Cut, ...]:
+    """Return the restrictions that stand by one signer alone (RES-6)."""
+    everywhere = {**state.bulletins, **state.restrictions}
+    return _alone(state, frozenset({signer}), everywhere.values())
+
+
 def _within_budget(state: State, cut: Cut, standing: Iterable[Cut]) -> None:
     if len(cut.by) > 1:
         return
     spent = [
-        other
-        for other in standing
-        if other.by == cut.by and other.digest != cut.digest and _stands(state, other)
+        other for other in _alone(state, cut.by, standing) if other.digest != cut.digest
     ]
     if len(spent) >= state.root.document.policy.unconfirmed:
         raise BusyError
+
+
+def _alone(
+    state: State, by: frozenset[KeyId], standing: Iterable[Cut]
+) -> tuple[Cut, ...]:
+    return tuple(cut for cut in standing if cut.by == by and _stands(state, cut))
 
 
 def _stands(state: State, cut: Cut) -> bool:

@@ -7,6 +7,7 @@ was restricted meanwhile counts before much is sealed.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -16,10 +17,12 @@ from client.net.witness import SilentError, ask_witness
 from crypto.entropy import Entropy
 from protocol.requests import LogName
 from protocol.root import RootDocument
+from protocol.witness_policy import WitnessKey
 
 SOON: Final = 5.0  # seconds to the first one, at most
 SHORTEST: Final = 120.0  # seconds between polls
 LONGEST: Final = 600.0
+PATIENCE: Final = 10.0  # seconds that somebody waits for all of them
 STEPS: Final = 1 << 16
 
 
@@ -37,20 +40,22 @@ class Polling:
         self._root = root
         self._hear = hear
         self._entropy = entropy
-        self._wanted = asyncio.Event()
         self._round: list[str] = []
 
-    def soon(self) -> None:
-        """Ask all witnesses now: a person wants to know."""
-        self._wanted.set()
+    async def everybody(self) -> None:
+        """Ask all witnesses at once: a person wants to know, and waits so long."""
+        root = self._root()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+                for witness in root.witnesses.witnesses:
+                    group.create_task(self._ask(root, witness))
 
     async def run(self) -> None:
         """Poll until cancelled."""
         pause = self._between(0.0, SOON)
         while True:
-            everybody = await self._waited(pause)
-            for _ in self._root().witnesses.witnesses if everybody else range(1):
-                await self.once()
+            await self._wait(pause)
+            await self.once()
             pause = self._between(SHORTEST, LONGEST)
 
     async def once(self) -> None:
@@ -60,7 +65,9 @@ class Polling:
         self._round = [name for name in self._round if name in known]
         if not self._round:
             self._round = list(self._shuffled(list(known)))
-        witness = known[self._round.pop()]
+        await self._ask(root, known[self._round.pop()])
+
+    async def _ask(self, root: RootDocument, witness: WitnessKey) -> None:
         address = self._home.config().witnesses.get(witness.name, witness.address)
         origins = {
             LogName.KEY: root.key_log.origin,
@@ -72,14 +79,8 @@ class Polling:
             return
         self._hear(said)
 
-    async def _waited(self, pause: float) -> bool:
-        try:
-            async with asyncio.timeout(pause):
-                await self._wanted.wait()
-        except TimeoutError:
-            return False
-        self._wanted.clear()
-        return True
+    async def _wait(self, pause: float) -> None:
+        await asyncio.sleep(pause)
 
     def _between(self, least: float, most: float) -> float:
         return least + (most - least) * self._drawn(STEPS) / STEPS

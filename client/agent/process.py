@@ -78,7 +78,11 @@ class Agent:
         vault.database.on_commit(self._bell.ring)
         self._store = vault.store
         self._rounds = Rounds(
-            self._terminal, self._session, self._bell, lambda: self._failures
+            self._terminal,
+            self._session,
+            self._bell,
+            lambda: self._failures,
+            self._polling.everybody,
         )
 
     def _root(self) -> RootDocument:

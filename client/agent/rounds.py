@@ -8,7 +8,7 @@ itself.
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from client.agent.bell import Bell
@@ -32,6 +32,7 @@ class Rounds:
         session: Session,
         bell: Bell,
         failures: Callable[[], int],
+        witnesses: Callable[[], Awaitable[None]],
     ) -> None:
         """Take what a round works with.
 
@@ -40,7 +41,9 @@ class Rounds:
             session: the core's side of the line.
             bell: rung at each commit of the vault.
             failures: how many attempts to connect have failed so far.
+            witnesses: asks all of them, past the relay.
         """
+        self._ask_witnesses = witnesses
         self._terminal = terminal
         self._machine = terminal.machine
         self._store = terminal.vault.store
@@ -56,11 +59,16 @@ class Rounds:
             wall = self._terminal.clock.wall()
             self._session.carry_out(self._machine.resync(wall))
         done = False
-        with self._bell.heard() as changed, contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(limit):
-                while not done and (self._machine.online or failed == self._failures()):
-                    done = await self._quiet(changed) and self._settled()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit), asyncio.TaskGroup() as group:
+                group.create_task(self._witnesses())
+                with self._bell.heard() as changed:
+                    while not done and self._may_yet(failed):
+                        done = await self._quiet(changed) and self._settled()
         return self._result(before, event, synchronised=done)
+
+    def _may_yet(self, failed: int) -> bool:
+        return self._machine.online or failed == self._failures()
 
     @staticmethod
     async def _quiet(changed: asyncio.Event) -> bool:
@@ -71,6 +79,10 @@ class Rounds:
         except TimeoutError:
             return True
         return False
+
+    async def _witnesses(self) -> None:
+        """Hear what the relay may not say, in the same round."""
+        await self._ask_witnesses()
 
     def _settled(self) -> bool:
         idle = not self._session.asking and not self._store.unstored()

@@ -10,9 +10,13 @@ from typing import Any
 from client.answers.attachments import AttachmentCommands
 from client.answers.auditing import AuditAnswers
 from client.answers.bundles import BundleCommands
+from client.answers.changes import ChangeCommands
+from client.answers.directory import DirectoryCommands
 from client.answers.following import FollowingCommands
 from client.answers.names import Answer, Arguments
+from client.answers.operators import OperatorCommands
 from client.answers.oversight import OversightCommands
+from client.answers.proposals import refused
 from client.answers.reading import ReadingCommands
 from client.answers.writing import WritingCommands
 from client.clock import Clock
@@ -20,6 +24,7 @@ from client.core.machine import Machine
 from client.core.ports import Vault
 from client.core.questions import Effect
 from client.exits import AgentRefusal, Exit
+from client.home import HomeError
 from client.vault.database import DiskError
 from client.vault.spool import Spool
 from protocol.delivery import State
@@ -43,6 +48,9 @@ class Commands:
                 **FollowingCommands(machine, vault).methods,
                 **BundleCommands(machine, vault, clock).methods,
                 **OversightCommands(machine, vault, clock).methods,
+                **OperatorCommands(machine, vault, clock).methods,
+                **ChangeCommands(machine, clock).methods,
+                **DirectoryCommands(machine, vault, clock).methods,
                 **AttachmentCommands(machine, vault, clock, spool).methods,
                 **AuditAnswers(machine, vault).methods,
             }
@@ -64,6 +72,8 @@ class Commands:
                 Exit.REFUSED,
                 {"post": error.post or ", ".join(arguments.get("to", ()))},
             ) from None
+        except HomeError as error:
+            raise refused(error) from None
         except MalformedError:
             parts = {"what": f"{method}: text"}
             raise AgentRefusal("agent.bad-input", Exit.BAD_INPUT, parts) from None

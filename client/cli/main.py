@@ -35,6 +35,7 @@ COMMANDS: Final = {
     "audit": "client.cli.audit",
     "terminal": "client.cli.terminal",
     "operator": "client.cli.operator",
+    "directory": "client.cli.directory",
     "root": "client.cli.root",
     "relay": "client.cli.elsewhere",
     "witness": "client.cli.elsewhere",

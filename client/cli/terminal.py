@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from client.cli import members, restoring, vault
+from client.cli import members, restoring, restricting, vault
 from client.cli.sheets import write_sheet
 from client.cli.shell import Shell, as_json, passphrase_fd, print_json, with_shell
 from client.cli.spoken import group
@@ -211,6 +211,7 @@ def renew_streams(shell: Shell, /, *, as_json: bool) -> None:
 for command in (
     *(vault.passphrase, vault.recover, vault.check, vault.backup),
     *(restoring.restore, members.member, members.position, members.consent),
+    restricting.restrict_self,
 ):
     terminal.add_command(command)
 

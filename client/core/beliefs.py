@@ -4,16 +4,19 @@ The values are immutable; this holder names the current ones, so that every part
 the core speaks of the same view.  They are replaced only by :mod:`client.core.sync`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from crypto.types import ZERO_DIGEST, Digest
 from protocol.directory_snapshot import Snapshot
+from protocol.directory_state import Adopted
 from protocol.errors import FreshnessError
+from protocol.key_log_entry import LeafKind
 from protocol.label import Level
 from protocol.policy import rule_for
 from protocol.root import RootDocument
 from protocol.slip import Heads
-from protocol.trusted_directory import TrustedDirectory
+from protocol.trusted_directory import Outcome, TrustedDirectory
 from protocol.trusted_log import TrustedLog
 from protocol.trusted_manifest import PrekeyBook
 from protocol.trusted_root import TrustedRoot
@@ -31,6 +34,11 @@ class Beliefs:
     book: PrekeyBook = field(default_factory=PrekeyBook)
     key_roots: dict[int, Digest] = field(default_factory=dict)  # by size
     message_roots: dict[int, Digest] = field(default_factory=dict)
+    # What became of the leaves of the key log, by position; manifests' notices, of
+    # which there are many, only where they count for nothing.
+    adopted: dict[int, tuple[Adopted, int]] = field(default_factory=dict)  # and W
+    refused: set[int] = field(default_factory=set)
+    logged: dict[Digest, int] = field(default_factory=dict)  # H(document): position
     # Witnessed time and the wall clock's at the latest adoption of this process.
     anchor: tuple[int, int] | None = None
     # The directory and the time that the last view was made of, and that view.
@@ -59,6 +67,15 @@ class Beliefs:
         if seen is None or seen[0] is not self.directory or seen[1] != time:
             seen = self._seen = self.directory, time, self.directory.view(time)
         return seen[2]
+
+    def note(self, outcomes: Iterable[Outcome], witnessed: int) -> None:
+        """Remember what became of leaves that were adopted, and when they were seen."""
+        for outcome in outcomes:
+            if not isinstance(outcome, Adopted):
+                self.refused.add(outcome.index)
+            elif outcome.kind is not LeafKind.MANIFEST:
+                self.adopted[outcome.index] = outcome, witnessed
+                self.logged.setdefault(outcome.digest, outcome.index)
 
     def time(self, now: int) -> int:
         """Return the time that deadlines go by.

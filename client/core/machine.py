@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import TypeVar, assert_never
 
 from client.core.alarms import Alarm, Alarms
+from client.core.appending import Appending
 from client.core.arrivals import Arrivals
 from client.core.attachments import Attachments
 from client.core.compose import Composed, Wish
@@ -29,7 +30,10 @@ from client.core.kept_keys import KeptKeys
 from client.core.nacks import NacksIn, NacksOut
 from client.core.outbox import Outbox, deposited
 from client.core.prekeys import Prekeys
+from client.core.proofs import Proofs
+from client.core.proposals import Proposals
 from client.core.questions import (
+    AppendWanted,
     BlobTag,
     CheckpointWanted,
     ConsistencyWanted,
@@ -71,9 +75,10 @@ from protocol.requests import (
     Proof,
     SignedCheckpoint,
 )
-from protocol.tlog_proof import write_proof
 
 T = TypeVar("T")
+LogTag = KeyLogWanted | CheckpointWanted | ConsistencyWanted
+ProofTag = ProofWanted | HeldProofWanted
 
 
 class Machine:
@@ -108,6 +113,8 @@ class Machine:
         self.courier = Courier(station, self._outbox, self._inbox, self._kept)
         self.renewal = arrivals.renewal
         self._forgotten, self._unfetched = Forgotten(station), Unfetched(station)
+        self._proofs = Proofs(station, sync, self._inbox, self._outbox, self._forgotten)
+        self.proposals, self.appending = Proposals(station), Appending(station)
         self._witnesses = Witnesses(station)
         self._online = False
         self._inbox.erase_used()  # a crash may have come between use and erasure
@@ -119,6 +126,7 @@ class Machine:
         self._online = True
         self._prekeys.connected(now)
         self._kept.connected()
+        self.appending.connected(self.proposals.complete(now))
         self._forgotten.connected()
         self._unfetched.connected()
         self.attachments.connected()
@@ -241,8 +249,16 @@ class Machine:
             return self._outbox.offered(tag, offers, now)
         if isinstance(tag, BlobTag):
             return self.attachments.answered(tag, body, now)
-        if body is None:
-            return []
+        if isinstance(tag, AppendWanted):
+            return self.appending.answered(tag, body)
+        return [] if body is None else self._granted(tag, body, now)
+
+    def _granted(
+        self,
+        tag: LogTag | ExpiringWanted | CourierKeysWanted | NackGiven | ProofTag,
+        body: bytes,
+        now: int,
+    ) -> list[Effect]:
         match tag:
             case KeyLogWanted() | CheckpointWanted() | ConsistencyWanted():
                 return self._told_log(tag, body, now)
@@ -255,7 +271,7 @@ class Machine:
                 self._nacks_out.taken(name)
                 return []
             case ProofWanted() | HeldProofWanted():
-                return self._proven(tag, _read(body, Proof), now)
+                return self._proofs.answered(tag, _read(body, Proof), now)
             case _:
                 assert_never(tag)
 
@@ -267,12 +283,7 @@ class Machine:
             self._outbox.again(name)
         return effects
 
-    def _told_log(
-        self,
-        tag: KeyLogWanted | CheckpointWanted | ConsistencyWanted,
-        body: bytes,
-        now: int,
-    ) -> list[Effect]:
+    def _told_log(self, tag: LogTag, body: bytes, now: int) -> list[Effect]:
         match tag:
             case KeyLogWanted():
                 return self._sync.entries(tag, _read(body, Entries))
@@ -302,31 +313,6 @@ class Machine:
         self._kept.look()
         return compared
 
-    def _proven(
-        self, tag: ProofWanted | HeldProofWanted, answer: Proof, now: int
-    ) -> list[Effect]:
-        """Verify inclusion under the checkpoint that the question named."""
-        if isinstance(tag, HeldProofWanted):
-            self._inbox.proven(tag, answer, now)
-            return []
-        log = self.beliefs.message_log
-        if log.size != tag.size:
-            return []  # the log moved on: the next round asks again
-        leaf = self._sync.leaf(tag)
-        try:
-            log.check_inclusion(leaf, tag.index, answer.path)
-        except VerificationError:
-            if not tag.own:
-                raise
-            return [*map(deposited, self._forgotten.unproven(tag.name, now))]
-        proof = write_proof(tag.index, answer.path, log.note)
-        if tag.own:
-            self._outbox.proven(tag.name, proof, log.witnessed, now)
-        else:
-            with self._vault.transaction():
-                self._vault.set_proof(tag.name, proof)
-        return []
-
     def pump(self, now: int) -> list[Effect]:
         """Return what can be done now, without an answer to anything."""
         if not self._online:
@@ -340,6 +326,7 @@ class Machine:
                 *self._nacks_out.pump(),
                 *self._inbox.pump(),
                 *self._outbox.pump(now),
+                *self.appending.pump(),
                 *self._kept.pump(),
                 *self.attachments.pump(),
             ]

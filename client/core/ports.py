@@ -189,6 +189,9 @@ class Vault(Following, Protocol):
     def record(self, name: Digest) -> RecordRow | None:
         """Return a record by its name."""
 
+    def records_of(self, kind: int) -> list[RecordRow]:
+        """Return the records of one type, both ways, unrefused, oldest first."""
+
     def set_logged(self, name: Digest, inner: bytes, leaf: bytes, index: int) -> None:
         """Note where a record that came by courier stands in the log after all."""
 

@@ -116,6 +116,13 @@ class ExpiringWanted:
     rounds: int  # how often it may be asked on
 
 
+@dataclass(frozen=True, slots=True)
+class AppendWanted:
+    """This leaf in the key log."""
+
+    document: Digest  # H of the signed document in it
+
+
 Tag = (
     KeyLogWanted
     | CheckpointWanted
@@ -128,6 +135,7 @@ Tag = (
     | NackGiven
     | ConsistencyWanted
     | ExpiringWanted
+    | AppendWanted
 )
 
 

@@ -282,6 +282,7 @@ class Sync:
         del self._pending[: len(leaves)]
         self._room += _cost(leaves)
         beliefs.key_log, beliefs.directory = adopted, directory
+        beliefs.note(outcomes, adopted.witnessed)
         beliefs.message_log = message_log
         beliefs.key_roots[adopted.size] = adopted.root
         return outcomes
@@ -361,12 +362,15 @@ def _replay(vault: Vault, beliefs: Beliefs, pin: Digest, realm: Realm) -> None:
         time = max(time, witnessed)
         seen = Witnessed(frontier.size, frontier.root(), time)
         if directory is None:
-            directory, _ = found_directory(batch, pin=pin, realm=realm, checkpoint=seen)
+            directory, outcomes = found_directory(
+                batch, pin=pin, realm=realm, checkpoint=seen
+            )
         else:
             kept = vault.get(_after(position + 1 - len(batch)))
             after = int.from_bytes(kept or b"", "big")
             directory = _seen(directory, max(after, directory.witnessed))
-            directory, _ = directory.adopt(batch, seen)
+            directory, outcomes = directory.adopt(batch, seen)
+        beliefs.note(outcomes, witnessed)
         batch = []
     beliefs.directory = directory
 

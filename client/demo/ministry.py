@@ -217,7 +217,7 @@ class Ministry:
         run(
             command(
                 *("koerier", "--home", self.folder / "operators" / anna),
-                *("operator", "propose", request, *root, "--level", "Stg.G"),
+                *("operator", "propose", "enrol", request, *root, "--level", "Stg.G"),
                 *("--release", "Stg.C", "--out", proposal),
             ),
             passphrase=self.passphrase(anna),

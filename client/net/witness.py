@@ -1,4 +1,4 @@
-"""Asking a witness itself: its last checkpoints, and its bulletins.
+"""Asking a witness itself: its last checkpoints, and its bulletins; posting one.
 
 A few bounded requests over a connection of their own, past the relay.  What comes is
 signed by those whom it concerns and is believed for that alone
@@ -23,6 +23,7 @@ TIMEOUT: Final = 60.0  # seconds for all of it: poor lines take a while
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 OK: Final = 200
 NOT_FOUND: Final = 404
+KEPT: Final = 204  # a bulletin that is on the board
 
 
 class SilentError(Exception):
@@ -58,6 +59,30 @@ async def ask_witness(name: str, address: str, origins: Mapping[LogName, str]) -
     except (aiohttp.ClientError, OSError, TimeoutError):
         raise SilentError("no answer") from None
     return Said(name, notes, board)
+
+
+async def post_bulletin(address: str, bulletin: bytes) -> bool:
+    """Hand a signed restriction to a witness; whether it keeps it.
+
+    Args:
+        address: as :func:`ask_witness` takes it.
+        bulletin: the encoded carrier, as the key log would have it.
+
+    Raises:
+        SilentError: no answer; the witness may have it or not.
+    """
+    if not _allowed(address):
+        raise SilentError("plain HTTP only on this machine")
+    url = f"{address.rstrip('/')}/bulletins"
+    try:
+        async with (
+            asyncio.timeout(TIMEOUT),
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=_tls())) as http,
+            http.post(url, data=bulletin, allow_redirects=False) as response,
+        ):
+            return response.status == KEPT
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        raise SilentError("no answer") from None
 
 
 def _allowed(address: str) -> bool:

@@ -18,7 +18,7 @@ from msgspec import Meta, structs
 
 from client.home import HomeError
 from client.operator.documents import Invitation, Request, read_document
-from client.operator.enrolment import MAILBOX_BYTES, NONCE_BYTES, NONE
+from client.operator.enrolment import MAILBOX_BYTES, NONCE_BYTES, NONE, invite
 from crypto.entropy import Entropy
 from crypto.sign import Realm, SigningKey, Usage
 from crypto.types import Mailbox
@@ -133,6 +133,20 @@ def invite_addition(
         raise ValueError("not an addition")
     nonce = entropy(NONCE_BYTES)
     return Addition(v=1, position=where, action=action, nonce=nonce, until=until)
+
+
+def invite_again(
+    where: Position, names: tuple[str, str], *, until: int, entropy: Entropy
+) -> Invitation:
+    """Return the invitation of a post that there is, to be enrolled with all keys new.
+
+    Every key that it had ends with the entry (RE_ENROL); restrictions stand on until
+    they are lifted.
+    """
+    first = invite(where.root, where.post, names, until=until, entropy=entropy)
+    return structs.replace(
+        first, version=where.version, prev=where.prev, number=where.number
+    )
 
 
 def request_terminal(

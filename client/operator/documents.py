@@ -22,6 +22,7 @@ from protocol.directory_entry import NewMember, NewTerminal, Recovery
 from protocol.errors import MalformedError
 from protocol.fields import V1, Bytes32, DigestField, Name, PostId, Sequence, Time
 from protocol.limits import MAX_DOCUMENT
+from protocol.signed import Signed
 
 M = TypeVar("M", bound=Message)
 
@@ -38,6 +39,7 @@ class Invitation(Message):
     prev: DigestField
     nonces: Annotated[tuple[Bytes32, ...], Meta(min_length=3, max_length=3)]
     until: Time
+    number: Annotated[int, Meta(ge=1, le=255)] = 1  # of the terminal that will ask
 
 
 class Request(Message):
@@ -48,6 +50,17 @@ class Request(Message):
     terminal: NewTerminal
     member: NewMember
     recovery: Recovery
+
+
+class RotationRequest(Message):
+    """New keys in the place of old ones (ROTATE), for the post's next place.
+
+    Each old key signs the entry itself, so the post makes the entry: its reason and
+    its end are the post's, and operators add their signatures to the same bytes.
+    """
+
+    v: V1
+    proposal: Signed  # usage ``dir``; signed by every old key, and by no operator
 
 
 def write_document(path: Path, document: Message) -> None:

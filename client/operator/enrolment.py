@@ -110,7 +110,7 @@ def request(
         v=1,
         invitation=invitation,
         terminal=NewTerminal(
-            number=1,
+            number=invitation.number,
             key=carried(signing[0]),
             mailbox=Mailbox(entropy(MAILBOX_BYTES)),
             clearance=NONE,
@@ -153,7 +153,7 @@ def _place(invitation: Invitation) -> Place:
     return Place(
         root=invitation.root,
         post=invitation.post,
-        action=Action.ENROL,
+        action=Action.ENROL if invitation.version == 1 else Action.RE_ENROL,
         version=invitation.version,
         prev=invitation.prev,
     )

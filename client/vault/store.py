@@ -100,6 +100,14 @@ class Store(FollowingStore):
         )
         return [RecordRow(*row) for row in self._db.rows(query, way, limit)]
 
+    def records_of(self, kind: int) -> list[RecordRow]:
+        """Return the records of one type, both ways, unrefused, oldest first."""
+        query = (
+            f"SELECT {RECORD} FROM record"
+            " WHERE type = ? AND refused IS NULL ORDER BY number"
+        )
+        return [RecordRow(*row) for row in self._db.rows(query, kind)]
+
     def set_logged(self, name: Digest, inner: bytes, leaf: bytes, index: int) -> None:
         """Note where a record that came by courier stands in the log after all."""
         self._db.run(

@@ -29,6 +29,8 @@ from protocol.note import add_lines, parse_note, sign_note
 from protocol.requests import (
     MAX_EXPIRING,
     Announce,
+    Append,
+    Appended,
     Ask,
     Delivery,
     Entries,
@@ -108,6 +110,7 @@ class FakeRelay:
         self.witnesses: tuple[str, ...] = ("w1", "w2")
         self.boxes: dict[Mailbox, list[Delivery]] = defaultdict(list)
         self.published: dict[KeyId, Published] = {}
+        self.refuses_entries = False
         self.blobs = FakeBlobs()
         self.seen: dict[Digest, int] = {}  # H(envelope) -> index
         self.incarnation = b"first life".ljust(16)
@@ -137,6 +140,26 @@ class FakeRelay:
     def sizes(self) -> tuple[int, int]:
         return tuple(log.frontier.size for log in self.logs.values())  # type: ignore[return-value]
 
+    def noted(self, body: Undelivered | Announce | Append) -> bytes | None:
+        """Return the answer to what changes something here; None: refused."""
+        found: Message | None
+        match body:
+            case Undelivered(told=told):
+                self.expired = [one for one in self.expired if one.envelope not in told]
+                found = Expiring(expiries=tuple(self.expired[:MAX_EXPIRING]))
+            case Announce():
+                found = self.blobs.announce(body)
+            case _ if self.refuses_entries:
+                found = None
+            case _:
+                found = Appended(index=self.log(body.entry))
+        return None if found is None else encode(found)
+
+    def log(self, leaf: bytes) -> int:
+        """Append a leaf to the key log, once; return its position."""
+        log = self.logs[LogName.KEY]
+        return log.leaves.index(leaf) if leaf in log.leaves else log.append(leaf)
+
     def answer(self, ask: Ask, body: Message) -> bytes | None:
         """Return the encoded answer to one request."""
         match body:
@@ -157,14 +180,8 @@ class FakeRelay:
                 depositor = self.depositors[decode(document, NackDocument).body]
                 self.nacks[depositor].append(encode(body))
                 return b""
-            case Undelivered(told=told):
-                self.expired = [one for one in self.expired if one.envelope not in told]
-                found = Expiring(expiries=tuple(self.expired[:MAX_EXPIRING]))
-            case Announce():
-                announced = self.blobs.announce(body)
-                if announced is None:
-                    return None
-                found = announced
+            case Undelivered() | Announce() | Append():
+                return self.noted(body)
             case Prekeys(terminals=terminals, epoch=epoch):
                 found = self.offers(terminals, epoch=epoch is not None)
             case _:

@@ -10,7 +10,7 @@ from client.home import Home
 from tests.support.homes import ANNA, WORDS
 
 
-def _brought(word: str) -> int:
+def brought(word: str) -> int:
     """Return a descriptor that brings one line."""
     reading, writing = os.pipe()
     os.write(writing, f"{word}\n".encode())
@@ -18,7 +18,7 @@ def _brought(word: str) -> int:
     return reading
 
 
-def _invoke(line: list[str], opened: list[int]) -> Result:
+def invoke(line: list[str], opened: list[int]) -> Result:
     try:
         return CliRunner().invoke(main, line)
     finally:
@@ -32,18 +32,18 @@ def koerier(home: Home, *arguments: object, lang: str = "en", **words: str) -> R
     line = ["--home", str(home.path), "--lang", lang, *map(str, arguments)]
     opened = []
     for option, word in words.items():
-        opened.append(_brought(word))
+        opened.append(brought(word))
         line += [f"--{option.replace('_', '-')}", str(opened[-1])]
-    return _invoke(line, opened)
+    return invoke(line, opened)
 
 
 def alone(
     home: Home, *arguments: object, word: str = WORDS[ANNA], lang: str = "en"
 ) -> Result:
     """Run a command that unlocks for itself."""
-    reading = _brought(word)
+    reading = brought(word)
     line = ["--home", str(home.path), "--lang", lang, "--passphrase-fd", str(reading)]
-    return _invoke([*line, *map(str, arguments)], [reading])
+    return invoke([*line, *map(str, arguments)], [reading])
 
 
 def told(result: Result, status: int = 0) -> str:

@@ -16,12 +16,18 @@ from client.operator.enrolment import paper_key
 from client.operator.showing import sentences
 from client.paper import ROWS, Kind, read_rows, rows_of
 from crypto.notekey import NoteAlgorithm
-from crypto.sign import Usage
 from crypto.suite import SuiteId
+from protocol.bodies import Subject
 from protocol.codec import decode, encode
-from protocol.directory_entry import Action, DirectoryEntry, Enrolment, change_of
+from protocol.directory_entry import (
+    Action,
+    DirectoryEntry,
+    Enrolment,
+    Revocation,
+    change_of,
+)
 from protocol.key_log_entry import read_leaf, read_signed
-from protocol.signed import Signed, carried, sign_document
+from protocol.signed import Signed, carried
 from tests.support.keys import signing_key
 from tests.support.light import make_light
 from tests.support.ministry import ministry
@@ -210,20 +216,18 @@ def test_an_expired_proposal_is_not_signed(
 
 def test_what_cannot_be_shown_whole_is_not_signed() -> None:
     hague = ministry()
-    place = hague.place("bern", Action.REVOKE)
-    from protocol.directory_entry import Revocation
-
-    signed = hague.signed(place, Revocation())
-    with pytest.raises(HomeError) as refused:
-        sentences(signed.document)
-    assert refused.value.parts == {"what": "REVOKE"}
-    own = sign_document(
-        signed.document,
-        [hague.operators["anna"]],
-        usage=Usage.DIR,
-        realm=hague.realm,
-    )
-    assert own.document == signed.document
+    signed = hague.signed(hague.place("bern", Action.REVOKE), Revocation())
+    entry = decode(signed.document, DirectoryEntry)
+    other = encode(structs.replace(entry, action=Action.ROTATE))  # not its change
+    for document, subject in (
+        (other, Subject.DIRECTORY_ENTRY),
+        (signed.document, Subject.RESTRICTION),
+        (signed.document, Subject.ZEROISE),
+        (signed.document, Subject.ROOT_DOCUMENT),
+    ):
+        with pytest.raises(HomeError) as refused:
+            sentences(document, subject)
+        assert refused.value.code == "operator.not-shown"
 
 
 def test_a_passphrase_that_is_wrong_or_unreadable_makes_nothing(

@@ -145,15 +145,14 @@ class Script:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.pauses: list[float] = []
-        monkeypatch.setattr(Polling, "_waited", self.waited)
+        monkeypatch.setattr(Polling, "_wait", self.wait)
         monkeypatch.setattr(Polling, "once", self.once)
         self.polls = itertools.count()
 
-    async def waited(self, pause: float) -> bool:
+    async def wait(self, pause: float) -> None:
         self.pauses.append(pause)
         if len(self.pauses) > 40:
             raise asyncio.CancelledError
-        return False
 
     async def once(self) -> None:
         next(self.polls)
@@ -176,23 +175,39 @@ async def test_polls_come_at_random_minutes(
 async def test_a_person_who_asks_hears_all_of_them_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = asyncio.Queue[str]()
+    asked, together = [], asyncio.Barrier(len(NAMES))
 
     async def ask(name: str, *_: object) -> Said:
-        asked.put_nowait(name)
+        asked.append(name)
+        await together.wait()  # nobody waits for the one before
+        if name == NAMES[0]:
+            raise SilentError("no answer")
         return Said(name, {}, b"")
 
     monkeypatch.setattr(polling, "ask_witness", ask)
-    monkeypatch.setattr(polling, "SOON", 1e6)
-    poll = Polling(home_of(tmp_path, {}), root, lambda _: None, system)
-    running = asyncio.ensure_future(poll.run())
-    poll.soon()
+    heard: list[Said] = []
+    poll = Polling(home_of(tmp_path, {}), root, heard.append, system)
     async with asyncio.timeout(30):
-        found = {await asked.get() for _ in NAMES}
-    assert found == set(NAMES)
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
+        await poll.everybody()
+    assert sorted(asked) == sorted(NAMES)
+    assert {said.witness for said in heard} == {*NAMES[1:]}
+
+
+async def test_a_witness_that_never_answers_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ask(name: str, *_: object) -> Said:
+        if name == NAMES[0]:
+            await asyncio.Event().wait()
+        return Said(name, {}, b"")
+
+    monkeypatch.setattr(polling, "ask_witness", ask)
+    monkeypatch.setattr(polling, "PATIENCE", 0.01)
+    heard: list[Said] = []
+    poll = Polling(home_of(tmp_path, {}), root, heard.append, system)
+    async with asyncio.timeout(30):
+        await poll.everybody()
+    assert {said.witness for said in heard} == {*NAMES[1:]}
 
 
 # --- where
