@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from client.exits import Exit
 from client.files import private_folder, write_atomic
 
 CONFIG: Final = "koerier.toml"
@@ -20,13 +21,15 @@ MAX_SOCKET_PATH: Final = 100  # bytes: the systems' limits are 104 to 108
 class HomeError(Exception):
     """The folder is not one of ours, or its configuration is wrong.
 
-    ``code`` is a word's code for people (client.words).
+    ``code`` is a word's code for people (client.words); ``status`` how a command ends
+    that meets it.
     """
 
     def __init__(self, code: str, **parts: object) -> None:
         super().__init__(code)
         self.code = code
         self.parts = parts
+        self.status = Exit.INTEGRITY if code == "vault.hurt" else Exit.BAD_INPUT
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from client.door import asking
+from client.exits import Exit
 from client.files import private_folder
 from client.home import Home, HomeError
 from client.vault.opening import own_vault
@@ -61,11 +62,18 @@ def _wait(
         if is_running(home):
             return
         if process.poll() is not None:
-            raise HomeError("agent.ended", why=_last_words(log, start))
+            ended = HomeError("agent.ended", why=_last_words(log, start))
+            ended.status = _status(process.returncode)
+            raise ended
         time.sleep(STEP)
     process.terminate()
     process.wait()
     raise HomeError("agent.silent", seconds=int(LIMIT))
+
+
+def _status(code: int) -> Exit:
+    """Return the status that the agent ended with; another: it failed."""
+    return Exit(code) if code in {Exit.BAD_INPUT, Exit.INTEGRITY} else Exit.FAILED
 
 
 def _last_words(log: Path, start: int) -> str:

@@ -45,6 +45,7 @@ PID: Final = "agent.pid"
 TICK: Final = 5.0  # seconds between looks at what the time asks for
 STEADY: Final = 60.0  # seconds of session after which a cut is the first failure
 EVENTS: Final = 200  # in one look
+LOOKED_AT: Final = 256 * 1024 * 1024  # bytes of a vault that is read whole at first
 
 
 class Agent:
@@ -274,11 +275,27 @@ def run_agent(home: Home, passphrase: str, member: str | None = None) -> None:
     vault = open_vault(home, passphrase, clock, system, member=member)
     hurt = False
     try:
-        asyncio.run(Agent(home, vault, clock).run())
+        with vault.closed_on_error():
+            _require_sound(home, vault)
+            agent = Agent(home, vault, clock)
+        asyncio.run(agent.run())
     except* VaultError:  # after a failed read or sync nobody knows what is there
         hurt = True
     if hurt:
         raise HomeError("vault.hurt", file=home.data / DATABASE)
+
+
+def _require_sound(home: Home, vault: OpenVault) -> None:
+    """Look at every page before anybody is told that the terminal is unlocked.
+
+    A large vault would make people wait: theirs to ask for (``terminal check``).
+
+    Raises:
+        VaultError: one is damaged.
+    """
+    small = (home.data / DATABASE).stat().st_size <= LOOKED_AT
+    if small and not vault.database.sound():
+        raise VaultError
 
 
 def sync_once(home: Home, passphrase: str, member: str | None, limit: float) -> Any:  # noqa: ANN401 -- JSON

@@ -3,6 +3,7 @@
 As Git names commits: in hexadecimal, and enough of them must be given.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -15,6 +16,8 @@ from protocol.record_type import RULES
 
 ENOUGH: Final = 2  # messages that begin alike: which is meant is not known
 SHORT_NAME: Final = 12  # hexadecimal characters of a name that a person sees
+LEAST: Final = 6  # characters a person must give: fewer hit a message by accident
+_HEXADECIMAL: Final = re.compile("[0-9a-fA-F]*")
 SHOWN_TYPES: Final = frozenset(t for t, rule in RULES.items() if rule.labelled)
 
 Arguments = dict[str, Any]
@@ -41,8 +44,12 @@ def find(vault: Vault, prefix: str, *ways: int) -> RecordRow:
     """Return the one message whose name begins so, of these ways or of both.
 
     Raises:
-        AgentRefusal: there is none, or more than one.
+        AgentRefusal: there is none, or more than one, or too little of it is given.
     """
+    if len(prefix) < LEAST:
+        raise AgentRefusal("agent.id-too-short", Exit.BAD_INPUT, {"least": LEAST})
+    if not _HEXADECIMAL.fullmatch(prefix):
+        raise AgentRefusal("agent.not-found", Exit.BAD_INPUT, {})
     both = ways or (IN, OUT)
     rows = [row for way in both for row in vault.messages.named(prefix, way, ENOUGH)]
     if not rows:

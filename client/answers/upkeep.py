@@ -75,7 +75,7 @@ class Upkeep:
             return self._methods[method](arguments)
         except HomeError as error:
             parts = {name: str(part) for name, part in error.parts.items()}
-            raise AgentRefusal(error.code, Exit.BAD_INPUT, parts) from None
+            raise AgentRefusal(error.code, error.status, parts) from None
         except FreshnessError:
             raise AgentRefusal("refused.directory-stale", Exit.REFUSED, {}) from None
 

@@ -53,6 +53,7 @@ class Shell:
         self.words = Words(chosen_language(language, os.environ.get("LANG")))
         self._descriptor = descriptor  # where a command without an agent unlocks from
         self._member = member
+        self._seat_known = False  # whether it is the named member who sits
         self._known: str | None = None  # the passphrase that unlocks, once it is known
         self._alone: OpenTerminal | None = None
 
@@ -99,14 +100,31 @@ class Shell:
         """Return the agent's answer, or that of the vault opened for this command."""
         if self._alone is None:
             try:
+                self._require_seat()
                 return asking.ask(self.home, method, **arguments)
             except asking.NoAgentError:
                 self._alone = self._open_alone()
         return self._alone.answer(method, arguments)[0]
 
+    def _require_seat(self) -> None:
+        """End the command where it names a member and the agent signs as another.
+
+        Raises:
+            NoAgentError: no agent runs; the named member then unlocks.
+        """
+        if self._member is None or self._seat_known:
+            return
+        seated = [
+            one["name"] for one in asking.ask(self.home, "members") if one["seated"]
+        ]
+        if seated != [self._member]:
+            self.refuse("member.other-sits", Exit.BAD_INPUT, name=self._member)
+        self._seat_known = True
+
     def stream(self, method: str, /, **arguments: object) -> Iterator[Any]:
         """Yield the agent's answers; only an agent has any."""
         try:
+            self._require_seat()
             yield from asking.stream(self.home, method, **arguments)
         except asking.NoAgentError:
             self.refuse("agent.locked", Exit.LOCKED)
@@ -125,6 +143,7 @@ class Shell:
     def round(self, wait: int) -> Any:  # noqa: ANN401 -- JSON
         """Return what one round of synchronising changed, by the agent or without."""
         try:
+            self._require_seat()
             return asking.ask(self.home, "sync", wait=wait)
         except asking.NoAgentError:
             word = self._unlocking()
@@ -218,7 +237,7 @@ def with_shell(
         try:
             function(shell, *args, **kwargs)
         except HomeError as error:
-            shell.refuse(error.code, Exit.BAD_INPUT, **error.parts)
+            shell.refuse(error.code, error.status, **error.parts)
         except BrokenPipeError:
             raise  # whoever read us went away: click ends quietly
         except OSError as error:

@@ -173,6 +173,15 @@ class Database:
         if self.rows("PRAGMA integrity_check") != [("ok",)]:
             raise VaultError
 
+    def sound(self) -> bool:
+        """Tell whether every page opens under the key: each is authenticated."""
+        try:
+            return self.rows("PRAGMA quick_check(1)") == [("ok",)]
+        except DiskError:
+            raise
+        except VaultError:
+            return False
+
     def on_commit(self, told: Callable[[], None]) -> None:
         """Call ``told`` at each commit, a moment before it: to wake who looks later."""
 

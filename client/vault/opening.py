@@ -63,6 +63,15 @@ class OpenVault:
     seat: Seat
     locks: ExitStack
 
+    @contextmanager
+    def closed_on_error(self) -> Iterator[None]:
+        """Close it where the context fails; else whoever took it over does."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
     def close(self) -> None:
         """Close the database, then let another process have it."""
         self.database.close()

@@ -12,10 +12,12 @@ from click.testing import CliRunner, Result
 from client.agent import background
 from client.agent.process import Agent, run_agent
 from client.cli.main import main
+from client.door import asking
+from client.exits import Exit
 from client.home import HomeError
-from client.vault.database import DiskError, VaultError
+from client.vault.database import Database, DiskError, VaultError
 from client.vault.filelock import held
-from client.vault.opening import LOCK, VAULT_KEY
+from client.vault.opening import DATABASE, LOCK, VAULT_KEY
 from tests.support import typed
 from tests.support.home_desk import HomeDesk, locked_desk
 from tests.support.homes import ANNA, WORDS
@@ -24,6 +26,7 @@ from tests.support.ministry import Ministry
 from tests.support.typed import told
 
 NEW = "een heel nieuwe zin"
+PAGE = 4_096  # bytes of the database
 
 
 @pytest.fixture(autouse=True)
@@ -194,7 +197,7 @@ def test_a_backup_is_written_and_restored_by_commands(bern: HomeDesk) -> None:
     assert "already" in told(again, 2)
     for part in bern.home.data.glob("vault.db*"):
         part.unlink()
-    hurt = told(alone(bern, "inbox"), 2)
+    hurt = told(alone(bern, "inbox"), 6)
     assert "vault.db" in hurt
     assert "koerier terminal restore" in hurt
     restore = ("terminal", "restore", file)
@@ -237,6 +240,65 @@ def test_the_agents_last_words_are_told(
     monkeypatch.setattr(background, "LIMIT", -1.0)
     with held(bern.home.data / LOCK), pytest.raises(HomeError, match="running"):
         background.wait_until_free(bern.home)
+
+
+def test_a_damaged_vault_is_named_before_anybody_is_told_unlocked(
+    bern: HomeDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = bern.home.data / DATABASE
+    whole = file.read_bytes()
+    start = len(whole) // PAGE // 2 * PAGE  # a page in the middle, as a disk may
+    file.write_bytes(whole[:start] + bytes(PAGE) + whole[start + PAGE :])
+    database = Database.open(file, bern.terminal.vault.key)  # nothing reads it yet
+    assert not database.sound()
+    database.close()
+    served: list[Agent] = []
+    monkeypatch.setattr(Agent, "run", served.append)
+    with pytest.raises(HomeError, match=r"vault\.hurt") as hurt:
+        run_agent(bern.home, WORDS[ANNA])
+    assert hurt.value.status == Exit.INTEGRITY
+    assert served == []
+    with held(bern.home.data / LOCK):  # nobody owns it any more
+        pass
+
+
+@pytest.mark.parametrize(("ended", "status"), [(6, 6), (2, 2), (-9, 1), (5, 1)])
+def test_unlocking_ends_as_the_agent_did(
+    bern: HomeDesk, monkeypatch: pytest.MonkeyPatch, ended: int, status: int
+) -> None:
+    class Ended:
+        returncode = ended
+
+        def __init__(self, *_: object, **__: object) -> None:
+            pass
+
+        def poll(self) -> int:
+            return ended
+
+    monkeypatch.setattr("client.agent.background.subprocess.Popen", Ended)
+    done = koerier(bern, "terminal", "unlock", passphrase_fd=WORDS[ANNA])
+    assert done.exit_code == status
+    assert "Unlocked" not in done.output
+
+
+def test_who_is_named_and_does_not_sit_signs_nothing(
+    bern: HomeDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def agent(_: object, method: str, **__: object) -> object:
+        asked.append(method)
+        if method == "members":
+            return [{"name": "Nobody", "seated": False}, {"name": ANNA, "seated": True}]
+        return {"id": "3f2a91"}
+
+    monkeypatch.setattr(asking, "ask", agent)
+    for line in (("ack", "3f2a91"), ("sync",), ("watch",)):
+        done = koerier(bern, "--member", "Nobody", *line)
+        assert "Nobody does not sit at this terminal" in told(done, 2)
+    assert set(asked) == {"members"}
+    told(koerier(bern, "--member", ANNA, "ack", "3f2a91"))
+    assert asked[-1] == "acknowledge"
 
 
 @pytest.fixture
@@ -286,7 +348,7 @@ def test_a_command_that_meets_a_bad_disk_is_refused(
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(bern.terminal.vault.store, "records", failing)
+        patch.setattr(bern.terminal.vault.store.messages, "newest", failing)
         refusal = bern.refused("inbox")
     assert (refusal.code, refusal.exit_code) == (code, status)
     with monkeypatch.context() as patch:

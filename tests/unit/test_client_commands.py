@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from client.answers import names as names_module
 from client.core.alarms import Alarm
 from client.exits import AgentRefusal, Exit
 from client.present import parts_of, subject_of
@@ -121,15 +122,25 @@ def test_what_may_not_be_sent_is_refused_with_its_reason(
 
 
 def test_a_name_must_be_long_enough_and_of_the_right_side(
-    offices: tuple[Office, Office],
+    offices: tuple[Office, Office], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bern, tfc = offices
     for _ in range(2):
         bern.run("send", **{**WISH, "until": None, "event": "einde oefening"})
     exchange(bern.desk, tfc.desk)
+    names = [bytes.fromhex(line["name"]) for line in tfc.run("inbox")]
+    whole = names[0].hex()
+    for way in ("read", "acknowledge", "attachments"):
+        for few in ("", " ", "  ", whole[:5]):
+            assert tfc.refused(way, id=few).code == "agent.id-too-short"
+        assert tfc.refused(way, id=" " * 64).code == "agent.not-found"
+        assert tfc.refused(way, id="zzzzzz").code == "agent.not-found"
+    for way in ("withdraw", "receipts", "export"):
+        assert bern.refused(way, id="").code == "agent.id-too-short"
+    assert tfc.refused("inbox", older="").code == "agent.id-too-short"
+    monkeypatch.setattr(names_module, "LEAST", 0)
     assert tfc.refused("read", id="").code == "agent.ambiguous"
-    assert tfc.refused("read", id="zz").code == "agent.not-found"
-    assert bern.refused("read", id="").code == "agent.not-found"
+    assert bern.refused("read", id=whole).code == "agent.not-found"
     assert bern.refused("dance").exit_code == Exit.BAD_INPUT
 
 
