@@ -6,7 +6,7 @@ fails the draft is dropped, and memory and disk still agree.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from crypto.merkle import leaf_hash
@@ -114,9 +114,8 @@ class Staging:
     @property
     def trees(self) -> Trees:
         """What holds when the batch is durable."""
-        return replace(
-            self.before,
-            directory=self.directory,
-            logs=self._logs,
-            cursors={**self.before.cursors, **self._cursors},
+        return Trees(
+            self.directory,
+            self._logs,
+            {**self.before.cursors, **self._cursors},
         )

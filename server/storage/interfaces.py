@@ -83,8 +83,7 @@ class StoredDelivery(Struct, frozen=True):
     size: int  # bytes that count for its quota
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(Struct, frozen=True):  # made for each pair of each batch
     """So many deliveries, of so many bytes together; a change may be negative."""
 
     messages: int
