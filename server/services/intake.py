@@ -26,10 +26,12 @@ class Submission:
     """One envelope that a terminal deposits, read but not yet allowed."""
 
     name: Digest  # H(envelope)
-    body_hash: Digest  # taken here: hashing lets go of the interpreter, and a writer
-    # that did it for each would wait each time for a busy loop to let go of it again
+    # Hashed as it comes: hashing lets go of the interpreter, and a writer that did it
+    # for each would wait each time for a busy loop to let go of it again.
+    body_hash: Digest
+    leaf: bytes
+    leaf_hash: Digest
     envelope: Envelope
-    commitment: bytes
     sender: KeyId
     post: str  # the sender's
     lane: int
@@ -43,11 +45,14 @@ def read_submission(submit: Submit, sender: Terminal, lane: int) -> Submission:
         MalformedError: not an envelope of v1.
     """
     envelope = parse_envelope(submit.envelope)
+    body_hash = H(envelope.body)
+    leaf = message_leaf(submit.commitment, body_hash)
     return Submission(
         name=H(submit.envelope),
-        body_hash=H(envelope.body),
+        body_hash=body_hash,
+        leaf=leaf,
+        leaf_hash=leaf_hash(leaf),
         envelope=envelope,
-        commitment=submit.commitment,
         sender=sender.key_id,
         post=sender.post,
         lane=lane,
@@ -77,10 +82,10 @@ async def store_batch(
         try:
             _allowed(staging, one)
             if one.name not in answers:
-                envelope, owed, leaf = _place(staging, one)
+                envelope, owed = _place(staging, one)
                 envelopes.append(envelope)
                 deliveries += owed
-                answers[one.name] = Stored(index=envelope.index, leaf=leaf)
+                answers[one.name] = Stored(index=envelope.index, leaf=one.leaf_hash)
             elif places.get(one.name) in dropped:
                 await _revive(tables, staging, one, places[one.name])
         except ProtocolError as error:
@@ -126,8 +131,8 @@ def _allowed(staging: Staging, one: Submission) -> None:
 
 def _place(
     staging: Staging, one: Submission
-) -> tuple[StoredEnvelope, list[StoredDelivery], Digest]:
-    """Return the rows of a new envelope, and its leaf's hash; both are taken.
+) -> tuple[StoredEnvelope, list[StoredDelivery]]:
+    """Return the rows of a new envelope; its leaf is taken.
 
     Raises:
         BusyError: its post has too much outstanding; nothing was taken.
@@ -135,10 +140,9 @@ def _place(
     envelope = _envelope(staging, one, staging.next_index(LogName.MESSAGE))
     owed = _owed(staging, one, envelope.index)
     staging.quota.admit(owed)
-    leaf = message_leaf(one.commitment, envelope.body_hash)
-    hashed = staging.append(LogName.MESSAGE, leaf)
+    staging.append(LogName.MESSAGE, one.leaf, one.leaf_hash)
     staging.placed(owed)
-    return envelope, owed, hashed
+    return envelope, owed
 
 
 async def _revive(

@@ -44,12 +44,10 @@ class Staging:
         self._new: dict[LogName, list[bytes]] = {log: [] for log in LOGS}
         self._hashes: dict[LogName, list[Digest]] = {log: [] for log in LOGS}
 
-    def append(self, log: LogName, leaf: bytes) -> Digest:
-        """Add a leaf and return its hash."""
-        hashed = leaf_hash(leaf)
+    def append(self, log: LogName, leaf: bytes, hashed: Digest) -> None:
+        """Add a leaf, of which this is the hash."""
         self._new[log].append(leaf)
         self._hashes[log].append(hashed)
-        return hashed
 
     def log_entry(self, leaf: bytes) -> int:
         """Add a leaf to the key log, if it counts, and return its index.
@@ -60,7 +58,7 @@ class Staging:
         self.directory.check(leaf)
         self.directory = self.directory.logged([leaf], self.now)
         index = self.next_index(LogName.KEY)
-        self.append(LogName.KEY, leaf)
+        self.append(LogName.KEY, leaf, leaf_hash(leaf))
         return index
 
     def next_index(self, log: LogName) -> int:
