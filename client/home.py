@@ -89,6 +89,20 @@ class Home:
         """Where the agent says how it is reached, on a system without sockets."""
         return self.run / "agent.port"
 
+    @property
+    def mark(self) -> Path:
+        """What says that this home was zeroised (:mod:`client.vault.destroying`)."""
+        return self.path / "zeroised"
+
+    def require_whole(self) -> None:
+        """Return if this home was not zeroised.
+
+        Raises:
+            HomeError: it was.
+        """
+        if self.mark.exists():
+            raise HomeError("home.zeroised", path=self.path)
+
     def create(self, config: Config) -> None:
         """Make the folders and write the configuration.
 

@@ -4,7 +4,8 @@ A bulletin is the carrier of a restriction (:mod:`protocol.restriction`), signed
 one key that the witness knows: an operator of the root document or, at a mirror, any
 key of the directory.  The witness keeps it until the key log has it, and hands all
 out to whoever asks; readers verify it themselves, so a witness that lies can only
-be silent, and then the others speak::
+be silent, and then the others speak.  An order to destroy a vault, by two operators,
+stays up: the terminal that it is for was suspended, and reads no key log any more::
 
     board = board.post(data, keys, realm)       # or a refusal; persist, then answer
     board.bulletins                             # what is served, oldest first
@@ -27,16 +28,20 @@ from crypto.digest import H
 from crypto.sign import Realm, Usage, VerifyKey
 from crypto.types import Digest, KeyId
 from protocol.codec import Message, decode
+from protocol.directory_rules import ZEROISE_OPERATORS
 from protocol.errors import BusyError, VerificationError
 from protocol.fields import V1
 from protocol.limits import KIB
 from protocol.restriction import Restriction
-from protocol.signed import Signed, signers
+from protocol.signed import Signed, require, signers
+from protocol.zeroising import is_order
 
 MAX_BULLETIN: Final = 16 * KIB  # bytes: a reason and two signatures of S2
 MAX_OF_ONE_KEY: Final = 16  # bulletins: policy lets an operator have 3 unconfirmed
 MAX_OF_OTHERS: Final = 256  # of all who are no operators, together
-MAX_SERVED: Final = (MAX_OF_OTHERS + 16 * MAX_OF_ONE_KEY) * (MAX_BULLETIN + 8)  # bytes
+MAX_ORDERS: Final = 64  # to destroy a vault, in all; the oldest make place
+MAX_BOARD: Final = MAX_OF_OTHERS + 16 * MAX_OF_ONE_KEY + MAX_ORDERS  # bulletins
+MAX_SERVED: Final = MAX_BOARD * (MAX_BULLETIN + 8)  # bytes
 # What a root document's operators may have comes on top.  (16 of them at most.)
 
 
@@ -46,17 +51,18 @@ class Bulletins(Message):
     v: V1
     bulletins: Annotated[
         tuple[Annotated[bytes, Meta(max_length=MAX_BULLETIN)], ...],
-        Meta(max_length=MAX_OF_OTHERS + 16 * MAX_OF_ONE_KEY),
+        Meta(max_length=MAX_BOARD),
     ] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Bulletin:
-    """A restriction as it arrived, and the known keys that signed it."""
+    """A restriction or an order as it arrived, and the known keys that signed it."""
 
     data: bytes
-    name: Digest  # H(restriction)
+    name: Digest  # H(document)
     by: frozenset[KeyId]
+    order: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +93,16 @@ class Board:
             operators: those of the keys whose place nobody else can take.
 
         Raises:
-            MalformedError: not a signed restriction.
+            MalformedError: neither a signed restriction nor an order.
             VerificationError: no known key signed it, or a signature does not hold.
+            ThresholdError: an order by fewer than two operators.
             BusyError: its signer has as many as one key may have, or all who are no
                 operators have as many as they may have together.
         """
         signed = decode(data, Signed, limit=MAX_BULLETIN)
+        if is_order(signed):
+            named = {key: keys[key] for key in operators & keys.keys()}
+            return self._ordered(data, signed, named, realm)
         by = signers(signed, keys, usage=Usage.SUSPEND, realm=realm)
         if not by:
             raise VerificationError("a bulletin by nobody that is known")
@@ -100,14 +110,35 @@ class Board:
         name = H(signed.document)
         if any(bulletin.name == name for bulletin in self.kept):
             return self
+        cuts = [bulletin for bulletin in self.kept if not bulletin.order]
         for key in by:
-            if sum(key in bulletin.by for bulletin in self.kept) >= MAX_OF_ONE_KEY:
+            if sum(key in bulletin.by for bulletin in cuts) >= MAX_OF_ONE_KEY:
                 raise BusyError
-        others = sum(not kept.by & operators for kept in self.kept)
+        others = sum(not kept.by & operators for kept in cuts)
         if not by & operators and others >= MAX_OF_OTHERS:
             raise BusyError
         return Board((*self.kept, Bulletin(data, name, by)))
 
+    def _ordered(
+        self,
+        data: bytes,
+        signed: Signed,
+        operators: Mapping[KeyId, VerifyKey],
+        realm: Realm,
+    ) -> "Board":
+        by = signers(signed, operators, usage=Usage.ZEROISE, realm=realm)
+        require(by, permitted=operators.keys(), required=ZEROISE_OPERATORS)
+        if any(bulletin.name == signed.digest for bulletin in self.kept):
+            return self
+        cuts = tuple(kept for kept in self.kept if not kept.order)
+        orders = [kept for kept in self.kept if kept.order][1 - MAX_ORDERS :]
+        return Board((*cuts, *orders, Bulletin(data, signed.digest, by, order=True)))
+
     def without(self, logged: AbstractSet[Digest]) -> "Board":
-        """Return the board without what the key log has, by H(restriction)."""
-        return Board(tuple(kept for kept in self.kept if kept.name not in logged))
+        """Return the board without what the key log has, by H(restriction).
+
+        Orders stay: those whom they are for read no log any more.
+        """
+        return Board(
+            tuple(kept for kept in self.kept if kept.order or kept.name not in logged)
+        )

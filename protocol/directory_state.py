@@ -137,6 +137,7 @@ class State:
     restrictions: Mapping[Digest, Cut] = field(default_factory=dict)  # logged
     bulletins: Mapping[Digest, Cut] = field(default_factory=dict)  # told by witnesses
     notices: Mapping[KeyId, Notice] = field(default_factory=dict)
+    zeroised: frozenset[KeyId] = frozenset()  # terminals that are to destroy themselves
 
     def owner(self, key_id: KeyId) -> PostRecord | None:
         """Return the post that a key belongs or belonged to."""

@@ -22,12 +22,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from crypto.merkle import Frontier
-from crypto.sign import Realm, Usage
+from crypto.sign import Realm
 from crypto.types import Digest, KeyId
 from protocol.codec import decode
 from protocol.directory_adopt import adopt_entry
 from protocol.directory_entry import Action
-from protocol.directory_rules import ZEROISE_OPERATORS
 from protocol.directory_snapshot import Snapshot
 from protocol.directory_state import Adopted, Moment, Notice, State
 from protocol.errors import (
@@ -44,11 +43,11 @@ from protocol.key_log_entry import (
     read_signed,
 )
 from protocol.limits import MAX_MANIFEST_STEP
-from protocol.restriction import ZeroiseOrder
 from protocol.restrictions import restrict, restrict_by_bulletin, suspended_in_log
 from protocol.root_chain import first_root
-from protocol.signed import Signed, require, signers
+from protocol.signed import Signed
 from protocol.trusted_root import TrustedRoot, extend, follow, found
+from protocol.zeroising import is_order, zeroise, zeroise_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,17 +135,22 @@ class TrustedDirectory:
         return adopt_leaf(self.state, leaf, moment)[1]
 
     def bulletin(self, signed: Signed, since: int | None = None) -> "TrustedDirectory":
-        """Return the directory with a restriction that a witness told.
+        """Return the directory with a restriction, or an order, that a witness told.
 
         Args:
             signed: the bulletin.
             since: witnessed time when we first heard it, by default now.
 
         Raises:
-            ProtocolError: as :func:`protocol.restrictions.restrict`.
+            ProtocolError: as :func:`protocol.restrictions.restrict`, or as
+                :func:`protocol.zeroising.zeroise_order` of an order.
         """
         first = self.witnessed if since is None else since
-        state = restrict_by_bulletin(self.state, signed, first)
+        if is_order(signed):
+            order, _ = zeroise_order(self.state.root, signed)
+            state = zeroise(self.state, order)
+        else:
+            state = restrict_by_bulletin(self.state, signed, first)
         return replace(self, state=state)
 
     def view(self, witnessed: int | None = None) -> Snapshot:
@@ -202,7 +206,7 @@ def adopt_leaf(state: State, leaf: bytes, moment: Moment) -> tuple[State, Adopte
         case LeafKind.EXTENSION:
             state = replace(state, root=extend(state.root, signed))
         case _:
-            zeroise_order(state, signed)
+            return _ordered(state, signed, moment)
     return state, Adopted(moment.index, entry.kind, signed.digest)
 
 
@@ -262,18 +266,17 @@ def _restricted(state: State, signed: Signed, moment: Moment) -> tuple[State, Ad
     )
 
 
-def zeroise_order(state: State, signed: Signed) -> ZeroiseOrder:
-    """Return the order, by two operators; the terminal that it names obeys.
-
-    Raises:
-        MalformedError: not an order.
-        VerificationError: a signature fails.
-        ThresholdError: fewer than two operators.
-    """
-    operators = state.root.operators
-    who = signers(signed, operators, usage=Usage.ZEROISE, realm=state.root.realm)
-    require(who, permitted=operators.keys(), required=ZEROISE_OPERATORS)
-    return decode(signed.document, ZeroiseOrder)
+def _ordered(state: State, signed: Signed, moment: Moment) -> tuple[State, Adopted]:
+    order, who = zeroise_order(state.root, signed)
+    post = state.owner(order.key)
+    return zeroise(state, order), Adopted(
+        index=moment.index,
+        kind=LeafKind.ZEROISE,
+        digest=signed.digest,
+        signers=who,
+        post=None if post is None else post.post,
+        keys=frozenset({order.key}),
+    )
 
 
 def about(

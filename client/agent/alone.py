@@ -7,6 +7,7 @@ lock keeps two processes apart.
 from client.agent.terminal import OpenTerminal
 from client.clock import SystemClock
 from client.home import Home
+from client.vault.destroying import finish, zeroise
 from client.vault.opening import open_vault
 from crypto.entropy import Entropy
 
@@ -17,12 +18,17 @@ def open_alone(
     """Return the unlocked terminal; the caller closes it.
 
     Raises:
-        HomeError: it does not open, or another process has it.
+        HomeError: it does not open, another process has it, or it was zeroised.
     """
+    finish(home)
     clock = SystemClock()
     vault = open_vault(home, passphrase, clock, entropy, member=member)
     try:
-        return OpenTerminal(home, vault, clock, entropy)
+        terminal = OpenTerminal(home, vault, clock, entropy)
     except BaseException:
         vault.close()
         raise
+    if terminal.zeroised:  # the order came, and this is the first start since
+        vault.close()
+        zeroise(home)
+    return terminal

@@ -31,6 +31,7 @@ from client.home import Home, HomeError
 from client.net.link import Link
 from client.net.transport import LinkError
 from client.vault.database import DiskError, VaultError
+from client.vault.destroying import finish, zeroise
 from client.vault.opening import DATABASE, OpenVault, open_vault
 from crypto.entropy import system
 from crypto.types import Digest
@@ -216,10 +217,21 @@ class Agent:
         except DiskError:
             return False
 
+    def obey(self) -> None:
+        """Destroy the vault, which is closed, if two operators ordered it.
+
+        Raises:
+            HomeError: they did.
+        """
+        if self._terminal.zeroised:
+            zeroise(self._home)
+
     async def _tick(self) -> None:
         while True:
             with contextlib.suppress(DiskError):  # the next look finds the same
                 self._session.tick()
+            if self._terminal.zeroised:
+                self._stop.set()
             await asyncio.sleep(TICK)
 
     def _alarm(self, what: Alarm) -> None:
@@ -271,6 +283,7 @@ def run_agent(home: Home, passphrase: str, member: str | None = None) -> None:
     Raises:
         HomeError: it does not open, another agent has it, or it turned out damaged.
     """
+    finish(home)
     clock = SystemClock()
     vault = open_vault(home, passphrase, clock, system, member=member)
     hurt = False
@@ -278,7 +291,10 @@ def run_agent(home: Home, passphrase: str, member: str | None = None) -> None:
         with vault.closed_on_error():
             _require_sound(home, vault)
             agent = Agent(home, vault, clock)
-        asyncio.run(agent.run())
+        try:
+            asyncio.run(agent.run())
+        finally:
+            agent.obey()
     except* VaultError:  # after a failed read or sync nobody knows what is there
         hurt = True
     if hurt:
@@ -304,6 +320,7 @@ def sync_once(home: Home, passphrase: str, member: str | None, limit: float) -> 
     Raises:
         HomeError: it does not open, or another process has it.
     """
+    finish(home)
     clock = SystemClock()
     vault = open_vault(home, passphrase, clock, system, member=member)
     agent = Agent(home, vault, clock)
@@ -311,3 +328,4 @@ def sync_once(home: Home, passphrase: str, member: str | None, limit: float) -> 
         return asyncio.run(agent.once(limit))
     finally:
         agent.close()
+        agent.obey()

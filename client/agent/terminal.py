@@ -82,6 +82,11 @@ class OpenTerminal:
         directory = self.machine.beliefs.directory
         return self.root if directory is None else directory.root
 
+    @property
+    def zeroised(self) -> bool:
+        """Whether two operators ordered this terminal to destroy its vault."""
+        return self.machine.beliefs.zeroised(self.identity.terminal.id)
+
     def close(self) -> None:
         """Sign what the member still has to sign, then close the vault."""
         try:

@@ -159,6 +159,7 @@ class Shell:
 
     def _unlocking(self) -> str:
         """Return the passphrase of a command that has no agent to ask."""
+        self.home.require_whole()
         known = self._known is not None or self._descriptor is not None
         if not known and not _at_a_terminal():  # nobody there to ask
             self.refuse("agent.locked", Exit.LOCKED)
@@ -177,6 +178,7 @@ class Shell:
             descriptor: an open file descriptor, its first line; None: the terminal.
             fresh: ask twice, because nobody could check a typing error later.
         """
+        self.home.require_whole()
         if descriptor is not None:
             try:
                 with os.fdopen(descriptor, "rb") as file:

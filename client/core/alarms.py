@@ -49,6 +49,7 @@ class Alarm(enum.StrEnum):
     # --- this terminal
     OWN_KEY_CHANGED = "own-key-changed"  # without a signature of ours
     OWN_RESTRICTED = "own-restricted"
+    OWN_ZEROISED = "own-zeroised"  # a terminal of ours is to destroy its vault
     PREKEYS_LOST = "prekeys-lost"  # the key sheet is gone
     # --- messages
     UNDELIVERED = "undelivered"  # no receipt by the deadline

@@ -7,7 +7,7 @@ the core speaks of the same view.  They are replaced only by :mod:`client.core.s
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from crypto.types import ZERO_DIGEST, Digest
+from crypto.types import ZERO_DIGEST, Digest, KeyId
 from protocol.directory_snapshot import Snapshot
 from protocol.directory_state import Adopted
 from protocol.errors import FreshnessError
@@ -76,6 +76,11 @@ class Beliefs:
             elif outcome.kind is not LeafKind.MANIFEST:
                 self.adopted[outcome.index] = outcome, witnessed
                 self.logged.setdefault(outcome.digest, outcome.index)
+
+    def zeroised(self, terminal: KeyId) -> bool:
+        """Tell whether two operators ordered this terminal to destroy its vault."""
+        directory = self.directory
+        return directory is not None and terminal in directory.state.zeroised
 
     def time(self, now: int) -> int:
         """Return the time that deadlines go by.

@@ -20,6 +20,10 @@ from protocol.trusted_directory import Outcome, about, alarms
 
 ENROLLED: Final = "enrolled"  # position of our own entry in the key log
 CHANGED: Final = "post-changed"  # what is told of our post and is no alarm
+ALARMS: Final = {
+    LeafKind.RESTRICTION: Alarm.OWN_RESTRICTED,
+    LeafKind.ZEROISE: Alarm.OWN_ZEROISED,
+}
 # Seconds: a session that is new has not seen the log's end yet.
 PATIENCE: Final = 900
 
@@ -57,8 +61,7 @@ class Watching:
             ours = self._ours(outcomes)
             foreign = self._foreign(ours, first=first)
             for entry in foreign:
-                restricted = entry.kind is LeafKind.RESTRICTION
-                alarm = Alarm.OWN_RESTRICTED if restricted else Alarm.OWN_KEY_CHANGED
+                alarm = ALARMS.get(entry.kind, Alarm.OWN_KEY_CHANGED)
                 self._alarms.tell(alarm, now, None, self._identity.post)
             for entry in ours:
                 if entry.kind is not LeafKind.MANIFEST and entry not in foreign:

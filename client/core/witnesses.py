@@ -6,7 +6,8 @@ who gave it::
 
     checkpoint    the log's own signature under it; then either it lies on our way, or
                   two signatures exclude each other (a split view, kept as evidence)
-    bulletin      the signatures of who may restrict; then it counts at once
+    bulletin      the signatures of who may restrict, or of two operators who order
+                  this terminal to destroy its vault; then it counts at once
 
 A checkpoint that is larger than ours is news and waits.  When a quorum of witnesses has
 shown what the relay, asked again, does not, people are told: it withholds the log.
@@ -37,8 +38,10 @@ from protocol.fields import V1, Time
 from protocol.requests import Ask, LogName, SignedCheckpoint
 from protocol.requests import Checkpoint as CheckpointRequest
 from protocol.signed import Signed
+from protocol.trusted_directory import TrustedDirectory
 from protocol.trusted_log import TrustedLog, signed_checkpoint
 from protocol.witness_policy import cosigner
+from protocol.zeroising import is_order
 
 HEARD = "bulletins"  # every bulletin that counted, in the vault
 EVIDENCE = "evidence"  # two notes that exclude each other
@@ -83,6 +86,7 @@ class Witnesses:
         self._vault = station.vault
         self._beliefs = station.beliefs
         self._alarms = Alarms(station.vault)
+        self._identity = station.identity
         self._claims: dict[tuple[LogName, str], Claim] = {}
         self._again()
 
@@ -109,11 +113,18 @@ class Witnesses:
             after = directory.bulletin(signed, since=heard.since)
         except ProtocolError:
             return False  # nobody signed it who may, or it was lifted
+        if is_order(signed):
+            return self._ordered(after)
         before = directory.state.bulletins.get(signed.digest)
         if before == after.state.bulletins[signed.digest]:
             return False
         self._beliefs.directory = after
         return True
+
+    def _ordered(self, after: TrustedDirectory) -> bool:
+        """Let an order to destroy a vault count, if it is for this one."""
+        before, self._beliefs.directory = self._beliefs.directory, after
+        return before != after and self._beliefs.zeroised(self._identity.terminal.id)
 
     def _heard(self, encoded: bytes, now: int) -> None:
         try:
@@ -129,13 +140,15 @@ class Witnesses:
             with self._vault.transaction():
                 kept = (one for one in self._told().heard if self._counts(one.data))
                 self._vault.put(HEARD, encode(Told(v=1, heard=(*kept, heard))))
-                post = self._about(data)
-                self._alarms.tell(Alarm.RESTRICTED, now, post=post)
+                if self._cut(data) is not None:
+                    self._alarms.tell(Alarm.RESTRICTED, now, post=self._about(data))
             # A crash before the commit: the next witness tells it again.
 
     def _counts(self, data: bytes) -> bool:
         """Tell whether a bulletin is still more than what the log has."""
-        return self._cut(data) is not None
+        return self._cut(data) is not None or is_order(
+            decode(data, Signed, limit=MAX_BULLETIN)
+        )
 
     def _cut(self, data: bytes) -> Cut | None:
         directory = self._beliefs.directory

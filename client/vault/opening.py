@@ -91,6 +91,7 @@ def try_passphrase(
     Raises:
         HomeError: no vault, not this passphrase, or too early after wrong ones.
     """
+    home.require_whole()
     path = home.keys / VAULT_KEY
     if not path.exists():
         raise HomeError("home.missing", path=home.path)
@@ -154,6 +155,7 @@ def open_vault(
         HomeError: no vault, not this passphrase, too early, another process has it,
             of a later version, or damaged: says which file.
     """
+    home.require_whole()
     if not (home.keys / VAULT_KEY).exists():
         raise HomeError("home.missing", path=home.path)
     try:

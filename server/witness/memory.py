@@ -21,6 +21,7 @@ from protocol.limits import KIB, MAX_NOTE, MAX_SIGNATURES
 from protocol.root import LogKey, Origin
 from protocol.signed import Signed
 from protocol.witness import Seen
+from protocol.zeroising import is_order
 from server.files import write_atomic
 from server.storage.interfaces import StoreBrokenError, StoreFullError
 
@@ -146,7 +147,8 @@ def recall_board(path: Path) -> Board:
 
 def _bulletin(pinned: Pinned) -> Bulletin:
     signed = decode(pinned.data, Signed, limit=MAX_BULLETIN)
-    return Bulletin(pinned.data, signed.digest, frozenset(pinned.by))
+    by = frozenset(pinned.by)
+    return Bulletin(pinned.data, signed.digest, by, order=is_order(signed))
 
 
 def remember_board(path: Path, board: Board) -> None:

@@ -58,8 +58,9 @@ class Noticeboard:
         """Keep a bulletin; durable when this returns.
 
         Raises:
-            MalformedError: not a signed restriction.
-            VerificationError: nobody signed it who is known here.
+            MalformedError: neither a signed restriction nor an order.
+            VerificationError: nobody signed it who is known here, or an order not
+                by two operators.
             BusyError: its signer, or everybody who is no operator, has no room.
             StoreFullError: no room on the disk; the board is as it was.
             OSError: the disk failed; the process ends.

@@ -6,7 +6,8 @@
 ``GET /checkpoint/{origin}``        the note that was cosigned last
 ``GET /entries/{origin}/{start}``   one :class:`server.mirror.Page`, for a relay without
                                     its disk
-``POST /bulletins``                 one signed restriction; 204, or 403 by nobody known
+``POST /bulletins``                 one signed restriction, or zeroise order; 204, or
+                                    403 by nobody known
 ``GET /bulletins``                  all of them, :class:`protocol.bulletins.Bulletins`
 
 Whoever asks is a stranger.  A bounded number is served at a time, each for a bounded

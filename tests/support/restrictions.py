@@ -1,11 +1,11 @@
-"""Restrictions as bulletins, by whoever the test says."""
+"""Restrictions and orders as bulletins, by whoever the test says."""
 
 from crypto.sign import SigningKey, Usage
 from crypto.types import KeyId
 from protocol.codec import encode
 from protocol.label import Level
-from protocol.restriction import Restriction
-from protocol.signed import sign_document
+from protocol.restriction import Restriction, ZeroiseOrder
+from protocol.signed import Signed, sign_document
 from tests.support.keys import signing_key
 from tests.support.ministry import Ministry
 
@@ -41,3 +41,20 @@ def _key(people: Ministry, name: str) -> SigningKey:
     if name in people.posts:
         return people.posts[name].terminal.key
     return signing_key(people.suite, name)
+
+
+def zeroise_order(
+    people: Ministry, *by: str, post: str = "bern", reason: str = "lost"
+) -> Signed:
+    """Return an order to the terminal of ``post``, signed by whoever the test says."""
+    document = ZeroiseOrder(
+        v=1,
+        key=KeyId(people.posts[post].terminal.key.id),
+        nonce=bytes(32),
+        time=people.now,
+        reason=reason,
+    )
+    keys = [_key(people, name) for name in by]
+    return sign_document(
+        encode(document), keys, usage=Usage.ZEROISE, realm=people.realm
+    )

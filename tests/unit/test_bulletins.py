@@ -6,10 +6,10 @@ from crypto.digest import H
 from crypto.sign import Realm, SigningKey, Usage, VerifyKey
 from crypto.suite import SuiteId
 from crypto.types import KeyId
-from protocol.bulletins import MAX_BULLETIN, MAX_OF_ONE_KEY, Board
+from protocol.bulletins import MAX_BULLETIN, MAX_OF_ONE_KEY, MAX_ORDERS, Board
 from protocol.codec import decode, encode
 from protocol.errors import BusyError, MalformedError, VerificationError
-from protocol.restriction import Restriction
+from protocol.restriction import Restriction, ZeroiseOrder
 from protocol.signed import Signed, sign_document
 from tests.support.keys import signing_key, stretched
 
@@ -83,3 +83,62 @@ def test_what_was_logged_makes_room() -> None:
     logged = H(decode(data, Signed).document)
     assert board.without({logged}).bulletins == board.bulletins[1:]
     assert board.without(set()) == board
+
+
+# --- orders to destroy a vault
+
+
+def order(*keys: SigningKey, time: int = 1, usage: Usage = Usage.ZEROISE) -> bytes:
+    document = ZeroiseOrder(
+        v=1,
+        key=KeyId(stretched("lost", 32)),
+        nonce=bytes(32),
+        time=time,
+        reason="stolen",
+    )
+    return encode(sign_document(encode(document), keys, usage=usage, realm=REALM))
+
+
+def ordered(board: Board, data: bytes) -> Board:
+    return board.post(data, KEYS, REALM, operators=KEYS.keys())
+
+
+def test_an_order_by_two_operators_stays_up_once() -> None:
+    data, cut = order(ANNA, BRAM), bulletin(ANNA)
+    board = ordered(ordered(Board(), data), cut)
+    assert board.bulletins == (data, cut)
+    assert ordered(board, order(BRAM, ANNA)).kept == board.kept
+    name, logged = (H(decode(one, Signed).document) for one in (data, cut))
+    (kept,) = board.without({name, logged}).kept
+    assert (kept.name, kept.order) == (name, True)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        order(ANNA),
+        order(ANNA, ANNA),
+        order(ANNA, MALLORY),
+        order(ANNA, BRAM, usage=Usage.SUSPEND),
+        order(ANNA, BRAM, usage=Usage.DIR),
+    ],
+)
+def test_nobody_orders_alone_or_by_another_word(data: bytes) -> None:
+    with pytest.raises(VerificationError):
+        ordered(Board(), data)
+
+
+def test_only_operators_order() -> None:
+    with pytest.raises(VerificationError):
+        Board().post(order(ANNA, BRAM), KEYS, REALM, operators={ANNA.id})
+
+
+def test_orders_take_no_room_from_restrictions_and_are_bounded() -> None:
+    board = Board()
+    orders = [order(ANNA, BRAM, time=time) for time in range(MAX_ORDERS + 2)]
+    for data in orders:
+        board = ordered(board, data)
+    assert board.bulletins == tuple(orders[2:])
+    for time in range(MAX_OF_ONE_KEY):
+        board = ordered(board, bulletin(ANNA, time=time))
+    assert len(board.kept) == MAX_ORDERS + MAX_OF_ONE_KEY

@@ -18,7 +18,7 @@ from protocol.signed import Signed
 from tests.support.desk import Desk, exchange
 from tests.support.fake_relay import NAMES, FakeRelay, Log
 from tests.support.ministry import Ministry
-from tests.support.restrictions import restriction
+from tests.support.restrictions import restriction, zeroise_order
 from tests.support.witnesses import witness_key
 
 NOBODY = encode(Bulletins(v=1))
@@ -305,3 +305,56 @@ def test_before_the_directory_a_bulletin_waits(
     desk.connect()
     hear(desk, cut)
     assert alarms(desk) == ["restricted"]
+
+
+# --- orders to destroy the vault
+
+
+def zeroised(desk: Desk) -> bool:
+    return desk.machine.beliefs.zeroised(desk.post.terminal.key.id)
+
+
+@pytest.mark.parametrize(
+    ("by", "whom", "obeyed"),
+    [
+        (("anna", "bram"), "bern", True),
+        (("anna", "bram"), "tfc", False),
+        (("anna",), "bern", False),
+        (("anna", "anna"), "bern", False),
+        (("anna", "bern"), "bern", False),
+    ],
+)
+@pytest.mark.parametrize("logged", [True, False])
+def test_a_terminal_obeys_two_operators_and_nobody_else(
+    desks: tuple[Desk, Desk],
+    by: tuple[str, ...],
+    whom: str,
+    *,
+    obeyed: bool,
+    logged: bool,
+) -> None:
+    bern, tfc = desks
+    exchange(bern, tfc)
+    order = zeroise_order(bern.ministry, *by, post=whom)
+    if logged:
+        bern.relay.logs[KEY].append(signed_leaf(LeafKind.ZEROISE, order))
+        exchange(bern, tfc)
+    else:
+        hear(bern, said("w2", bulletins=board(encode(order))))
+    assert zeroised(bern) is obeyed
+    bern.restart()
+    assert zeroised(bern) is obeyed
+    assert alarms(bern) == (["own-zeroised"] if obeyed and logged else [])
+
+
+def test_an_order_is_kept_beside_restrictions_that_come_later(
+    desks: tuple[Desk, Desk],
+) -> None:
+    bern, tfc = desks
+    exchange(bern, tfc)
+    order = encode(zeroise_order(bern.ministry, "anna", "bram"))
+    hear(bern, said("w1", bulletins=board(order)))
+    later = restriction(bern.ministry, by="anna", post="tfc")
+    hear(bern, said("w1", bulletins=board(later)))
+    bern.restart()
+    assert zeroised(bern)

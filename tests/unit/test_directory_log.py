@@ -37,8 +37,8 @@ from protocol.trusted_directory import (
     about,
     alarms,
     found_directory,
-    zeroise_order,
 )
+from protocol.zeroising import zeroise_order
 from tests.support.ministry import START, YEAR, Ministry, sign_root
 
 
@@ -276,11 +276,11 @@ def order(hague: Ministry, *by: SigningKey, usage: Usage = Usage.ZEROISE) -> Sig
 
 def test_a_zeroise_order_needs_two_operators(hague: Ministry) -> None:
     signed = order(hague, *hague.pair)
-    named = zeroise_order(hague.directory.state, signed)
+    named, _ = zeroise_order(hague.directory.root, signed)
     assert named.key == hague.posts["bern"].terminal.key.id
     assert hague.log(signed_leaf(LeafKind.ZEROISE, signed)).digest == signed.digest
     for by in (hague.pair[:1], hague.pair[:1] * 2, [hague.posts["bern"].terminal.key]):
         with pytest.raises(ThresholdError):
-            zeroise_order(hague.directory.state, order(hague, *by))
+            zeroise_order(hague.directory.root, order(hague, *by))
     with pytest.raises(VerificationError):
-        zeroise_order(hague.directory.state, order(hague, *hague.pair, usage=Usage.DIR))
+        zeroise_order(hague.directory.root, order(hague, *hague.pair, usage=Usage.DIR))
