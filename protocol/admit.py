@@ -21,6 +21,7 @@ Whether the record is already in the vault (B3) and where it stands in its strea
 
 import enum
 from dataclasses import dataclass
+from typing import Final
 
 from protocol.acceptance import accept
 from protocol.codec import Message
@@ -30,6 +31,10 @@ from protocol.genuine import Genuine, Proven, Unsealed, genuine, prove
 from protocol.receipt import Receipt, credit
 from protocol.receiver import LogRoots, Receiver
 from protocol.slip import Heads
+
+# Seconds for which a current terminal may still bring what its member signed with a
+# key that was rotated since: as long as an outbox waits.
+VOUCHED: Final = 30 * 86_400
 
 
 class ViewCheck(enum.Enum):
@@ -105,7 +110,8 @@ def weigh(
     found = genuine(proven, receiver.own, now=receiver.now)
     view = compare(found.slip.dir, receiver.logs)
     ended = found.ended
-    if ended is not None and not _from_before(ended, witnessed):
+    before = ended is None or _from_before(ended, witnessed)
+    if ended is not None and not before and not _vouched(found, receiver):
         return Held(found, ended, view, proven.unsealed)
     try:
         body = accept(found, receiver)
@@ -131,6 +137,27 @@ def compare(heads: Heads, logs: LogRoots) -> ViewCheck:
     if any(ours is None for ours, _ in pairs):
         return ViewCheck.UNKNOWN
     return ViewCheck.AGREES
+
+
+def _vouched(found: Genuine, receiver: Receiver) -> bool:
+    """Tell whether a current terminal vouches for a member's rotated key (TIME-11).
+
+    What waits in an outbox was signed before the rotation and cannot be signed again
+    under its name.  The member is still one of the post, and a terminal of the post
+    sealed it today: who has the old key alone gets nothing in.
+    """
+    member, terminal = found.member, found.terminal
+    if member is None or member.ended is None or not member.lineage:
+        return False
+    if terminal.ended is not None or receiver.now >= terminal.valid_until:
+        return False
+    current = receiver.view.member(member.lineage[-1])
+    return (
+        member.ended.reason == "rotated"
+        and current is not None
+        and current.ended is None
+        and receiver.now < member.ended.witnessed + VOUCHED
+    )
 
 
 def _from_before(ended: Ended, witnessed: int | None) -> bool:

@@ -128,6 +128,11 @@ class Snapshot:
             self._terminals[key_id] = self._terminal(*found)
         return self._terminals[key_id]
 
+    def successor(self, key_id: KeyId) -> Terminal | None:
+        """Return the terminal under the key it has now, by any key that it ever had."""
+        terminal = self.terminal(key_id)
+        return None if terminal is None else self.terminal(terminal.lineage[-1])
+
     def member(self, key_id: KeyId) -> Member | None:
         """Return a member, current or ended, by its key id."""
         if key_id not in self._members:
@@ -181,6 +186,7 @@ class Snapshot:
             usable_from=self._usable_from(record, holder),
             valid_until=held.until,
             ended=self._ended(record, holder, held),
+            lineage=tuple(key.key.id for key in holder.keys),
         )
 
     def _member(
@@ -199,6 +205,7 @@ class Snapshot:
             may_release=-1 if release is None else min(release, clearance.level),
             valid_until=held.until,
             ended=self._ended(record, holder, held),
+            lineage=tuple(key.key.id for key in holder.keys),
         )
 
     def _ended(self, record: PostRecord, holder: Holder, held: HeldKey) -> Ended | None:

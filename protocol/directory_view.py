@@ -38,6 +38,14 @@ class Terminal:
     usable_from: int  # POSIX seconds, witnessed time
     valid_until: int
     ended: Ended | None  # None: current
+    lineage: tuple[
+        KeyId, ...
+    ] = ()  # every key of it, oldest first, this one among them
+
+    @property
+    def first(self) -> KeyId:
+        """Its first key: what it is called where a rotation must change nothing."""
+        return self.lineage[0] if self.lineage else self.key_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,7 @@ class Member:
     may_release: int  # highest level (Level number) this member releases; -1 none
     valid_until: int
     ended: Ended | None
+    lineage: tuple[KeyId, ...] = ()  # every key of the person, oldest first
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ def genuine(proven: Proven, own: Terminal, *, now: int) -> Genuine:
     unsealed, inner = proven.unsealed, proven.inner
     record = decode(inner.record, Record, limit=MAX_RECORD)
     found = bind(inner, record, (proven.terminal, proven.member), unsealed.id)
-    slot = slot_hash(own.key_id, unsealed.kid, unsealed.place, unsealed.salt)
+    slot = _slot(unsealed, own, found.slots)
     check_addressed(found, post=own.post, slot=slot, kc=unsealed.kc)
     if not _is_place(unsealed.place.seq, own):
         # A place that no stream has would be busy for ever, and block the mailbox.
@@ -141,6 +141,21 @@ def genuine(proven: Proven, own: Terminal, *, now: int) -> Genuine:
         body=unsealed.body,
         ended=_first_end(found.terminal, found.member, now),
     )
+
+
+def _slot(unsealed: Unsealed, own: Terminal, slots: frozenset[Digest]) -> Digest:
+    """Return our slot among ``slots``, under whichever key of ours it was made.
+
+    What was sealed before our key was rotated, to prekeys of the old one, is for the
+    same terminal; the kid says under which manifest, and so under which key.
+    """
+    parts = unsealed.kid, unsealed.place, unsealed.salt
+    current = slot_hash(own.key_id, *parts)
+    if current not in slots:
+        for key_id in own.lineage:
+            if (earlier := slot_hash(key_id, *parts)) in slots:
+                return earlier
+    return current
 
 
 def _is_place(seq: int, own: Terminal) -> bool:

@@ -15,16 +15,16 @@ Source: docs/spec/receipts.md section 4.
 """
 
 import enum
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from crypto.digest import H
 from crypto.errors import SignatureError
-from crypto.sign import Realm, SigningKey, Usage
+from crypto.sign import Realm, SigningKey, Usage, VerifyKey
 from crypto.types import Digest, KeyId, Mailbox, MessageId, PrekeyId, Signature
 from protocol.codec import Message, decode, encode
-from protocol.directory_view import DirectoryView
+from protocol.directory_view import DirectoryView, Terminal
 from protocol.envelope import Envelope
 from protocol.errors import BindingError, BusyError, VerificationError
 from protocol.fields import (
@@ -134,10 +134,8 @@ def check_nack(came: SignedNack, deposit: Deposit, view: DirectoryView) -> Nack:
     terminal = view.terminal(aim.terminal)
     if terminal is None or terminal.ended is not None:
         raise VerificationError("a nack of a terminal that is not current")
-    try:
-        terminal.key.verify(came.signature, Usage.NACK, came.document, view.realm)
-    except SignatureError:
-        raise VerificationError("a signature does not hold") from None
+    if not any(_signed(came, key, view) for key in _keys(terminal, view)):
+        raise VerificationError("a signature does not hold")
     nack = decode(came.document, Nack)
     if (nack.id, nack.body, nack.mailbox, nack.kid) != (
         deposit.id,
@@ -147,6 +145,27 @@ def check_nack(came: SignedNack, deposit: Deposit, view: DirectoryView) -> Nack:
     ):
         raise BindingError("B22")
     return nack
+
+
+def _keys(terminal: Terminal, view: DirectoryView) -> Iterator[VerifyKey]:
+    """Yield the terminal's key, and those that were rotated into it.
+
+    A nack may be older than the rotation: it gets the terminal its record once more,
+    under the keys of today, and nothing else.
+    """
+    yield terminal.key
+    for key_id in terminal.lineage:
+        former = view.terminal(key_id)
+        if former and former.ended and former.ended.reason == "rotated":
+            yield former.key
+
+
+def _signed(came: SignedNack, key: VerifyKey, view: DirectoryView) -> bool:
+    try:
+        key.verify(came.signature, Usage.NACK, came.document, view.realm)
+    except SignatureError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

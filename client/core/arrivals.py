@@ -52,7 +52,7 @@ class Arrivals:
         self._holes = holes
         self._heartbeats = heartbeats
         self._deadlines = deadlines
-        self._credit = Credit(station.vault, deadlines)
+        self._credit = Credit(station, deadlines)
         self._alarms = Alarms(station.vault)
         self._again = again
         self.renewal = Renewal(station, again)
@@ -67,12 +67,12 @@ class Arrivals:
             case HeartbeatBody() as body:
                 self._heartbeats.beat(found, body, now, queue)
             case ResendBody() as body:
-                for name in self._holes.asked(found.terminal.key_id, body, now):
+                for name in self._holes.asked(found.terminal.first, body, now):
                     self._again(name)
             case AlarmBody() as body if body.alarm in _TOLD:
                 self._alarms.tell(_TOLD[body.alarm], now, None, post)
                 if body.alarm is Told.FORK:
-                    terminal = found.terminal.key_id
+                    terminal = found.terminal.first
                     self.renewal.frozen(terminal, post, body.stream, now)
             case WithdrawalBody() as body:
                 note_withdrawal(self._vault, found.name, body.target, post, now)
@@ -98,4 +98,4 @@ class Arrivals:
             body=body,
             to=action((found.record.sender,), Precedence.IMMEDIATE),
         )
-        queue(wish, found.terminal.key_id, now)
+        queue(wish, found.terminal.first, now)

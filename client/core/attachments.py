@@ -129,7 +129,7 @@ class Attachments:
             return [Drop(row.file)]
         view = self._beliefs.view()
         terminals = (
-            view.terminal(target.terminal)
+            view.successor(target.terminal)
             for target in targets
             if target.delivery.state in _AT_RELAY and not target.delivery.released
         )

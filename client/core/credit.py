@@ -5,10 +5,10 @@ from typing import Final
 
 from client.core.alarms import Alarm, Alarms
 from client.core.deadlines import Deadlines
-from client.core.ports import Vault
 from client.core.rows import IN, ReceiptRow
+from client.core.station import Station
 from client.core.tracking import Tracking
-from crypto.types import Digest
+from crypto.types import Digest, KeyId
 from protocol import delivery
 from protocol.codec import decode
 from protocol.errors import BindingError
@@ -34,8 +34,10 @@ _DONE: Final = frozenset({Kind.ACKNOWLEDGED, Kind.REFUSED})
 class Credit:
     """Takes receipts, inside the caller's transaction."""
 
-    def __init__(self, vault: Vault, deadlines: Deadlines) -> None:
+    def __init__(self, station: Station, deadlines: Deadlines) -> None:
+        vault = station.vault
         self._vault = vault
+        self._beliefs = station.beliefs
         self._deadlines = deadlines
         self._alarms = Alarms(vault)
         self._tracking = Tracking(vault)
@@ -68,8 +70,10 @@ class Credit:
                 self._vault.add_event(now, what, sent.record, receipt.post)
         if statement.kind in _DONE:
             self._deadlines.acted(sent.record, receipt.post, now)
+        terminal = self._beliefs.view().terminal(KeyId(receipt.signer))
+        first = receipt.signer if terminal is None else terminal.first
         for target in self._vault.targets(sent.record):
-            of_terminal = target.terminal == receipt.signer
+            of_terminal = target.terminal == first
             of_member = statement.kind in OF_MEMBER and target.post == receipt.post
             if of_terminal or of_member:
                 after = self._tracking.move(target, _event(receipt, sent), now).delivery

@@ -57,7 +57,7 @@ class Heartbeats:
 
     def arrived(self, found: Genuine, now: int) -> None:
         """Take note of a record that was accepted, of whatever type."""
-        terminal, post = found.terminal.key_id, found.record.sender
+        terminal, post = found.terminal.first, found.record.sender
         peer = self._peer(terminal)
         before, sealed = _watch(peer), found.slip.dir.message_size
         watch, effects = advanced(before, found.place.stream, sealed)
@@ -79,7 +79,7 @@ class Heartbeats:
         Its word on our stream is checked against what we gave: a place never given,
         or another record there, means that somebody else sends in our name.
         """
-        terminal, post = found.terminal.key_id, found.record.sender
+        terminal, post = found.terminal.first, found.record.sender
         self._vault.set_peer(replace(self._peer(terminal), exchanged=now))
         if not self._confirmed(terminal, body, now):
             self._alarms.tell(Alarm.STREAM_ODD, now, None, post)

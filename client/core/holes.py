@@ -57,10 +57,10 @@ class Holes:
         place = found.place
         event = streams.Arrived(place, found.name, known=known, lane=lane, now=now)
         try:
-            return self._step(found.terminal.key_id, place.stream, event, now)
+            return self._step(found.terminal.first, place.stream, event, now)
         except BusyError:
             claim = streams.Claimed(place.seq, now)
-            self._step(found.terminal.key_id, place.stream, claim, now)
+            self._step(found.terminal.first, place.stream, claim, now)
             return ()
 
     def claimed(

@@ -50,7 +50,7 @@ class KeptKeys:
         if self._asked or not (self._look or over):
             return []
         self._look, self._until = False, NEVER
-        recent = self._vault.recent_terminals(KEPT)
+        recent = map(self.current, self._vault.recent_terminals(KEPT))
         wanted = tuple(terminal for terminal in recent if not self._lasts(terminal))
         if not wanted:
             return []
@@ -83,9 +83,14 @@ class KeptKeys:
             self._until = min(self._until, until)
         return lasts
 
+    def current(self, terminal: KeyId) -> KeyId:
+        """Return the key that a terminal has now, by any that it had."""
+        found = self._beliefs.view().successor(terminal)
+        return terminal if found is None else found.key_id
+
     def key(self, terminal: KeyId) -> Prekey | None:
         """Return the key that we keep of a terminal, verified at today's view."""
-        kept = self._vault.get(_kept(terminal))
+        kept = self._vault.get(_kept(self.current(terminal)))
         if kept is None:
             return None
         prekey = self._offered.kept(decode(kept, Offer, limit=2 * MAX_DOCUMENT))

@@ -85,18 +85,14 @@ class Machine:
     """One unlocked terminal."""
 
     def __init__(self, station: Station, sync: Sync) -> None:
-        self.beliefs = station.beliefs
-        self.identity = station.identity
-        self._vault = station.vault
-        self._sync = sync
-        self._alarms = Alarms(station.vault)
-        self._kept = KeptKeys(station)
+        self.beliefs, self.identity = station.beliefs, station.identity
+        self._vault, self._sync = station.vault, sync
+        self._alarms, self._kept = Alarms(station.vault), KeptKeys(station)
         self._outbox = Outbox(station, self._kept)
-        self._prekeys = Prekeys(station)
+        self._prekeys, self._holes = Prekeys(station), Holes(station)
         self._nacks_in, self._nacks_out = NacksIn(station), NacksOut(station)
-        self._holes = Holes(station)
         self._heartbeats = Heartbeats(station, self._holes)
-        self._watching = Watching(station)
+        self._watching = Watching(station, self._outbox.again)
         self._deadlines = Deadlines(
             station.vault, station.beliefs, station.identity.post
         )
@@ -363,14 +359,18 @@ class Machine:
         """Say that the member takes a record on."""
         self._writing.by_member(row, Kind.ACKNOWLEDGED, now)
 
-    def take_seat(self, member: SigningKey | None, now: int) -> None:
+    def take_seat(
+        self, member: SigningKey | None, now: int, following: SigningKey | None = None
+    ) -> None:
         """Let another member sit down: what follows is signed by them.
 
         What the one before said is signed before they rise; what cannot go out now
-        waits until they are back, and is signed by nobody else.
+        waits until they are back, and is signed by nobody else.  ``following`` is the
+        key that they drew to follow ``member``.
         """
         self.settle(now)
-        self.identity.member = member
+        self.identity.member, self.identity.next_member = member, following
+        self._watching.rotation.look(now)
 
     def settle(self, now: int) -> None:
         """Put the receipts that wait into the outbox, signed."""

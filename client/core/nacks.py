@@ -18,7 +18,7 @@ from client.core.seeds import Seed
 from client.core.station import Station
 from client.core.tracking import Tracking
 from crypto.digest import H
-from crypto.types import Digest, Mailbox, PrekeyId, Signature
+from crypto.types import Digest, KeyId, Mailbox, PrekeyId, Signature
 from protocol import delivery
 from protocol.codec import decode
 from protocol.directory_snapshot import Snapshot
@@ -142,9 +142,10 @@ class NacksIn:
             return None
         view = self._beliefs.view()
         aims = self._aims(deposit.name, deposit.envelope, view)
-        target = aims.get(Mailbox(request.mailbox))
-        if target is None:
+        aim = aims.get(Mailbox(request.mailbox))
+        if aim is None:
             return None
+        target, terminal = aim
         row = self._vault.record(deposit.name)
         if row is None:
             return None
@@ -152,7 +153,7 @@ class NacksIn:
         remembered = Deposit(
             row.id,
             Digest(document.body),
-            {Mailbox(request.mailbox): Aim(target.terminal, kid)},
+            {Mailbox(request.mailbox): Aim(terminal, kid)},
         )
         came = SignedNack(request.nack, Signature(signature), Mailbox(request.mailbox))
         try:
@@ -165,21 +166,21 @@ class NacksIn:
             if after.delivery.state is not delivery.State.COMPOSED:
                 return None
             if document.reason is Gone.LOST:
-                self._offered.lost(target.terminal, kid)
+                self._offered.lost(terminal, kid)
             self._vault.add_event(now, "resealing", deposit.name, target.post)
         # A crash before the commit: the relay tells the nack again.
         return deposit.name
 
     def _aims(
         self, name: Digest, envelope: Digest, view: Snapshot
-    ) -> dict[Mailbox, Target]:
-        """Return whose current seal this envelope is, by mailbox."""
-        found: dict[Mailbox, Target] = {}
+    ) -> dict[Mailbox, tuple[Target, KeyId]]:
+        """Return whose current seal this envelope is, and their key, by mailbox."""
+        found: dict[Mailbox, tuple[Target, KeyId]] = {}
         for target in self._vault.targets(name):
-            terminal = view.terminal(target.terminal)
+            terminal = view.successor(target.terminal)
             current = target.delivery.envelope == envelope
             if current and terminal is not None and terminal.ended is None:
-                found[terminal.mailbox] = target
+                found[terminal.mailbox] = target, terminal.key_id
         return found
 
     def _odd(self, now: int) -> None:

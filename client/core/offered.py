@@ -35,7 +35,7 @@ class Offered:
     def genuine(
         self, offers: Offers, wanted: PrekeysWanted, now: int
     ) -> dict[KeyId, Prekey]:
-        """Return the genuine prekeys by the terminal that they are of."""
+        """Return the genuine prekeys by the first key of the terminal they are of."""
         found: dict[KeyId, Prekey] = {}
         for offer in offers.offers:
             try:
@@ -50,8 +50,9 @@ class Offered:
             except VerificationError:
                 self._odd(offer, wanted, now)
             else:
-                if prekey.terminal in wanted.terminals:
-                    found[prekey.terminal] = prekey
+                terminal = self._beliefs.view().terminal(prekey.terminal)
+                if terminal is not None and prekey.terminal in wanted.terminals:
+                    found[terminal.first] = prekey
                 else:
                     self._odd(offer, wanted, now)
         return found

@@ -76,7 +76,7 @@ class Outbox:
         targets = [
             terminal
             for terminal in self._receivers(record)
-            if only in {None, terminal.key_id}
+            if only in {None, terminal.first}
         ]
         if not targets:
             raise PolicyError(Reason.NOT_ACTIVE)
@@ -97,7 +97,7 @@ class Outbox:
             deadline = delivery_deadline(policy, record, terminal.post, since)
             started, _ = delivery.begin(deadline)
             self._vault.add_target(
-                Target(composed.name, terminal.key_id, terminal.post, None, started)
+                Target(composed.name, terminal.first, terminal.post, None, started)
             )
 
     def _receivers(self, record: Record) -> tuple[Terminal, ...]:
@@ -132,7 +132,7 @@ class Outbox:
         for refusal in decision.refusals:
             if refusal.post in {None, self._identity.post}:
                 raise PolicyError(refusal.reason, post=refusal.post)
-        return frozenset(terminal.key_id for terminal in decision.terminals)
+        return frozenset(terminal.first for terminal in decision.terminals)
 
     def _decision(self, record: Record) -> Decision:
         view = self._beliefs.view()
@@ -165,8 +165,9 @@ class Outbox:
                 effects.extend(deposits)
                 continue
             size = self._beliefs.key_log.size
-            question = PrekeysWanted((name,), tuple(terminals), size)
-            body = Prekeys(terminals=tuple(terminals))
+            current = tuple(self._kept.current(terminal) for terminal in terminals)
+            question = PrekeysWanted((name,), current, size)
+            body = Prekeys(terminals=current)
             effects.append(Question(question, Ask.PREKEYS, body, lane))
         return effects
 
@@ -245,7 +246,7 @@ class Outbox:
         row = self._vault.record(name)
         if row is None or not self._may_seal(name, now):
             return []
-        allowed = {terminal.key_id for terminal in self._allowed(name)}
+        allowed = {terminal.first for terminal in self._allowed(name)}
         targets = [
             target
             for target in self._vault.targets(name)
@@ -294,7 +295,7 @@ class Outbox:
         A one-time key is handed out once.
         """
         if prekey.kid not in target.delivery.kids:
-            return not self._offered.is_lost(target.terminal)
+            return not self._offered.is_lost(prekey.terminal)
         if prekey.window.kind is PrekeyKind.ONE_TIME:
             with self._vault.transaction():
                 self._alarms.tell(Alarm.PREKEY_ODD, now, None, target.post)

@@ -91,7 +91,7 @@ def _recipient(target: Target, prekey: Prekey) -> Recipient:
         raise RuntimeError("a target without its place")
     return Recipient(
         post=target.post,
-        key_id=target.terminal,
+        key_id=prekey.terminal,
         mailbox=prekey.mailbox,
         kid=prekey.kid,
         public=prekey.public,

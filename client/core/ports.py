@@ -289,6 +289,9 @@ class Vault(Following, Protocol):
     def owed_posts(self, signer: bytes = b"") -> list[str]:
         """Return the posts that such statements are queued for."""
 
+    def resign(self, old: bytes, new: bytes) -> None:
+        """Have what the member with key id ``old`` said signed as ``new``."""
+
     def settle_receipts(self, numbers: Sequence[int]) -> None:
         """Forget queued statements: they ride on a record in the outbox now."""
 

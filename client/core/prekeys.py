@@ -104,11 +104,12 @@ class Prekeys:
         """Write down when our last manifest was first seen in the witnessed log."""
         if notice is None or notice.notice.manifest != self._vault.get(PUBLISHED):
             return
-        name = f"{NAMED}.{notice.notice.number}"
+        last = self._manifests.last()
+        name = f"{NAMED}.{last}"
         with self._vault.transaction():
             if self._vault.get(name) is None:
                 self._vault.put(name, self._beliefs.witnessed.to_bytes(8, "big"))
-            if self._holds(notice.notice.number):
+            if self._holds(last):
                 self._alarms.over(Alarm.PREKEYS_LOST, now)
 
     def synced(self) -> None:
@@ -143,15 +144,15 @@ class Prekeys:
             return True
         self._asked = False
         drawn = int.from_bytes(self._vault.get(DRAWN) or b"", "big")
-        if not self._holds(notice.notice.number):
+        if not self._holds(self._manifests.last()):
             with self._vault.transaction():
                 self._alarms.tell(Alarm.PREKEYS_LOST, now)
             return True
         return self._beliefs.witnessed - drawn >= HEALING
 
-    def _holds(self, number: int) -> bool:
+    def _holds(self, generation: int) -> bool:
         """Tell whether seeds of a manifest are left: a key sheet can be lost."""
-        return any(seed.manifest == number for seed in self._seeds.seeds())
+        return any(seed.manifest == generation for seed in self._seeds.seeds())
 
     def _publish(self) -> Question:
         view = self._beliefs.view()
@@ -177,13 +178,16 @@ class Prekeys:
             realm=view.realm,
         )
         # The seeds are durable before anybody can seal to their public halves.
-        self._seeds.add(_seeds(signed, drawn))
+        generation = self._manifests.next_generation()
+        self._seeds.add(_seeds(signed, drawn, generation))
         with self._vault.transaction():
             self._vault.put(NUMBER, number.to_bytes(8, "big"))
             self._vault.put(PUBLISHED, H(signed.manifest))
             self._vault.put(DRAWN, self._beliefs.witnessed.to_bytes(8, "big"))
             self._manifests.remember(signed.manifest)
-        # A crash here: the next start publishes a higher number.
+        # A crash here: the next start publishes a higher number.  A crash before the
+        # commit: seeds that no manifest names share the next one's generation, and go
+        # with it.
         body = Publish(
             manifest=signed.manifest,
             signature=signed.signature,
@@ -207,7 +211,7 @@ def _held(seed: Seed) -> HeldSeed:
     return HeldSeed(_label(seed.manifest), seed.index, when, used=False)
 
 
-def _seeds(signed: SignedManifest, drawn: list[Secret]) -> list[Seed]:
+def _seeds(signed: SignedManifest, drawn: list[Secret], generation: int) -> list[Seed]:
     manifest = decode(signed.manifest, Manifest)
     name = Digest(H(signed.manifest))
     found = []
@@ -216,7 +220,7 @@ def _seeds(signed: SignedManifest, drawn: list[Secret]) -> list[Seed]:
         found.append(
             Seed(
                 kid=PrekeyId(prekey_id(manifest.suite, name, index)),
-                manifest=manifest.number,
+                manifest=generation,
                 index=index,
                 kind=when.kind,
                 start=when.start,

@@ -14,7 +14,7 @@ class Seed(Message):
     """One prekey's private half, and what decides about its end."""
 
     kid: PrekeyIdField
-    manifest: UInt48  # the manifest's number
+    manifest: UInt48  # the manifest's generation: later ones have higher
     index: UInt32
     kind: UInt8
     start: Time

@@ -94,7 +94,7 @@ class Unfetched:
             return None
         view = self._beliefs.view()
         for target in self._vault.targets(deposit.name):
-            terminal = view.terminal(target.terminal)
+            terminal = view.successor(target.terminal)
             mailbox = None if terminal is None else terminal.mailbox
             current = target.delivery.envelope == deposit.envelope
             if current and mailbox == Mailbox(expiry.mailbox):

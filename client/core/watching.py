@@ -5,13 +5,14 @@ signature of the post.  A relay that shows no news is found out by the clock: th
 witnesses' time must move on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from client.core.alarms import Alarm, Alarms
 from client.core.own_manifests import OwnManifests
+from client.core.rotation import Rotation
 from client.core.station import Station
-from crypto.types import KeyId
+from crypto.types import Digest, KeyId
 from protocol.directory_entry import Action
 from protocol.directory_state import Adopted
 from protocol.errors import FreshnessError
@@ -31,7 +32,9 @@ PATIENCE: Final = 900
 class Watching:
     """Compares what is adopted with what this terminal signed."""
 
-    def __init__(self, station: Station) -> None:
+    def __init__(self, station: Station, again: Callable[[Digest], None]) -> None:
+        """``again`` is told each record that is to be sealed anew."""
+        self.rotation = Rotation(station, again)
         self._vault = station.vault
         self._beliefs = station.beliefs
         self._identity = station.identity
@@ -63,6 +66,8 @@ class Watching:
             for entry in foreign:
                 alarm = ALARMS.get(entry.kind, Alarm.OWN_KEY_CHANGED)
                 self._alarms.tell(alarm, now, None, self._identity.post)
+            if self._taken_over():
+                self._alarms.tell(Alarm.OWN_KEY_CHANGED, now, None, self._identity.post)
             for entry in ours:
                 if entry.kind is not LeafKind.MANIFEST and entry not in foreign:
                     self._vault.add_event(now, CHANGED, None, self._identity.post)
@@ -71,6 +76,7 @@ class Watching:
                 self._alarms.tell(Alarm.CLOCK_WRONG, now)
             else:
                 self._alarms.over(Alarm.CLOCK_WRONG, now)
+        self.rotation.look(now)
 
     def _ours(self, outcomes: Sequence[Outcome]) -> list[Adopted]:
         """Return the entries about our post since the one that enrolled this terminal.
@@ -101,6 +107,16 @@ class Watching:
                 entry.kind is not LeafKind.MANIFEST or (own in entry.keys and not first)
             )
         ]
+
+    def _taken_over(self) -> bool:
+        """Tell whether our key was rotated into one that we do not have.
+
+        Our old key signed it, so only a thief who has it can be meant.
+        """
+        following = self._identity.next_terminal
+        ours = {self._identity.terminal.id, *([following.id] if following else [])}
+        own = self._beliefs.view().successor(self._identity.terminal.id)
+        return own is not None and own.key_id not in ours
 
     def _signers(self) -> frozenset[KeyId]:
         """Return every key that a terminal of the post or its paper ever had.

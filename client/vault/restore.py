@@ -14,6 +14,7 @@ from typing import Final
 from client.clock import Clock
 from client.core.own_manifests import NAMED
 from client.core.prekeys import NUMBER, PUBLISHED
+from client.core.rotation import IN_USE
 from client.files import sync_folder, write_atomic
 from client.home import Home, HomeError
 from client.vault.backup import backup_key, copy_rows, read_backup
@@ -171,8 +172,8 @@ def _forget_identity(database: Database, store: Store) -> None:
     for table in ("stream_in", "prekey_used", "nack_due"):
         database.run(f"DELETE FROM {table}")
     database.run(
-        "DELETE FROM meta WHERE name IN (?, ?) OR name LIKE ?",
-        *(NUMBER, PUBLISHED, f"{NAMED}.%"),
+        "DELETE FROM meta WHERE name IN (?, ?, ?) OR name LIKE ?",
+        *(NUMBER, PUBLISHED, IN_USE, f"{NAMED}.%"),
     )
 
 

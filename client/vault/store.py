@@ -298,6 +298,11 @@ class Store(FollowingStore):
         )
         return [post for (post,) in self._db.rows(query, signer, b"")]
 
+    def resign(self, old: bytes, new: bytes) -> None:
+        """Have what the member with key id ``old`` said signed as ``new``."""
+        query = "UPDATE receipt_due SET signer = ? WHERE signer = ?"
+        self._db.run(query, new, old)
+
     def settle_receipts(self, numbers: Sequence[int]) -> None:
         """Forget queued statements: they ride on a record in the outbox now."""
         for number in numbers:

@@ -17,6 +17,7 @@ from client.core.seeds import Seed
 from client.vault.database import Database
 from client.vault.spool import Spool, verify
 from client.vault.store import Store
+from crypto.sign import SigningKey
 from crypto.types import Digest, PrekeyId
 from protocol.bodies import CableBody, Paragraph
 from protocol.codec import Message
@@ -62,11 +63,13 @@ class Desk:
         self.entropy = drawn(f"desk/{post.post}")
         self.effects: deque[Effect] = deque()
         self.wishes: dict[Digest, None] = {}
+        self.following: SigningKey | None = None  # drawn to follow the terminal's key
         self.machine = self._machine()
 
     def _machine(self) -> Machine:
         return machine_over(
-            self.ministry, self.post, self.store, self.seeds, self.entropy
+            *(self.ministry, self.post, self.store, self.seeds, self.entropy),
+            following=self.following,
         )
 
     @property
@@ -88,7 +91,7 @@ class Desk:
         self.effects.extend(self.machine.noticed(*self.relay.sizes))
         if self.relay.expired:
             self.effects.extend(self.machine.expiring())
-        for nack in self.relay.nacks[self.post.terminal.key.id]:
+        for nack in self.relay.nacks[self.machine.identity.terminal.id]:
             self.effects.extend(self.machine.nacked(nack, self.now))
         self.run()
 
@@ -118,7 +121,7 @@ class Desk:
                 answer = self.relay.answer(ask, body)
                 self.effects.extend(self.machine.answered(tag, answer, self.now))
             case Deposited(envelope, body):
-                own = self.post.terminal.key.id
+                own = self.machine.identity.terminal.id
                 index, leaf = self.relay.submit(body, own)  # type: ignore[arg-type]
                 self.machine.stored(envelope, index, leaf, self.now)
                 self.effects.extend(self.machine.pump(self.now))

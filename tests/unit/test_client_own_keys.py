@@ -131,6 +131,7 @@ def test_a_rotation_bears_the_signature_of_what_it_ends(
     bern, _ = desks
     post = bern.ministry.posts["bern"]
     old = post.terminal.key if who == "terminal" else post.member
+    bern.machine.identity.next_terminal = bern.ministry.key("bern/next")
     log(desks, rotate(bern.ministry, old, "bern/next"))
     assert Alarm.OWN_KEY_CHANGED not in bern.alarms()
     assert "post-changed" in bern.happened()
