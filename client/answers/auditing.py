@@ -25,6 +25,7 @@ from client.core.evidence import (
 from client.core.machine import Machine
 from client.core.ports import Vault
 from client.core.rows import RecordRow
+from client.core.witnesses import EVIDENCE
 from client.exits import AgentRefusal, Exit
 from client.files import write_atomic
 from client.present import iso
@@ -33,10 +34,12 @@ from crypto.digest import H
 from crypto.notekey import NoteAlgorithm
 from crypto.types import Digest
 from protocol.checkpoint import parse_checkpoint
+from protocol.codec import decode
 from protocol.cosignature import cosigned_at
 from protocol.errors import FreshnessError, VerificationError
 from protocol.evidence.check import verify_bundle
 from protocol.evidence.findings import EvidenceError
+from protocol.limits import MAX_NOTE
 from protocol.note import parse_note
 from protocol.tlog_proof import verify_proof
 from protocol.trusted_log import TrustedLog
@@ -70,7 +73,14 @@ class AuditAnswers:
         if beliefs.directory is None:
             raise FreshnessError("nothing was synchronised yet")
         logs = {"key": beliefs.key_log, "message": beliefs.message_log}
-        return {name: _told(log) for name, log in logs.items()}
+        kept = self._vault.get(EVIDENCE)
+        notes = (
+            () if kept is None else decode(kept, tuple[bytes, ...], limit=4 * MAX_NOTE)
+        )
+        return {
+            **{name: _told(log) for name, log in logs.items()},
+            "evidence": [note.decode() for note in notes],
+        }
 
     def _entries(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
         """Return entries of the key log from a position on, as many as fit."""

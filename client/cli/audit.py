@@ -43,6 +43,7 @@ def status(shell: Shell, /, *, as_json: bool) -> None:
     """Show what this terminal has verified of both logs."""
     found = shell.ask("audit-status")
     memory = remembered(shell)
+    evidence = found.pop("evidence")
     for name, log in found.items():
         point = next(
             (p for p in memory.state.points if p.log.name.lower() == name), None
@@ -50,7 +51,7 @@ def status(shell: Shell, /, *, as_json: bool) -> None:
         log["computed"] = 0 if point is None else point.whole
         log["computed_at"] = None if point is None else point.checked
     if as_json:
-        print_json(found)
+        print_json({**found, "evidence": evidence})
         return
     for log in found.values():
         shell.say(
@@ -66,6 +67,8 @@ def status(shell: Shell, /, *, as_json: bool) -> None:
             shell.say(code, name=witness["name"], at="" if at is None else clock(at))
         if log["computed"]:
             shell.say("audit.status-computed", size=log["computed"])
+    if evidence:
+        shell.say("audit.status-evidence", count=len(evidence))
 
 
 # --- both logs

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ EVERY: Final = 300  # seconds: a log is cosigned anew as often
 @click.command(cls=SpokenCommand)
 @root_file
 @at_relay
+@click.option("--witness", "witnesses", multiple=True, metavar="NAME=URL")
 @click.option("--once", is_flag=True)
 @click.option("--every", type=click.IntRange(1, 86_400), default=EVERY, metavar="N")
 @click.option("--settle", type=int, metavar="NUMBER")
@@ -38,6 +40,7 @@ def watch(
     *,
     root: Path | None,
     relay: str | None,
+    witnesses: tuple[str, ...],
     once: bool,
     every: int,
     settle: int | None,
@@ -50,8 +53,10 @@ def watch(
             shell.refuse("audit.no-alarm", Exit.BAD_INPUT, number=settle)
         shell.say("audit.settled", number=settle)
         return
+    elsewhere = dict(pair.partition("=")[::2] for pair in witnesses)
     while True:
-        ministry = ministry_for(shell, root, relay, None)
+        known = ministry_for(shell, root, relay, None)
+        ministry = replace(known, witnesses={**known.witnesses, **elsewhere})
         away = _look(shell, ministry, memory, wall(), as_json=as_json, line=not once)
         if once:
             break

@@ -61,6 +61,7 @@ from protocol.codec import decode
 from protocol.errors import (
     FreshnessError,
     ProtocolError,
+    RollbackError,
     SplitViewError,
     ThresholdError,
     VerificationError,
@@ -300,6 +301,9 @@ class Machine:
             outcomes = self._sync.checkpoint(tag.log, answer)
         except EntriesLackingError:
             return [self._sync.more()]
+        except RollbackError:
+            self._witnesses.rolled_back(tag.log, answer.note, now)
+            return []
         compared = self._witnesses.told(tag.log, now)
         if tag.log is LogName.MESSAGE:
             return [*compared, *self._sync.proofs()]

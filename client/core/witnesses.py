@@ -44,7 +44,7 @@ from protocol.witness_policy import cosigner
 from protocol.zeroising import is_order
 
 HEARD = "bulletins"  # every bulletin that counted, in the vault
-EVIDENCE = "evidence"  # two notes that exclude each other
+EVIDENCE = "evidence"  # two notes that exclude each other, or of which one is smaller
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,9 +275,22 @@ class Witnesses:
         them.  The first pair stays; later ones are of the same quarrel.
         """
         with self._vault.transaction():
-            if evidence and self._vault.get(EVIDENCE) is None:
-                self._vault.put(EVIDENCE, encode(evidence))
+            self._keep(evidence)
             self._alarms.tell(Alarm.SPLIT_VIEW, now)
+
+    def rolled_back(self, log: LogName, note: bytes, now: int) -> None:
+        """Keep a note that is smaller than the trusted one, with that one.
+
+        The log has signed both, so it has shown more than it shows now: its disk is an
+        older one, or it hides something.
+        """
+        with self._vault.transaction():
+            self._keep((note, self._log(log).note))
+            self._alarms.tell(Alarm.RELAY_ODD, now)
+
+    def _keep(self, evidence: tuple[bytes, ...]) -> None:
+        if evidence and self._vault.get(EVIDENCE) is None:
+            self._vault.put(EVIDENCE, encode(evidence))
 
     def _odd(self, now: int) -> None:
         with self._vault.transaction():

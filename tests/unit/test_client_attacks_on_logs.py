@@ -11,9 +11,10 @@ from msgspec import structs
 
 from client.core.alarms import Alarm
 from client.core.questions import CheckpointWanted, ProofWanted, Question
+from client.core.witnesses import EVIDENCE
 from crypto.digest import H
 from crypto.types import ZERO_DIGEST
-from protocol.codec import encode
+from protocol.codec import decode, encode
 from protocol.key_log_entry import ManifestNotice, notice_leaf
 from protocol.policy import DAY
 from protocol.requests import (
@@ -23,9 +24,10 @@ from protocol.requests import (
     Proof,
     SignedCheckpoint,
 )
+from protocol.trusted_log import signed_checkpoint
 from tests.support.desk import Desk
 from tests.support.fake_relay import FakeRelay
-from tests.support.scene import Attack, Scene, Table, check, told_in
+from tests.support.scene import Attack, Scene, Table, begun, check, told_in
 from tests.unit.test_client_attacks import ATTACKS as OTHERS
 
 ATTACKS: Table = {}
@@ -61,6 +63,23 @@ def rolled_back_message_log(scene: Scene) -> Desk:
 def rolled_back_key_log(scene: Scene) -> Desk:
     smaller = FakeRelay(scene.hague)
     return answered(scene, LogName.KEY, smaller.checkpoint(LogName.KEY, 0))
+
+
+def test_a_rollback_keeps_both_notes_that_the_log_has_signed() -> None:
+    scene = begun()
+    bern = scene.bern
+    size = bern.machine.beliefs.message_log.size
+    rolled_back_message_log(scene)
+    kept = bern.store.get(EVIDENCE)
+    assert kept is not None
+    small, large = (
+        signed_checkpoint(note, scene.hague.directory.root.document.message_log)[1]
+        for note in decode(kept, tuple[bytes, ...])
+    )
+    assert (small.size, large.size) == (1, size)
+    first = kept
+    rolled_back_key_log(scene)
+    assert bern.store.get(EVIDENCE) == first  # the first pair stays
 
 
 @attack(Alarm.SPLIT_VIEW)
