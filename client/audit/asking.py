@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import aiohttp
 
 from client.audit.paths import proofs
-from client.audit.source import Copy, Relay, Source
+from client.audit.source import Copy, Relay, Source, web_address
 from client.audit.state import Memory
 from client.audit.verifying import Case, Verified, verify
 from client.audit.watching import Looked, Monitor
@@ -170,7 +170,7 @@ async def _with_source(
 
 
 def _relay(session: aiohttp.ClientSession, ministry: Ministry) -> Relay:
-    return Relay(session, ministry.relay, ministry.root)
+    return Relay(session, web_address(ministry.relay), ministry.root)
 
 
 def brought(paths: Paths) -> dict[str, list[Any]]:

@@ -56,10 +56,11 @@ class Relay:
     """The relay's public side."""
 
     def __init__(
-        self, http: aiohttp.ClientSession, address: str, root: RootDocument
+        self, http: aiohttp.ClientSession, base: str, root: RootDocument
     ) -> None:
+        """``base`` is from :func:`web_address`."""
         self._http = http
-        self._base = web_address(address)
+        self._base = base
         self._origins = {
             LogName.KEY: root.key_log.origin,
             LogName.MESSAGE: root.message_log.origin,

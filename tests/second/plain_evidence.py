@@ -6,7 +6,9 @@ write this file.
 
 from typing import NamedTuple
 
-from tests.second.plain_cbor import Plain, read
+from cryptography.exceptions import InvalidSignature
+
+from tests.second.plain_cbor import Plain, Refused, read
 from tests.second.plain_crypto import composite_verify, h, t
 from tests.second.plain_directory import Directory, Key, replayed
 from tests.second.plain_envelope import as_bytes, as_list, as_map, demand
@@ -34,10 +36,11 @@ class Told(NamedTuple):
 
 
 class Log(NamedTuple):
-    """The key log: who, and the root at each size."""
+    """The key log: who, the root at each size, and the earlier root documents."""
 
     directory: Directory
     roots: list[bytes]
+    earlier: list[tuple[dict[int, Plain], int]]  # and until when each one counts
 
 
 def check(data: bytes, pin: bytes, realm: str) -> tuple[Found, list[Told]]:
@@ -67,10 +70,14 @@ def _key_log(bundle: dict[int, Plain], pin: bytes, realm: str) -> Log:
     hashes = [h(b"\x00" + leaf) for leaf in leaves]
     roots = [mth(hashes[:size]) for size in range(len(leaves) + 1)]
     before = (0, 0)
+    earlier: list[tuple[dict[int, Plain], int]] = []
     for raw in as_list(bundle[2]):
         size = int(as_bytes(raw).split(b"\n")[1])
         demand(before[0] <= size <= len(leaves), "ascending (EVID-3)")
         governing = replayed(leaves[:size], realm).root
+        last = replayed(leaves[: before[0]] or leaves[:1], realm).root
+        if last[1] != governing[1]:
+            earlier.append((last, before[1]))
         shown = note(as_bytes(raw), governing[14], governing[16])
         demand(size > before[0] or shown.time > before[1], "ascending (EVID-3)")
         demand(shown.root == roots[size], "the tree's root (EVID-8)")
@@ -78,7 +85,7 @@ def _key_log(bundle: dict[int, Plain], pin: bytes, realm: str) -> Log:
     demand(before[0] == len(leaves), "all leaves (EVID-8)")
     directory = replayed(leaves, realm)
     demand(pin in directory.chain, "the hash on paper (EVID-7)")
-    return Log(directory, roots)
+    return Log(directory, roots, earlier)
 
 
 def _sealing(value: Plain, log: Log) -> Found:
@@ -105,8 +112,7 @@ def _sealing(value: Plain, log: Log) -> Found:
     demand(all(key.post == record[3] for _, key in who), "record.from (B6, B7)")
     demand(record.get(4, []) == [name for name, _ in who[1:]], "by (B7)")
     index, path, raw = proof(as_bytes(sealing[2]))
-    root = log.directory.root
-    shown = note(raw, root[15], root[16])
+    shown = _judged(raw, log)
     commitment = h(t(b"koerier/v1/leaf", as_bytes(slip[5]), h(as_bytes(raw_slip))))
     leaf = b"\x01" + commitment + as_bytes(sealing[1])
     demand(included(leaf, index, shown.size, path) == shown.root, "the leaf (B18)")
@@ -120,6 +126,18 @@ def _sealing(value: Plain, log: Log) -> Found:
     consistent(old, (shown.size, shown.root), way)
     member = who[1][0] if len(who) > 1 else None
     return Found(h(as_bytes(raw_record)), record, who[0][0], member, index, shown)
+
+
+def _judged(raw: bytes, log: Log) -> Shown:
+    """The note under the root document whose witnesses made it (EVID-7)."""
+    for root, until in reversed(log.earlier):
+        try:
+            shown = note(raw, root[15], root[16])
+        except (Refused, InvalidSignature):
+            continue
+        if shown.time <= until:
+            return shown
+    return note(raw, log.directory.root[15], log.directory.root[16])
 
 
 def _said(carrier: Found, about: Found) -> list[Told]:

@@ -25,6 +25,7 @@ from protocol.signed import carried
 from protocol.slip import Slip
 from protocol.tlog_proof import read_proof, write_proof
 from protocol.witness_policy import WitnessPolicy
+from tests.second.plain_evidence import check
 from tests.support.evidence import Case, case, settle
 from tests.support.ministry import YEAR, Ministry, ministry, sign_root
 from tests.support.witnesses import witness_key
@@ -88,6 +89,7 @@ def test_a_record_from_before_the_end_of_its_key_is_shown_as_such(
     logged(known, ENDS[name](known.hague))
     data = known.bundle(known.tfc)
     found = known.findings(data)
+    assert check(data, known.pin, "koerier-demo")[0].name == known.name
     assert len(found.checkpoints) == 3  # without it, with it, and the last
     terminal = found.record.terminal
     assert terminal.standing is Standing.BEFORE
@@ -165,6 +167,8 @@ def test_an_earlier_root_documents_witnesses_count_for_what_they_saw_then(
     for pin in (first, known.pin):
         found = verify_bundle(data, pin, known.hague.realm)
         assert found.version == 2
+        seen, _ = check(data, pin, "koerier-demo")
+        assert seen.shown.time == found.record.witnessed
         assert len(found.record.checkpoint.lines) == 3  # two witnesses, as then
     bern, tfc = known.bern, known.tfc
     late = replace(known, name=bern.write("tfc", "Daarna.").name)
