@@ -2,16 +2,22 @@
 
 from dataclasses import dataclass
 
+from msgspec import structs
+
 from client.core.evidence import Gathered, Paths, gather, made, reigning, wanted
 from client.core.rows import RecordRow
 from crypto.merkle import consistency_path, inclusion_path
 from crypto.types import Digest
+from protocol.codec import encode
 from protocol.evidence.check import verify_bundle
 from protocol.evidence.findings import Findings
+from protocol.key_log_entry import LeafKind, signed_leaf
 from protocol.requests import LogName
+from protocol.witness_policy import WitnessPolicy
 from tests.support.desk import Desk, exchange, pair
 from tests.support.fake_relay import FakeRelay
-from tests.support.ministry import Ministry
+from tests.support.ministry import Ministry, sign_root
+from tests.support.witnesses import witness_key
 
 
 @dataclass
@@ -68,3 +74,36 @@ def case(hague: Ministry) -> Case:
     tfc.machine.acknowledge(row, tfc.now)
     settle(bern, tfc)
     return Case(hague, bern, tfc, composed.name)
+
+
+def refresh(*desks: Desk) -> None:
+    """Let everybody see the same key log witnessed later: the last time as it is."""
+    desks[0].relay.now += 600
+    for desk in desks:
+        desk.restart()
+        desk.connect()
+
+
+def successor(hague: Ministry) -> bytes:
+    """Return root document 2: w1 alone, where two of three were needed."""
+    root = hague.directory.root
+    document = structs.replace(
+        root.document,
+        version=2,
+        prev=root.digest,
+        witnesses=WitnessPolicy(witnesses=(witness_key("w1"),), quorum=1),
+    )
+    signed = sign_root(encode(document), hague.holders[:2], hague.realm)
+    return signed_leaf(LeafKind.ROOT, signed)
+
+
+def follow_root(*desks: Desk) -> None:
+    """Log root document 2, an hour after all saw the log without it."""
+    relay, hague = desks[0].relay, desks[0].ministry
+    leaf = successor(hague)
+    refresh(*desks)
+    relay.witnesses = ("w1",)
+    relay.now += 3600
+    relay.logs[LogName.KEY].append(leaf)
+    hague.follow(leaf)
+    settle(*desks)

@@ -16,7 +16,7 @@ from protocol.errors import ChainError
 from protocol.evidence.bundle import read_bundle, write_bundle
 from protocol.evidence.check import verify_bundle
 from protocol.evidence.findings import EvidenceError, Part, Standing
-from protocol.key_log_entry import LeafKind, read_leaf, read_signed, signed_leaf
+from protocol.key_log_entry import LeafKind
 from protocol.proposal import prove
 from protocol.receipt import Kind
 from protocol.requests import LogName
@@ -24,11 +24,9 @@ from protocol.root import DAY
 from protocol.signed import carried
 from protocol.slip import Slip
 from protocol.tlog_proof import read_proof, write_proof
-from protocol.witness_policy import WitnessPolicy
 from tests.second.plain_evidence import check
-from tests.support.evidence import Case, case, settle
-from tests.support.ministry import YEAR, Ministry, ministry, sign_root
-from tests.support.witnesses import witness_key
+from tests.support.evidence import Case, case, follow_root, refresh, settle
+from tests.support.ministry import YEAR, Ministry, ministry
 
 
 @pytest.fixture
@@ -38,20 +36,12 @@ def known() -> Case:
 
 def logged(known: Case, leaf: bytes) -> None:
     """Log a leaf of the key log an hour later, and let both adopt it."""
-    refresh(known)
+    refresh(known.bern, known.tfc)
     known.relay.now += 3600
     known.relay.logs[LogName.KEY].append(leaf)
     known.hague.follow(leaf)
     settle(known.bern, known.tfc)
-    refresh(known)
-
-
-def refresh(known: Case) -> None:
-    """Let both see the same key log witnessed later: the last time without."""
-    known.relay.now += 600
-    for desk in (known.bern, known.tfc):
-        desk.restart()
-        desk.connect()
+    refresh(known.bern, known.tfc)
 
 
 def revoked(hague: Ministry) -> bytes:
@@ -132,37 +122,12 @@ def test_checkpoints_ascend_and_say_something_new(known: Case) -> None:
         assert isinstance(error.value.__cause__, ChainError)
 
 
-def successor(hague: Ministry) -> bytes:
-    """Return root document 2: w1 alone, where two of three were needed."""
-    root = hague.directory.root
-    assert root.digest == read_signed(read_leaf(hague.leaves[0]).body).digest
-    document = structs.replace(
-        root.document,
-        version=2,
-        prev=root.digest,
-        witnesses=WitnessPolicy(witnesses=(witness_key("w1"),), quorum=1),
-    )
-    signed = sign_root(encode(document), hague.holders[:2], hague.realm)
-    return signed_leaf(LeafKind.ROOT, signed)
-
-
-def follow_root(known: Case) -> None:
-    """Log root document 2, an hour after both saw the log without it."""
-    leaf = successor(known.hague)
-    refresh(known)
-    known.relay.witnesses = ("w1",)
-    known.relay.now += 3600
-    known.relay.logs[LogName.KEY].append(leaf)
-    known.hague.follow(leaf)
-    settle(known.bern, known.tfc)
-
-
 def test_an_earlier_root_documents_witnesses_count_for_what_they_saw_then(
     known: Case,
 ) -> None:
     """EVID-7, by the hash of either version."""
     first = known.pin
-    follow_root(known)
+    follow_root(known.bern, known.tfc)
     data = known.bundle(known.bern)
     for pin in (first, known.pin):
         found = verify_bundle(data, pin, known.hague.realm)
@@ -173,7 +138,7 @@ def test_an_earlier_root_documents_witnesses_count_for_what_they_saw_then(
     bern, tfc = known.bern, known.tfc
     late = replace(known, name=bern.write("tfc", "Daarna.").name)
     settle(bern, tfc)
-    refresh(known)
+    refresh(known.bern, known.tfc)
     for fresh, one in ((False, late), (True, late), (True, known)):
         found = one.findings(one.bundle(bern, fresh=fresh))
         assert len(found.record.checkpoint.lines) == 2
@@ -181,7 +146,7 @@ def test_an_earlier_root_documents_witnesses_count_for_what_they_saw_then(
 
 def test_a_quorum_of_an_earlier_root_document_ends_with_it(known: Case) -> None:
     """What it saw counts up to the last time that the log had no other."""
-    follow_root(known)
+    follow_root(known.bern, known.tfc)
     bundle = read_bundle(known.bundle(known.bern))
     proof = read_proof(bundle.record.proof)
     log = known.relay.logs[LogName.MESSAGE]
