@@ -25,7 +25,9 @@ from client.core.ports import Vault
 from client.core.questions import Effect
 from client.exits import AgentRefusal, Exit
 from client.home import HomeError
+from client.operator.voice import said
 from client.vault.database import DiskError
+from client.vault.making import VOICE
 from client.vault.spool import Spool
 from protocol.delivery import State
 from protocol.errors import FreshnessError, MalformedError, PolicyError
@@ -94,6 +96,7 @@ class Commands:
         directory = beliefs.directory
         view = None if directory is None else beliefs.view()
         own = None if view is None else view.terminal(identity.terminal.id)
+        heard = self._vault.get(VOICE)
         waiting = sum(
             len(self._vault.waiting(state)) for state in (State.COMPOSED, State.SEALED)
         )
@@ -102,6 +105,7 @@ class Commands:
             "post": identity.post,
             "terminal": None if own is None else own.number,
             "enrolled": own is not None,
+            "request": None if heard is None else said(heard),
             "reachable": bool(reachable),
             "online": self._machine.online,
             "entries": beliefs.key_log.size,

@@ -21,16 +21,17 @@ from client.cli.vault import add_people
 from client.clock import SystemClock
 from client.exits import Exit
 from client.files import write_atomic
-from client.operator.addition import Addition, consented
+from client.operator.addition import Addition, AdditionRequest, consented
 from client.operator.documents import read_document, write_document
 from client.operator.enrolment import paper_key
 from client.operator.rootfile import read_root
 from client.operator.showing import sentences
+from client.operator.voice import of_request, said
 from client.paper import Kind
 from client.vault.locked import Unlocked, holds
 from client.vault.making import draw_member
 from client.vault.opening import VAULT_KEY, try_passphrase
-from protocol.codec import encode
+from protocol.codec import decode, encode
 from protocol.errors import ProtocolError
 from protocol.signed import Signed
 
@@ -97,6 +98,8 @@ def add(
     )
     write_atomic(out, bytes.fromhex(asked["document"]))
     shell.say("member.added", name=name, file=out)
+    request = decode(bytes.fromhex(asked["document"]), AdditionRequest)
+    shell.say("terminal.voice", **said(of_request(request)))
 
 
 def _new_place(

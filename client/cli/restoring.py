@@ -14,6 +14,7 @@ from client.home import Config
 from client.operator.addition import Addition, request_terminal
 from client.operator.documents import read_document, write_document
 from client.operator.rootfile import read_root
+from client.operator.voice import of_request, said
 from client.vault.making import draw_signing_key
 from client.vault.restore import restore_elsewhere, restore_here
 from protocol.directory_entry import Action
@@ -85,3 +86,4 @@ def _elsewhere(
     )
     write_document(out, asked)
     shell.say("terminal.made", file=out)
+    shell.say("terminal.voice", **said(of_request(asked)))

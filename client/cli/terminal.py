@@ -17,18 +17,20 @@ from client.files import write_atomic
 from client.home import Config
 from client.operator.addition import (
     Addition,
+    AdditionRequest,
     Position,
     read_invitation,
     request_terminal,
 )
-from client.operator.documents import Invitation, write_document
-from client.operator.enrolment import draw_keys
+from client.operator.documents import Invitation, Request, write_document
+from client.operator.enrolment import NewKeys, draw_keys
 from client.operator.enrolment import request as make_request
 from client.operator.rootfile import read_root
+from client.operator.voice import of_request, said
 from client.paper import Kind
-from client.vault.making import PIN, POST, draw_member, make_vault
+from client.vault.making import PIN, POST, VOICE, draw_member, make_vault
+from crypto.entropy import Entropy
 from crypto.sign import Realm, SigningKey
-from protocol.codec import Message
 from protocol.directory_entry import Action
 from protocol.trusted_root import TrustedRoot
 
@@ -80,29 +82,28 @@ def init(
     person = draw_member(suite, member, passphrase, shell.entropy)
     shell.home.create(config)
     write_atomic(shell.home.root_file, root_file.read_bytes())
-    facts = {PIN: root.digest, POST: post.encode()}
+    keys = replace(keys, member=person.seed)
+    asked = _asked(invitation, keys, root.realm, shell.entropy)
+    heard = of_request(asked)
+    facts = {PIN: root.digest, POST: post.encode(), VOICE: heard}
     make_vault(shell.home, keys.terminal, person, facts, shell.entropy)
-    asked: Message
-    if isinstance(invitation, Addition):
-        asked = request_terminal(
-            invitation,
-            SigningKey.from_seed(suite, keys.terminal),
-            realm=root.realm,
-            until=invitation.until + YEAR,
-            entropy=shell.entropy,
-        )
-    else:
-        asked = make_request(
-            invitation,
-            replace(keys, member=person.seed),
-            realm=root.realm,
-            until=invitation.until + YEAR,
-            entropy=shell.entropy,
-        )
+    if isinstance(invitation, Invitation):
         write_sheet(shell, Kind.POST, keys.paper, post)
     write_document(out, asked)
     write_sheet(shell, Kind.VAULT, person.sheet, member)
     shell.say("terminal.made", file=out)
+    shell.say("terminal.voice", **said(heard))
+
+
+def _asked(
+    invitation: Invitation | Addition, keys: NewKeys, realm: Realm, entropy: Entropy
+) -> Request | AdditionRequest:
+    """Return the request of a new post, or of a terminal that joins one."""
+    until = invitation.until + YEAR
+    if isinstance(invitation, Invitation):
+        return make_request(invitation, keys, realm=realm, until=until, entropy=entropy)
+    key = SigningKey.from_seed(keys.suite, keys.terminal)
+    return request_terminal(invitation, key, realm=realm, until=until, entropy=entropy)
 
 
 def require_invited(
@@ -184,6 +185,8 @@ def status(shell: Shell, /, *, as_json: bool) -> None:
         return
     if not found["enrolled"]:
         shell.say("terminal.not-enrolled")
+        if found["request"] is not None:
+            shell.say("terminal.voice", **found["request"])
         return
     connection = shell.words.say(f"connection.{'up' if found['online'] else 'down'}")
     shell.say(

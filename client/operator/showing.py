@@ -11,6 +11,7 @@ from typing import Final
 
 from client.harmless import harmless
 from client.home import HomeError
+from client.operator.voice import of_entry, said
 from client.present import iso
 from protocol.bodies import Subject
 from protocol.codec import decode
@@ -96,7 +97,11 @@ def _entry(entry: DirectoryEntry) -> Iterator[Sentence]:
             "reason": harmless(entry.reason),
         },
     )
-    yield from _change(change_of(entry))
+    change = change_of(entry)
+    yield from _change(change)
+    heard = of_entry(entry, change)
+    if heard is not None:
+        yield "showing.voice", said(heard)
     yield "operator.show-expires", {"time": iso(entry.expires)}
 
 

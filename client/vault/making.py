@@ -22,6 +22,7 @@ from crypto.suite import SUITES, SuiteId
 from crypto.types import PublicKey, Secret
 
 PIN, POST = "root.pin", "post"
+VOICE = "request.voice"  # what the words of this terminal's request are made of
 KEY_BYTES: Final = 32
 MAX_NAME: Final = 200  # characters
 

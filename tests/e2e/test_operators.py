@@ -4,6 +4,7 @@ One ministry lives through all of them in the order in which they stand here; th
 commands are the document's own.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -67,7 +68,10 @@ def test_two_operators_come_to_sit_at_terminals(town: tuple[Live, Desktop]) -> N
         beheer = next(post for post in found if post["post"] == "beheer")
         return (beheer["terminals"], beheer["members"]) == (2, 2)
 
-    desktop.drill("operators-at-terminals")
+    said = desktop.drill("operators-at-terminals")
+    spoken = re.search(r"reads you the same: (.*)", said[1])
+    assert spoken is not None
+    assert spoken[1] in said[2]  # who proposes sees what the terminal said
     until(two)
     for name in OPERATORS:
         line = f"koerier --home operators/{name} terminal status --json"
