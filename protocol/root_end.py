@@ -34,7 +34,12 @@ def ending(root: TrustedRoot, now: int) -> Ending:
         root: in force.
         now: POSIX seconds.
     """
-    left = root.expires - now
+    return nearness(root.expires, now)
+
+
+def nearness(end: int, now: int) -> Ending:
+    """Return how near an end is, of a root document or of a key: POSIX seconds."""
+    left = end - now
     if left <= 0:
         return Ending.OVER
     return next((near for days, near in _LEFT if left <= days * DAY), Ending.FAR)

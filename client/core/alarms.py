@@ -50,6 +50,9 @@ class Alarm(enum.StrEnum):
     OWN_KEY_CHANGED = "own-key-changed"  # without a signature of ours
     OWN_RESTRICTED = "own-restricted"
     OWN_ZEROISED = "own-zeroised"  # a terminal of ours is to destroy its vault
+    KEY_90_DAYS = "key-ends-90"  # of this terminal, or of a member of its post
+    KEY_30_DAYS = "key-ends-30"
+    KEY_7_DAYS = "key-ends-7"
     PREKEYS_LOST = "prekeys-lost"  # the key sheet is gone
     # --- messages
     UNDELIVERED = "undelivered"  # no receipt by the deadline

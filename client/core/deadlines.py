@@ -1,4 +1,4 @@
-"""Deadlines: by when a record is to be there, and to be acted on; a root's end too.
+"""Deadlines: when a record is to be there and acted on; ends of root and keys too.
 
 Both count from the release and by precedence, as the signed policy says.  The clock
 that decides is the log's, carried on by this machine's between two checkpoints: a
@@ -8,6 +8,8 @@ addressee's each tell their own people.
 
 from client.core.alarms import Alarm, Alarms
 from client.core.beliefs import Beliefs
+from client.core.identity import Identity
+from client.core.key_ends import KeyEnds
 from client.core.ports import Vault
 from client.core.root_ends import RootEnds
 from client.core.tracking import Tracking
@@ -50,13 +52,14 @@ def delivery_deadline(policy: Policy, record: Record, post: str, since: int) -> 
 class Deadlines:
     """Tells people what is late."""
 
-    def __init__(self, vault: Vault, beliefs: Beliefs, post: str) -> None:
+    def __init__(self, vault: Vault, beliefs: Beliefs, identity: Identity) -> None:
         self._vault = vault
         self._beliefs = beliefs
-        self._post = post
+        self._post = identity.post
         self._alarms = Alarms(vault)
         self._tracking = Tracking(vault)
         self._root_ends = RootEnds(vault, beliefs)
+        self._key_ends = KeyEnds(vault, beliefs, identity)
 
     def sent(self, name: Digest, record: Record, now: int) -> None:
         """Note who is to act on a record of ours, inside the caller's transaction."""
@@ -95,4 +98,5 @@ class Deadlines:
             for name, post in self._vault.late_actions(clock):
                 self._alarms.tell(Alarm.OVERDUE, now, name, post)
             self._root_ends.tick(now)
+            self._key_ends.tick(now)
             # A crash before this commit: the next tick finds the same.

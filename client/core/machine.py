@@ -94,9 +94,7 @@ class Machine:
         self._nacks_in, self._nacks_out = NacksIn(station), NacksOut(station)
         self._heartbeats = Heartbeats(station, self._holes)
         self._watching = Watching(station, self._outbox.again)
-        self._deadlines = Deadlines(
-            station.vault, station.beliefs, station.identity.post
-        )
+        self._deadlines = Deadlines(station.vault, station.beliefs, station.identity)
         self.attachments = Attachments(station)
         self._writing = Writing(
             station, self._outbox, self.attachments, self._deadlines
