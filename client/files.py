@@ -1,7 +1,55 @@
 """Files that are wholly there or not there at all, readable by their owner only."""
 
+import errno
 import os
+import stat
 from pathlib import Path
+from typing import BinaryIO
+
+# Where the system has no error of its own for what we refuse.
+NOT_ORDINARY = errno.ENODEV
+TOO_LARGE = errno.EFBIG
+
+
+def open_ordinary(path: Path) -> BinaryIO:
+    """Open a file for reading, if it is one: a device or a pipe may never end.
+
+    Raises:
+        OSError: it cannot be opened; NOT_ORDINARY: it is a device, pipe or socket.
+    """
+    # Opening a pipe waits for a writer, unless we say that we do not.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    try:
+        _require_ordinary(os.fstat(descriptor).st_mode, path)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _require_ordinary(mode: int, path: Path) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "a folder", str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(NOT_ORDINARY, "not an ordinary file", str(path))
+
+
+def read_bounded(path: Path, limit: int) -> bytes:
+    """Return an ordinary file's bytes, at most ``limit`` of them.
+
+    Raises:
+        OSError: as :func:`open_ordinary`, or it cannot be read; TOO_LARGE: it is
+            larger.
+    """
+    with open_ordinary(path) as file:
+        try:
+            data = file.read(limit + 1)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from None
+    if len(data) > limit:
+        raise OSError(TOO_LARGE, "too large", str(path))
+    return data
 
 
 def write_atomic(path: Path, data: bytes) -> None:

@@ -48,6 +48,7 @@ class AttachmentCommands:
 
     def _place(self, _: Arguments) -> Any:  # noqa: ANN401 -- JSON
         """Say where the command line seals to, and under which suite."""
+        self._spool.keep_only(self._blobs.files())  # what a killed command left
         suite = self._machine.beliefs.view().suite
         return {"folder": str(self._spool.folder), "suite": int(suite)}
 

@@ -4,6 +4,7 @@ The names that addressees see are cleaned here; the names that came are judged h
 """
 
 import mimetypes
+import os
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,7 @@ from client.answers.attachments import as_json
 from client.cli.shell import Shell
 from client.core.attached import Spooled
 from client.exits import Exit
+from client.files import open_ordinary
 from client.vault.spool import Spool, seal_file
 from crypto.suite import SuiteId
 from protocol.limits import MAX_ATTACHMENTS
@@ -70,9 +72,21 @@ def sealed(shell: Shell, files: Sequence[Path]) -> Iterator[list[Any]]:
         return
     if len(files) > MAX_ATTACHMENTS:
         shell.refuse("attach.too-many", Exit.BAD_INPUT, limit=MAX_ATTACHMENTS)
-    sizes = [path.stat().st_size for path in files]  # a missing file, before any work
+    sizes = [_size(path) for path in files]  # what cannot be sealed, before any work
     place = shell.ask("spool")
     spool = Spool(Path(place["folder"]))
+    with spool.sealing():
+        yield from _sealed(shell, spool, place["suite"], files, sizes)
+
+
+def _size(path: Path) -> int:
+    with open_ordinary(path) as file:
+        return os.fstat(file.fileno()).st_size
+
+
+def _sealed(
+    shell: Shell, spool: Spool, suite: int, files: Sequence[Path], sizes: list[int]
+) -> Iterator[list[Any]]:
     if not spool.has_room(sum(sizes) * 9 // 8):  # Padmé adds an eighth at most
         shell.refuse("attach.no-room", Exit.FAILED)
     done: list[Spooled] = []
@@ -84,7 +98,7 @@ def sealed(shell: Shell, files: Sequence[Path]) -> Iterator[list[Any]]:
     try:
         with bar(shell, "attach.sealing", sum(sizes)) as progress:
             for path in files:
-                one = _seal(shell, spool, place["suite"], path, progress)
+                one = _seal(shell, spool, suite, path, progress)
                 done.append(one)  # at once: a fault in the next one finds it
     except BaseException:
         forget()

@@ -11,7 +11,7 @@ from client.cli.dates import clock
 from client.cli.shell import Shell, as_json, print_json, with_shell
 from client.cli.spoken import command
 from client.exits import Exit
-from client.files import write_atomic
+from client.files import TOO_LARGE, read_bounded, write_atomic
 
 FILE: Final = click.Path(dir_okay=False, path_type=Path)
 MAX_FILE: Final = 8_454_208  # bytes: protocol.courier's bound; a test compares them
@@ -49,9 +49,11 @@ def export(
 @with_shell
 def import_(shell: Shell, /, *, file: Path, as_json: bool) -> None:
     """Take a message out of a courier bundle."""
-    with file.open("rb") as bundle:
-        data = bundle.read(MAX_FILE + 1)
-    if len(data) > MAX_FILE:
+    try:
+        data = read_bounded(file, MAX_FILE)
+    except OSError as error:
+        if error.errno != TOO_LARGE:
+            raise
         shell.refuse("courier.no-bundle", Exit.BAD_INPUT)
     came = shell.ask("import", bundle=base64.b64encode(data).decode())
     if as_json:

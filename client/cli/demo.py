@@ -27,7 +27,8 @@ from client.demo.scenes import News, Scenes, Sent
 from client.demo.summary import summary_of
 from client.demo.timeline import line_of, matrix_of
 from client.exits import Exit
-from client.files import private_folder
+from client.files import private_folder, read_bounded
+from protocol.incident.model import MAX_FILE
 
 FOLDER: Final = ".koerier-demo"
 PASSPHRASE_BYTES: Final = 16
@@ -86,7 +87,7 @@ def demo(
 def _report(shell: Shell, file: Path) -> bytes:
     """Return the report, or end with every problem that it has: nothing started."""
     try:
-        data = file.read_bytes()
+        data = read_bounded(file, MAX_FILE)
     except OSError as error:
         shell.refuse("demo.no-report", Exit.BAD_INPUT, file=file, why=error.strerror)
     problems = problems_of(data, str(file), shell.words)

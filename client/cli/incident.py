@@ -1,16 +1,19 @@
 """``koerier incident``: reports from a post to the Taskforce Cyber."""
 
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 import click
 
 from client.cli.attaching import sealed
 from client.cli.messages import read_message, sent
+from client.cli.reading import INPUT, read_input
 from client.cli.report_file import problems_of
 from client.cli.shell import Shell, as_json, with_shell
 from client.cli.spoken import group
 from client.exits import Exit
+from client.harmless import harmless
+from protocol.incident.model import MAX_FILE
 
 TFC: Final = "tfc"
 
@@ -21,7 +24,7 @@ def incident() -> None:
 
 
 @incident.command()
-@click.argument("file", type=click.File("rb"))
+@click.argument("file", type=INPUT)
 @click.option("--to", default=TFC, show_default=True, metavar="UNIT")
 @click.option(
     "--attach", type=click.Path(path_type=Path), multiple=True, metavar="FILE"
@@ -32,14 +35,14 @@ def send(
     shell: Shell,
     /,
     *,
-    file: BinaryIO,
+    file: Path,
     to: str,
     attach: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Send a report (koerier-incident/1, JSON) as a FLASH message."""
-    data = file.read()
-    problems = problems_of(data, file.name, shell.words)
+    data = read_input(shell, file, MAX_FILE)
+    problems = problems_of(data, harmless(str(file)), shell.words)
     if problems:
         click.echo("\n".join(problems), err=True)
         raise SystemExit(Exit.BAD_INPUT)

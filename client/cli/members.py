@@ -20,7 +20,7 @@ from client.cli.texts import OneLine
 from client.cli.vault import add_people
 from client.clock import SystemClock
 from client.exits import Exit
-from client.files import write_atomic
+from client.files import read_bounded, write_atomic
 from client.operator.addition import Addition, AdditionRequest, consented
 from client.operator.documents import read_document, write_document
 from client.operator.enrolment import paper_key
@@ -33,6 +33,7 @@ from client.vault.making import draw_member
 from client.vault.opening import VAULT_KEY, try_passphrase
 from protocol.codec import decode, encode
 from protocol.errors import ProtocolError
+from protocol.limits import MAX_DOCUMENT
 from protocol.signed import Signed
 
 FILE: Final = click.Path(dir_okay=False, path_type=Path)
@@ -163,7 +164,9 @@ def consent(
     for code, parts in sentences(proposed.document):
         shell.tell(code, **parts)
     if not paper:
-        answer = shell.ask("consent", proposal=proposal_file.read_bytes().hex())
+        answer = shell.ask(
+            "consent", proposal=read_bounded(proposal_file, MAX_DOCUMENT).hex()
+        )
         write_atomic(out, bytes.fromhex(answer["document"]))
     else:
         secret = read_sheet(shell, Kind.POST, sheet_fd)

@@ -12,11 +12,13 @@ import click
 
 from client.cli.attaching import say_file, sealed
 from client.cli.dates import Day, clock, dtg
+from client.cli.reading import INPUT, STDIN, read_text
 from client.cli.shell import Shell, as_json, print_json, with_shell
 from client.cli.spoken import command
 from client.cli.texts import OneLine
 from client.exits import Exit
 from client.lists import PAGE
+from protocol.limits import MAX_RECORD
 
 PRECEDENCES: Final = ("ROUTINE", "PRIORITY", "IMMEDIATE", "FLASH")
 _older = click.option("--older", metavar="ID")
@@ -33,7 +35,7 @@ LEVELS: Final = ("Ongerubriceerd", "Dep.V", "Stg.C", "Stg.G", "Stg.ZG")
 @click.option("--level", type=click.Choice(LEVELS), required=True)
 @click.option("--until", type=Day(), metavar="DATE")
 @click.option("--event", type=OneLine(), metavar="TEXT")
-@click.option("--text", type=click.File(encoding="utf-8"), default="-", metavar="FILE")
+@click.option("--text", type=INPUT, default=STDIN, metavar="FILE")
 @click.option(
     "--attach", type=click.Path(path_type=Path), multiple=True, metavar="FILE"
 )
@@ -43,16 +45,13 @@ def send(
     shell: Shell,
     /,
     *,
-    text: Any,  # noqa: ANN401 -- click's
+    text: Path,
     attach: tuple[Path, ...],
     as_json: bool,
     **wishes: Any,  # noqa: ANN401 -- click's
 ) -> None:
     """Send a message; the text is read from a file or from standard input."""
-    try:
-        written = text.read()
-    except UnicodeDecodeError:
-        shell.refuse("file.not-text", Exit.BAD_INPUT, file=text.name)
+    written = read_text(shell, text, MAX_RECORD)
     with sealed(shell, attach) as files:
         answer = shell.ask("send", text=written, attachments=files, **wishes)
     sent(shell, answer, as_json=as_json)

@@ -9,7 +9,7 @@ from client.cli.shell import Shell, passphrase_fd, with_shell
 from client.cli.spoken import command
 from client.clock import SystemClock
 from client.exits import Exit
-from client.files import write_atomic
+from client.files import read_bounded, write_atomic
 from client.home import Config
 from client.operator.addition import Addition, request_terminal
 from client.operator.documents import read_document, write_document
@@ -18,6 +18,7 @@ from client.operator.voice import of_request, said
 from client.vault.making import draw_signing_key
 from client.vault.restore import restore_elsewhere, restore_here
 from protocol.directory_entry import Action
+from protocol.root_file import MAX_ROOT_FILE
 
 FILE: Final = click.Path(dir_okay=False, path_type=Path)
 YEAR: Final = 366 * 86_400  # seconds
@@ -70,7 +71,7 @@ def _elsewhere(
     typed = shell.passphrase(descriptor)
     config = Config(post=where.post, relay=relay)
     shell.home.create(config)
-    write_atomic(shell.home.root_file, root_file.read_bytes())
+    write_atomic(shell.home.root_file, read_bounded(root_file, MAX_ROOT_FILE))
     seed, key = draw_signing_key(root.document.suite, shell.entropy)
     post = restore_elsewhere(
         shell.home, (file, typed), seed, SystemClock(), shell.entropy

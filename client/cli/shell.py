@@ -12,6 +12,7 @@ import click
 from client.cli.folding import columns, folded, is_theirs
 from client.door import asking
 from client.exits import AgentRefusal, Exit
+from client.files import NOT_ORDINARY, TOO_LARGE
 from client.harmless import harmless, json_text
 from client.home import Home, HomeError
 from client.words import Words, chosen_language
@@ -36,6 +37,9 @@ FILE_TROUBLE = {
     errno.EISDIR: "file.is-folder",
     errno.EEXIST: "file.exists",
     errno.ENOSPC: "file.disk-full",
+    NOT_ORDINARY: "file.not-ordinary",
+    TOO_LARGE: "file.too-large",
+    errno.ESTALE: "file.changed",
 }
 
 

@@ -13,7 +13,7 @@ from client.cli.spoken import group
 from client.cli.texts import OneLine
 from client.door import asking
 from client.exits import Exit
-from client.files import write_atomic
+from client.files import read_bounded, write_atomic
 from client.home import Config
 from client.operator.addition import (
     Addition,
@@ -32,6 +32,7 @@ from client.vault.making import PIN, POST, VOICE, draw_member, make_vault
 from crypto.entropy import Entropy
 from crypto.sign import Realm, SigningKey
 from protocol.directory_entry import Action
+from protocol.root_file import MAX_ROOT_FILE
 from protocol.trusted_root import TrustedRoot
 
 FILE: Final = click.Path(dir_okay=False, path_type=Path)
@@ -81,7 +82,7 @@ def init(
     keys = draw_keys(suite, post, member, shell.entropy)
     person = draw_member(suite, member, passphrase, shell.entropy)
     shell.home.create(config)
-    write_atomic(shell.home.root_file, root_file.read_bytes())
+    write_atomic(shell.home.root_file, read_bounded(root_file, MAX_ROOT_FILE))
     keys = replace(keys, member=person.seed)
     asked = _asked(invitation, keys, root.realm, shell.entropy)
     heard = of_request(asked)

@@ -15,7 +15,7 @@ from typing import Annotated, TypeVar
 
 from msgspec import Meta
 
-from client.files import write_atomic
+from client.files import read_bounded, write_atomic
 from client.home import HomeError
 from protocol.codec import Message, decode, encode
 from protocol.directory_entry import NewMember, NewTerminal, Recovery
@@ -75,8 +75,6 @@ def read_document(path: Path, of: type[M], kind: str) -> M:
         HomeError: no such file, or not a document of this kind; says which.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_DOCUMENT + 1)
-        return decode(data, of)
+        return decode(read_bounded(path, MAX_DOCUMENT), of)
     except (OSError, MalformedError):
         raise HomeError("operator.bad-file", file=path, kind=kind) from None

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from client.files import write_atomic
+from client.files import read_bounded, write_atomic
 from client.home import Home, HomeError
 from client.vault.locked import Person, WrongPassphraseError, lock, unlock
 from client.vault.making import draw_signing_key
@@ -19,6 +19,8 @@ from crypto.types import PublicKey
 from protocol.signed import SignatureKey
 
 FORMAT = "koerier-key/1"
+
+MAX_JSON = 65_536  # bytes of a public half
 
 
 def make_key(
@@ -66,7 +68,7 @@ def read_json(path: Path, form: str) -> dict[str, Any]:
         HomeError: not such a file.
     """
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(read_bounded(path, MAX_JSON))
     except (OSError, ValueError):
         found = None
     if not isinstance(found, dict) or found.get("format") != form:

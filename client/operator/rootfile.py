@@ -6,6 +6,7 @@ file itself says it, and the person compares the hash with the paper.
 
 from pathlib import Path
 
+from client.files import read_bounded
 from client.home import HomeError
 from protocol.errors import ProtocolError
 from protocol.root_file import MAX_ROOT_FILE, chain, read_roots, realm_in
@@ -28,8 +29,7 @@ def read_chain(path: Path) -> tuple[tuple[bytes, ...], tuple[TrustedRoot, ...]]:
         HomeError: as :func:`read_root`.
     """
     try:
-        with path.open("rb") as file:
-            leaves = read_roots(file.read(MAX_ROOT_FILE + 1))
+        leaves = read_roots(read_bounded(path, MAX_ROOT_FILE))
         return leaves, chain(leaves, realm=realm_in(leaves))
     except (OSError, ProtocolError):
         raise HomeError("operator.bad-file", file=path, kind="root") from None

@@ -39,6 +39,27 @@ def held(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextmanager
+def shared(path: Path) -> Iterator[None]:
+    """Hold the lock at ``path`` together with others, and never with :func:`held`.
+
+    Waits while somebody holds it alone.  On Windows nobody does so meanwhile but by
+    mistake: the lock there knows no sharing.
+
+    Raises:
+        OSError: the file cannot be made.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)  # which lets go of it
+
+
 def _take(descriptor: int) -> None:
     try:
         if sys.platform == "win32":

@@ -9,14 +9,17 @@ and were acknowledged to nobody.  After a power cut a file may be longer than wh
 synced; if that tail is wrong, the opening finds it, and the blob is fetched anew.
 """
 
+import errno
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from client.core.attached import Spooled, attachment_line
 from client.core.attachments import Demand
-from client.files import private_folder, sync_folder
+from client.files import open_ordinary, private_folder, sync_folder
+from client.vault.filelock import HeldError, held, shared
 from crypto.entropy import Entropy
 from crypto.errors import OpenError
 from crypto.stream import AttachmentOpener, AttachmentSealer, VerifiedAttachment
@@ -33,6 +36,7 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         self.folder = private_folder(folder)
+        self._lock = folder.with_name(f"{folder.name}.lock")
 
     def path(self, file: str) -> Path:
         """Return where ``file`` is."""
@@ -82,10 +86,21 @@ class Spool:
         self.path(file).unlink(missing_ok=True)
 
     def keep_only(self, files: Collection[str]) -> None:
-        """Remove what a crash left: files that the vault does not know."""
-        for path in self.folder.iterdir():
-            if path.name not in files:
-                path.unlink()
+        """Remove what a crash left: files that the vault does not know.
+
+        While a process seals nothing is removed: its files are known to nobody yet.
+        """
+        try:
+            with held(self._lock):
+                for path in self.folder.iterdir():
+                    if path.name not in files:
+                        path.unlink()
+        except HeldError:
+            return  # the next look does it
+
+    def sealing(self) -> AbstractContextManager[None]:
+        """Keep what is sealed inside from being taken for what a crash left."""
+        return shared(self._lock)
 
     def has_room(self, size: int) -> bool:
         """Say whether ``size`` more bytes leave the disk its margin."""
@@ -117,7 +132,8 @@ def seal_file(  # noqa: PLR0913 -- each is named by its caller
         progress: is told how many bytes more were sealed.
 
     Raises:
-        OSError: it cannot be read, or the spool not written.
+        OSError: it is no ordinary file, cannot be read, changed meanwhile, or the
+            spool cannot be written.
     """
     key, file = Secret(entropy(_KEY)), entropy(_TOKEN).hex()
     total = 0
@@ -128,9 +144,9 @@ def seal_file(  # noqa: PLR0913 -- each is named by its caller
         total += len(content)
 
     try:
-        with source.open("rb") as plain, _created(spool.path(file)) as blob:
+        with open_ordinary(source) as plain, _created(spool.path(file)) as blob:
             sealer = AttachmentSealer(suite, key, sink)
-            while piece := plain.read(STEP):
+            for piece in _pieces(plain, source):
                 sealer.update(piece)
                 progress(len(piece))
             names = sealer.finish()
@@ -142,6 +158,22 @@ def seal_file(  # noqa: PLR0913 -- each is named by its caller
         raise
     line = attachment_line(names, key, media=media, name=name)
     return Spooled(line, file, total)
+
+
+def _pieces(plain: BinaryIO, source: Path) -> Iterator[bytes]:
+    """Yield a file's bytes: as many as it had when it was opened, and no others."""
+    left = os.fstat(plain.fileno()).st_size
+    while True:
+        try:
+            piece = plain.read(STEP)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(source)) from None
+        left -= len(piece)
+        if left < 0 or (left and not piece):
+            raise OSError(errno.ESTALE, "changed while it was read", str(source))
+        if not piece:
+            return
+        yield piece
 
 
 def _created(path: Path) -> BinaryIO:

@@ -248,3 +248,12 @@ def test_lists_go_on_behind_a_message(offices: tuple[Office, Office]) -> None:
         with pytest.raises(AgentRefusal) as refused:
             office.run(method, older="00")
         assert refused.value.exit_code == Exit.BAD_INPUT
+
+
+def test_a_look_at_the_spool_takes_away_what_a_killed_command_left(
+    offices: tuple[Office, Office],
+) -> None:
+    bern, _ = offices
+    bern.desk.spool.write("of-the-dead", 0, b"sealed")
+    bern.run("spool")
+    assert bern.desk.spool.size("of-the-dead") == 0
