@@ -8,7 +8,8 @@ import datetime as dt
 from typing import Final
 
 from client.harmless import harmless, harmless_lines
-from protocol.bodies import CableBody, IncidentBody
+from crypto.types import Digest
+from protocol.bodies import CableBody, IncidentBody, WithdrawalBody
 from protocol.codec import decode
 from protocol.errors import MalformedError
 from protocol.incident.model import IncidentReport, Sections, from_body
@@ -17,6 +18,7 @@ from protocol.limits import MAX_RECORD
 from protocol.record import Record
 from protocol.record_type import RecordType
 
+SHORT_NAME: Final = 12  # hexadecimal characters of a name that a person sees
 _UNLABELLED: Final = Label(level=Level.ONGERUBRICEERD)
 Part = tuple[str, str]
 
@@ -40,8 +42,21 @@ def parts_of(record: Record) -> list[Part]:
     cable = _cable_of(record)
     if cable is not None:
         return _cable(cable)
+    withdrawal = withdrawal_of(record)
+    if withdrawal is not None:
+        return _withdrawal(withdrawal)
     report = _report(record)
     return [] if report is None else _incident(report.sections)
+
+
+def withdrawal_of(record: Record) -> WithdrawalBody | None:
+    """Return what a withdrawal says; None: it is none, or does not say it rightly."""
+    if record.type != RecordType.WITHDRAWAL:
+        return None
+    try:
+        return decode(record.body, WithdrawalBody, limit=MAX_RECORD)
+    except MalformedError:
+        return None
 
 
 def _cable_of(record: Record) -> CableBody | None:
@@ -69,6 +84,18 @@ def _cable(body: CableBody) -> list[Part]:
         mark = "" if paragraph.mark is None else f"({SHORT[paragraph.mark]}) "
         parts.append(("text", harmless_lines(mark + paragraph.text)))
     return parts
+
+
+def _withdrawal(body: WithdrawalBody) -> list[Part]:
+    parts = [("withdraws", name_of(body.target)), ("reason", harmless(body.reason))]
+    if body.instead is not None:
+        parts.append(("instead", name_of(body.instead)))
+    return parts
+
+
+def name_of(name: Digest) -> str:
+    """Return as much of a record's name as a person sees."""
+    return name.hex()[:SHORT_NAME]
 
 
 def _incident(report: Sections) -> list[Part]:

@@ -15,6 +15,7 @@ from client.core.courier import CourierError, Trouble
 from client.core.machine import Machine
 from client.core.ports import Vault
 from client.core.rows import OUT
+from client.core.withdrawals import withdrawn
 from client.exits import AgentRefusal, Exit
 from client.present import iso
 from protocol.codec import decode
@@ -48,6 +49,8 @@ class BundleCommands:
 
     def _export(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
         row = find(self._vault, arguments["id"], OUT)
+        if withdrawn(self._vault, row)[0]:
+            raise AgentRefusal("courier.withdrawn", Exit.BAD_INPUT, {})
         record = decode(row.document, Record, limit=MAX_RECORD)
         try:
             packed = self._machine.courier.pack(

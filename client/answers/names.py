@@ -11,11 +11,11 @@ from client.core.ports import Vault
 from client.core.rows import IN, OUT, RecordRow
 from client.exits import AgentRefusal, Exit
 from client.lists import PAGE
+from client.present import name_of
 from crypto.types import Digest
 from protocol.record_type import RULES
 
 ENOUGH: Final = 2  # messages that begin alike: which is meant is not known
-SHORT_NAME: Final = 12  # hexadecimal characters of a name that a person sees
 LEAST: Final = 6  # characters a person must give: fewer hit a message by accident
 _HEXADECIMAL: Final = re.compile("[0-9a-fA-F]*")
 SHOWN_TYPES: Final = frozenset(t for t, rule in RULES.items() if rule.labelled)
@@ -26,7 +26,7 @@ Answer = Callable[[Arguments], Any]
 
 def short(name: Digest) -> str:
     """Return as much of a name as a person sees."""
-    return name.hex()[:SHORT_NAME]
+    return name_of(name)
 
 
 def page(vault: Vault, way: int, arguments: Arguments) -> list[RecordRow]:

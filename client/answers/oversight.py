@@ -15,6 +15,7 @@ from client.core.machine import Machine
 from client.core.ports import Vault
 from client.core.rows import IN, OUT, RecordRow
 from client.core.withdrawals import withdrawn
+from client.exits import AgentRefusal, Exit
 from client.harmless import harmless
 from client.present import iso
 from protocol.bodies import WithdrawalBody
@@ -23,6 +24,7 @@ from protocol.errors import MalformedError
 from protocol.limits import MAX_RECORD
 from protocol.receipt import Kind
 from protocol.record import Record
+from protocol.record_type import RecordType
 
 SHOWN: Final = 200  # alarms in one list
 
@@ -68,7 +70,13 @@ class OversightCommands:
     def _withdraw(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
         row = find(self._vault, arguments["id"], OUT)
         instead = arguments.get("instead")
+        if row.type == RecordType.WITHDRAWAL:
+            raise AgentRefusal("withdraw.of-withdrawal", Exit.BAD_INPUT, {})
+        if withdrawn(self._vault, row)[0]:
+            raise AgentRefusal("withdraw.again", Exit.BAD_INPUT, {})
         other = None if instead is None else find(self._vault, instead, OUT).name
+        if other == row.name:
+            raise AgentRefusal("withdraw.itself", Exit.BAD_INPUT, {})
         composed = self._machine.withdraw(
             row, arguments["reason"], other, self._clock.wall()
         )

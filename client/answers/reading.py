@@ -8,16 +8,19 @@ from client.answers.names import Answer, Arguments, find, page, short
 from client.answers.oversight import doubts_of
 from client.clock import Clock
 from client.core.courier import view_of
+from client.core.deadlines import ACTED_ON
 from client.core.machine import Machine
 from client.core.ports import Vault
 from client.core.rows import IN, RecordRow
 from client.core.showing import require_shown
-from client.present import iso, level_of, parts_of, subject_of
+from client.exits import AgentRefusal, Exit
+from client.present import iso, level_of, parts_of, subject_of, withdrawal_of
 from client.vault.spool import Spool
 from protocol.codec import decode
 from protocol.errors import PolicyError
 from protocol.limits import MAX_RECORD
 from protocol.record import Record
+from protocol.record_type import RecordType
 
 
 class ReadingCommands:
@@ -49,6 +52,8 @@ class ReadingCommands:
         return {
             "id": short(row.name),
             "name": row.name.hex(),
+            "type": RecordType(row.type).name.lower(),
+            "withdraws": self._target(record),
             "post": row.post,
             "precedence": record.precedence.name,
             "level": level_of(record),
@@ -70,6 +75,11 @@ class ReadingCommands:
         files = listed(row, self._vault.blobs, self._spool)
         return {**line, "files": files, "directory": self._directory_of(row)}
 
+    def _target(self, record: Record) -> str | None:
+        """Return which message this one withdraws; None: it is no withdrawal."""
+        body = withdrawal_of(record)
+        return None if body is None else short(body.target)
+
     def _directory_of(self, row: RecordRow) -> str | None:
         """Return of when the sender's directory was, of a record by courier."""
         seen = int.from_bytes(self._vault.get(view_of(row.name)) or b"", "big")
@@ -77,6 +87,8 @@ class ReadingCommands:
 
     def _acknowledge(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
         row = find(self._vault, arguments["id"], IN)
+        if row.type not in ACTED_ON:  # a withdrawal asks nobody to act
+            raise AgentRefusal("agent.not-acted-on", Exit.BAD_INPUT, {})
         self._require_shown(decode(row.document, Record, limit=MAX_RECORD))
         self._machine.acknowledge(row, self._clock.wall())
         return {"id": short(row.name)}

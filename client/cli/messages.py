@@ -82,7 +82,13 @@ def inbox(shell: Shell, /, *, older: str | None, as_json: bool) -> None:
         shell.say("inbox.empty")
     for message in messages:
         code = "inbox.line" if message["logged"] else "inbox.line-not-logged"
-        shell.say(code, **{**message, "received": dtg(message["received"])})
+        subject = message["subject"]
+        if message["withdraws"] is not None:
+            subject = shell.words.say("inbox.withdraws", target=message["withdraws"])
+        at = dtg(message["received"])
+        shell.say(code, **{**message, "received": at, "subject": subject})
+        if message["withdrawn"] is not None:
+            shell.say("inbox.withdrawn")
         if message["attachments"]:
             shell.say(f"inbox.{_whole(message)}", count=message["attachments"])
     _tell_older(shell, messages)
@@ -184,8 +190,12 @@ def outbox(shell: Shell, /, *, older: str | None, as_json: bool) -> None:
         shell.say("outbox.empty")
     for message in messages:
         for target in message["to"]:
-            state = shell.words.say(f"state.{_furthest(target['states'])}")
+            furthest = _furthest(target["states"])
+            unsent = message["withdrawn"] and furthest == "waiting"
+            state = shell.words.say(f"state.{'withdrawn' if unsent else furthest}")
             shell.say("outbox.line", id=message["id"], post=target["post"], state=state)
+        if message["withdrawn"]:
+            shell.say("outbox.withdrawn")
     _tell_older(shell, messages)
 
 

@@ -38,6 +38,7 @@ LINE = {
     "id": "3f2a91",
     "subject": "",
     "attachments": 0,
+    "withdraws": None,
     "complete": None,
 }
 

@@ -1,17 +1,20 @@
 """What the agent answers, over the real core in memory."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from client.answers import names as names_module
+from client.answers import writing
 from client.core.alarms import Alarm
 from client.exits import AgentRefusal, Exit
 from client.present import parts_of, subject_of
 from crypto.types import MessageId
 from protocol.codec import decode
+from protocol.fields import Line
 from protocol.label import Clearance, Level
 from protocol.limits import MAX_RECORD
 from protocol.record import Record
@@ -100,12 +103,23 @@ def test_a_report_goes_as_flash_and_a_bad_one_not_at_all(
 @pytest.mark.parametrize(
     ("changes", "code", "status"),
     [
-        ({"until": "gisteren"}, "agent.bad-input", 2),
-        ({"subject": "x" * 5_000}, "agent.bad-input", 2),
-        ({"text": ""}, "agent.bad-input", 2),
+        ({"until": "gisteren"}, "send.no-day", 2),
+        ({"subject": "x" * 5_000}, "send.subject", 2),
+        ({"text": ""}, "send.no-text", 2),
         ({"level": "Stg.ZG"}, None, 3),
         ({"until": None}, "refused.label-incomplete", 3),
         ({"to": ["nergens"]}, "refused.not-active", 3),
+        ({"text": " \n\n \n"}, "send.no-text", 2),
+        ({"text": "x" * 200_000}, "send.too-long", 2),
+        ({"text": "x\n\n" * 2_000}, "send.too-long", 2),
+        ({"subject": " "}, "send.subject", 2),
+        ({"to": ["TFC"]}, "send.no-post", 2),
+        ({"to": [""]}, "send.no-post", 2),
+        ({"to": ["tfc", "tfc"]}, "send.post-twice", 2),
+        ({"info": ["tfc"]}, "send.post-twice", 2),
+        ({"to": ["bern"]}, "send.own-post", 2),
+        ({"until": "9999-12-31"}, "send.no-day", 2),
+        ({"until": "2020-01-01"}, "send.until-past", 2),
     ],
 )
 def test_what_may_not_be_sent_is_refused_with_its_reason(
@@ -257,3 +271,19 @@ def test_a_look_at_the_spool_takes_away_what_a_killed_command_left(
     bern.desk.spool.write("of-the-dead", 0, b"sealed")
     bern.run("spool")
     assert bern.desk.spool.size("of-the-dead") == 0
+
+
+def test_the_bound_of_a_subject_is_the_protocols() -> None:
+    (bound,) = get_args(Line)[1:]
+    assert bound.max_length == writing.MAX_LINE
+
+
+def test_a_report_whose_classification_is_over_is_not_sent(
+    offices: tuple[Office, Office], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bern, _ = offices
+    monkeypatch.setattr(Office, "wall", lambda _: 4_000_000_000)
+    report = json.loads(SAMPLE.read_text())
+    report["label"] = {"level": "Dep.V", "until": "2031-01-31"}
+    refused = bern.refused("incident", report=json.dumps(report), to=["tfc"])
+    assert refused.code == "send.until-past"

@@ -1,12 +1,16 @@
 """Taking back, expiry, refusals and alarms, as the agent answers about them."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from client.cli.main import main
 from client.core.alarms import Alarm
 from client.core.rows import IN, OUT
 from client.core.withdrawals import note_withdrawal, withdrawn
+from client.door import asking
 from protocol.codec import decode
 from protocol.delivery import State
 from protocol.errors import PolicyError, Reason
@@ -71,6 +75,70 @@ def test_what_was_sealed_gets_a_word_beside_it_at_both_ends(
         overdue = {a.name for a in desk.store.alarms(9, ended=False)}
         assert sent.name not in overdue
         assert better.name in overdue
+
+
+def test_a_withdrawal_says_what_it_is_and_asks_nothing(
+    desks: tuple[Desk, Desk],
+) -> None:
+    bern, tfc = desks
+    here, there = Office(bern), Office(tfc)
+    sent, better = bern.write("tfc", "fout"), bern.write("tfc", "goed")
+    exchange(bern, tfc)
+    first, second = (record.name.hex()[:12] for record in (sent, better))
+    answer = here.run("withdraw", id=first, reason=WHY, instead=second)
+    own = answer["withdrawal"]
+    exchange(bern, tfc)
+    types = {line["name"]: line["type"] for line in there.run("inbox")}
+    assert types == {
+        sent.name.hex(): "cable",
+        better.name.hex(): "cable",
+        own: "withdrawal",
+    }
+    opened = there.run("read", id=own)
+    assert opened["withdraws"] == first
+    assert opened["parts"] == [
+        ("withdraws", first),
+        ("reason", WHY),
+        ("instead", second),
+    ]
+    assert there.run("read", id=first)["withdraws"] is None
+    assert there.refused("acknowledge", id=own).code == "agent.not-acted-on"
+    for arguments, code in (
+        ({"id": own}, "withdraw.of-withdrawal"),
+        ({"id": first}, "withdraw.again"),
+        ({"id": second, "instead": second}, "withdraw.itself"),
+    ):
+        assert here.refused("withdraw", reason=WHY, **arguments).code == code
+    assert here.refused("export", id=first).code == "courier.withdrawn"
+
+
+def test_a_withdrawn_message_is_marked_in_the_lists(
+    desks: tuple[Desk, Desk], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bern, tfc = desks
+    here, there = Office(bern), Office(tfc)
+    sent = bern.write("tfc", "fout")
+    exchange(bern, tfc)
+    bern.machine.disconnected()
+    kept = bern.write("tfc", "nooit weg")
+    here.run("withdraw", id=kept.name.hex(), reason=WHY)
+    here.run("withdraw", id=sent.name.hex(), reason=WHY)
+    bern.connect()
+    exchange(bern, tfc)
+
+    def listed(office: Office, command: str) -> str:
+        monkeypatch.setattr(asking, "ask", lambda _, name, **a: office.run(name, **a))
+        line = ["--lang", "en", "--home", str(tmp_path), command]
+        return CliRunner().invoke(main, line).stdout
+
+    inbox = listed(there, "inbox")
+    assert f"WITHDRAWAL of {sent.name.hex()[:12]}" in inbox
+    assert inbox.count("    WITHDRAWN by the sender\n") == 1
+    outbox = listed(here, "outbox")
+    assert (
+        f"{kept.name.hex()[:12]}  tfc  withdrawn, never sent\n    WITHDRAWN" in outbox
+    )
+    assert outbox.count("    WITHDRAWN\n") == 2
 
 
 def test_a_withdrawal_that_comes_first_is_shown_when_its_message_comes(
