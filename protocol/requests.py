@@ -29,6 +29,7 @@ from protocol.fields import (
     UInt32,
     UInt48,
 )
+from protocol.key_log_entry import MAX_LEAF
 from protocol.limits import (
     MAX_ADDRESSEES,
     MAX_DOCUMENT,
@@ -40,6 +41,9 @@ from protocol.limits import (
 _ENVELOPE_AT = 2  # in a Submit: behind the map's head and the first key
 _COMMITMENT = 32 + 3  # bytes of its commitment, with key and head
 Document = Annotated[bytes, Meta(min_length=1, max_length=MAX_DOCUMENT)]
+# Whatever a log can hold must be told: a leaf that no answer carries would hide all
+# that stands behind it, for ever.
+Leaf = Annotated[bytes, Meta(max_length=MAX_LEAF)]
 Note = Annotated[bytes, Meta(max_length=MAX_NOTE)]
 Path = Annotated[tuple[DigestField, ...], Meta(max_length=64)]  # of a proof
 MAX_PREKEYS = 1_024  # public keys in one published manifest
@@ -219,7 +223,7 @@ class Entries(Message):
 
     start: UInt48
     size: UInt48
-    entries: Annotated[tuple[Document, ...], Meta(max_length=MAX_ENTRIES)] = ()
+    entries: Annotated[tuple[Leaf, ...], Meta(max_length=MAX_ENTRIES)] = ()
 
 
 class Checkpoint(Message):
@@ -253,7 +257,7 @@ class Proof(Message):
 class Append(Message):
     """A signed entry for the key log; it proves itself.  Answer: its index."""
 
-    entry: Document
+    entry: Leaf
 
 
 class Appended(Message):

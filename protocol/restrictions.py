@@ -58,6 +58,21 @@ def restrict_by_bulletin(state: State, signed: Signed, witnessed: int) -> State:
     return replace(state, bulletins=_with(state, state.bulletins, cut))
 
 
+def recall_bulletin(
+    state: State, signed: Signed, by: frozenset[KeyId], since: int
+) -> State:
+    """Return the state with a bulletin that counted before, and was kept.
+
+    Raises:
+        MalformedError: not a restriction.
+    """
+    restriction = decode(signed.document, Restriction)
+    cut = Cut(restriction, signed.digest, by, index=None, since=since)
+    known = state.bulletins.get(cut.digest, cut)
+    cut = replace(known, by=known.by | by)
+    return replace(state, bulletins=_with(state, state.bulletins, cut))
+
+
 def post_cuts(state: State, post: PostRecord) -> Iterator[Cut]:
     """Yield what stands against the whole post: restrictions of its paper key."""
     return _cuts(state, post, post.recoveries)

@@ -43,7 +43,12 @@ from protocol.key_log_entry import (
     read_signed,
 )
 from protocol.limits import MAX_MANIFEST_STEP
-from protocol.restrictions import restrict, restrict_by_bulletin, suspended_in_log
+from protocol.restrictions import (
+    recall_bulletin,
+    restrict,
+    restrict_by_bulletin,
+    suspended_in_log,
+)
 from protocol.root_chain import first_root
 from protocol.signed import Signed
 from protocol.trusted_root import TrustedRoot, extend, follow, found
@@ -152,6 +157,21 @@ class TrustedDirectory:
         else:
             state = restrict_by_bulletin(self.state, signed, first)
         return replace(self, state=state)
+
+    def recalled(
+        self, signed: Signed, by: frozenset[KeyId], since: int
+    ) -> "TrustedDirectory":
+        """Return the directory with a bulletin that counted before a restart.
+
+        Args:
+            signed: the bulletin, from our own vault, where it was verified.
+            by: those who had signed it and had the right to.
+            since: witnessed time when we first heard it.
+
+        Raises:
+            MalformedError: not a restriction.
+        """
+        return replace(self, state=recall_bulletin(self.state, signed, by, since))
 
     def view(self, witnessed: int | None = None) -> Snapshot:
         """Return the effective rights at a witnessed time, by default the last."""

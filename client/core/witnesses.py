@@ -27,14 +27,15 @@ from client.core.station import Station
 from crypto.errors import ProofError
 from crypto.merkle import verify_consistency
 from crypto.notekey import NoteAlgorithm
-from crypto.types import Digest
+from crypto.types import Digest, KeyId
 from protocol.bulletins import MAX_BULLETIN, MAX_SERVED, Bulletins
 from protocol.checkpoint import Checkpoint
 from protocol.codec import Message, decode, encode
 from protocol.cosignature import cosigned_at
 from protocol.directory_state import Cut
 from protocol.errors import ProtocolError, VerificationError
-from protocol.fields import V1, Time
+from protocol.fields import V1, KeyIdField, Time
+from protocol.limits import MAX_SIGNATURES
 from protocol.requests import Ask, LogName, SignedCheckpoint
 from protocol.requests import Checkpoint as CheckpointRequest
 from protocol.signed import Signed
@@ -44,6 +45,7 @@ from protocol.witness_policy import cosigner
 from protocol.zeroising import is_order
 
 HEARD = "bulletins"  # every bulletin that counted, in the vault
+MAX_HEARD = 64  # bulletins kept: far more than operators may have standing
 EVIDENCE = "evidence"  # two notes that exclude each other, or of which one is smaller
 
 
@@ -70,6 +72,7 @@ class Heard(Message):
 
     since: Time
     data: Annotated[bytes, Meta(max_length=MAX_BULLETIN)]
+    by: Annotated[tuple[KeyIdField, ...], Meta(max_length=MAX_SIGNATURES)] = ()
 
 
 class Told(Message):
@@ -93,9 +96,19 @@ class Witnesses:
     # --- bulletins
 
     def _again(self) -> None:
-        """Let the bulletins of earlier days count again, since when they did."""
+        """Let the bulletins of earlier days count again, since when they did.
+
+        They counted by the directory of that day.  Whoever signed one may have been
+        replaced since; that a terminal was restarted lifts no restriction.
+        """
         for heard in self._told().heard:
-            self._obey(heard)
+            directory = self._beliefs.directory
+            signed = decode(heard.data, Signed, limit=MAX_BULLETIN)
+            if directory is None or is_order(signed):
+                self._obey(heard)
+                continue
+            by = frozenset(map(KeyId, heard.by))
+            self._beliefs.directory = directory.recalled(signed, by, heard.since)
 
     def _told(self) -> Told:
         kept = self._vault.get(HEARD)
@@ -138,14 +151,21 @@ class Witnesses:
             if not self._obey(heard):
                 continue
             with self._vault.transaction():
-                kept = (one for one in self._told().heard if self._counts(one.data))
-                self._vault.put(HEARD, encode(Told(v=1, heard=(*kept, heard))))
-                if self._cut(data) is not None:
+                kept = [one for one in self._told().heard if self._counts(one.data)]
+                cut = self._cut(data)
+                by = () if cut is None else tuple(sorted(cut.by))
+                told = (*kept, Heard(since=since, data=data, by=by))[-MAX_HEARD:]
+                self._vault.put(HEARD, encode(Told(v=1, heard=told)))
+                if cut is not None:
                     self._alarms.tell(Alarm.RESTRICTED, now, post=self._about(data))
             # A crash before the commit: the next witness tells it again.
 
     def _counts(self, data: bytes) -> bool:
-        """Tell whether a bulletin is still more than what the log has."""
+        """Tell whether a bulletin still counts.
+
+        Also when the log has it by now: it counts here since we heard it, and a relay
+        that logs it late gives nobody that time.
+        """
         return self._cut(data) is not None or is_order(
             decode(data, Signed, limit=MAX_BULLETIN)
         )
@@ -153,9 +173,11 @@ class Witnesses:
     def _cut(self, data: bytes) -> Cut | None:
         directory = self._beliefs.directory
         name = decode(data, Signed, limit=MAX_BULLETIN).digest
-        if directory is None or name in directory.state.restrictions:
+        if directory is None:
             return None
-        return directory.state.bulletins.get(name)
+        cut = directory.state.bulletins.get(name)
+        post = None if cut is None else directory.state.owner(cut.restriction.key)
+        return None if post is not None and name in post.lifted else cut
 
     def _about(self, data: bytes) -> str:
         """Return the post that a bulletin cuts; nothing where it is not known."""

@@ -17,11 +17,13 @@ from crypto.merkle import Frontier
 from crypto.sign import Realm
 from crypto.types import KeyId, Mailbox
 from protocol.codec import decode
+from protocol.directory_entry import DirectoryEntry
 from protocol.directory_snapshot import Snapshot
 from protocol.directory_state import Adopted
 from protocol.directory_view import Terminal
 from protocol.errors import UnauthenticatedError
-from protocol.key_log_entry import read_leaf, read_signed
+from protocol.key_log_entry import LeafKind, read_leaf, read_signed
+from protocol.proposal import require_open
 from protocol.root import RootDocument, realm_of
 from protocol.trusted_directory import (
     TrustedDirectory,
@@ -54,13 +56,18 @@ class Directory:
         )[0]
         return cls(founding).logged(leaves[1:], now)
 
-    def check(self, leaf: bytes) -> Adopted:
+    def check(self, leaf: bytes, now: int) -> Adopted:
         """Return what ``leaf`` would change.
 
         Raises:
+            ExpiredError: a proposal that nobody may log any more (DIR-5).
             ProtocolError: it would count for nothing, so it is not logged.
         """
-        return self.trusted.check(leaf)
+        adopted = self.trusted.check(leaf)
+        if adopted.kind is LeafKind.DIRECTORY:
+            signed = read_signed(read_leaf(leaf).body)
+            require_open(decode(signed.document, DirectoryEntry), now)
+        return adopted
 
     def logged(self, leaves: Sequence[bytes], now: int) -> "Directory":
         """Return the directory after ``leaves``."""

@@ -55,7 +55,7 @@ class Staging:
         Raises:
             ProtocolError: it would count for nothing.
         """
-        self.directory.check(leaf)
+        self.directory.check(leaf, self.now)
         self.directory = self.directory.logged([leaf], self.now)
         index = self.next_index(LogName.KEY)
         self.append(LogName.KEY, leaf, leaf_hash(leaf))

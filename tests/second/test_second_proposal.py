@@ -53,7 +53,7 @@ def test_it_shows_an_enrolment_line_by_line(hague: Ministry) -> None:
     signed = hague.signed(place, hague.enrolment(place))
     assert re.fullmatch(
         rf"""ENROL bern, version 1 after 0000000000000000
-under root {KEY}, open until 2026-09-2\d
+under root {KEY}, open until 2027-09-2\d
 reason: test
 named Post bern / Post bern, reached by all-cyber
 cleared for Stg.G caveat 2 EU NATO

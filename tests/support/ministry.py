@@ -134,7 +134,7 @@ class Ministry:
         self, place: Place, change: Change, by: Sequence[SigningKey] | None = None
     ) -> Signed:
         """Return an entry signed by two operators, or by others."""
-        entry = propose(place, change, expires=self.now + DAY, reason="test")
+        entry = propose(place, change, expires=self.now + YEAR, reason="test")
         keys = self.pair if by is None else by
         return sign_document(entry, keys, usage=Usage.DIR, realm=self.realm)
 

@@ -10,6 +10,7 @@ from protocol.bulletins import Bulletins
 from protocol.checkpoint import parse_checkpoint
 from protocol.codec import decode, encode
 from protocol.delivery import State
+from protocol.directory_entry import Action, Lift
 from protocol.key_log_entry import LeafKind, signed_leaf
 from protocol.label import Level
 from protocol.note import parse_note
@@ -276,23 +277,51 @@ def test_nobodys_word_and_a_lifted_one_cut_nothing(desks: tuple[Desk, Desk]) -> 
     assert len(tfc.inbox()) == 1
 
 
-def test_what_was_logged_is_not_kept_a_second_time(desks: tuple[Desk, Desk]) -> None:
+def test_what_is_logged_later_counts_since_it_was_heard(
+    desks: tuple[Desk, Desk],
+) -> None:
+    """A relay that logs it late gives nobody the time between, nor does a restart."""
     bern, tfc = desks
     exchange(bern, tfc)
     first = restriction(bern.ministry, by="anna", post="tfc")
     hear(bern, said("w1", bulletins=board(first)))
+    since = ended(bern, "tfc")
+    bern.relay.now += 600
     bern.relay.logs[KEY].append(
         signed_leaf(LeafKind.RESTRICTION, decode(first, Signed))
     )
-    bern.relay.now += 1
     bern.notice()
+    second = restriction(bern.ministry, by="bram", post="tfc", time=2)
+    hear(bern, said("w1", bulletins=board(first, second)))
+    assert ended(bern, "tfc") == since
+    bern.restart()
+    assert ended(bern, "tfc") == since
+
+
+def test_what_was_lifted_is_not_kept(desks: tuple[Desk, Desk]) -> None:
+    bern, tfc = desks
+    exchange(bern, tfc)
+    first = restriction(bern.ministry, by="anna", post="tfc")
     hear(bern, said("w1", bulletins=board(first)))
+    lift = Lift(ends=(decode(first, Signed).digest,))
+    bern.relay.logs[KEY].append(bern.ministry.entry("tfc", Action.LIFT, lift))
+    bern.relay.now += 600
+    bern.notice()
     second = restriction(bern.ministry, by="bram", post="tfc", time=2)
     hear(bern, said("w1", bulletins=board(first, second)))
     kept = bern.store.get(HEARD)
     assert kept is not None
     assert second in kept
     assert first not in kept
+
+
+def ended(desk: Desk, post: str) -> int:
+    """Return since when the terminal of a post has ended, as a desk sees it."""
+    key = desk.ministry.posts[post].terminal.key.id
+    found = desk.machine.beliefs.view().terminal(key)
+    assert found is not None
+    assert found.ended is not None
+    return found.ended.witnessed
 
 
 def test_before_the_directory_a_bulletin_waits(

@@ -274,6 +274,10 @@ class SimLoop(asyncio.AbstractEventLoop):
         if self.faults:
             raise self.faults[0]
 
+    def pass_time(self, seconds: float) -> None:
+        """Let it be later; what is due by then runs with the next step."""
+        self._now += seconds
+
     def _advance(self) -> None:
         timers = self._timers
         if not timers:
