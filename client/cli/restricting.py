@@ -161,9 +161,7 @@ def _deliver(office: Office, signed: Signed, way: Way) -> None:
         shell.ask("operator-log", leaf=leaf.hex())
     heard = asyncio.run(_tell_witnesses(_addresses(office, way), encode(signed)))
     if not office.by_file:
-        if way.wait:
-            shell.round(way.wait)
-        relay = shell.ask("operator-leaf", document=signed.digest.hex())
+        relay = _logged(shell, signed, way.wait)
     kept = sum(state == "kept" for state in heard.values())
     found = {
         "restriction": signed.digest.hex(),
@@ -181,6 +179,23 @@ def _deliver(office: Office, signed: Signed, way: Way) -> None:
         shell.refuse("operator.arrived-nowhere", Exit.FAILED)
     if relay["index"] is None or kept < len(heard):
         raise click.exceptions.Exit(Exit.QUEUED)
+
+
+def _logged(shell: Shell, signed: Signed, wait: int) -> dict[str, Any]:
+    """Return where it stands in the log, after at most ``wait`` seconds.
+
+    A terminal that was unlocked for this one command has no line: it waits there.
+    """
+    time = SystemClock().monotonic
+    limit = time() + wait
+    while True:
+        left = limit - time()
+        if left > 0 and not shell.alone:
+            shell.round(max(1, int(left)))
+        found: dict[str, Any] = shell.ask("operator-leaf", document=signed.digest.hex())
+        done = found["index"] is not None or not found["online"]
+        if done or left <= 0:
+            return found
 
 
 def _addresses(office: Office, way: Way) -> Mapping[str, str]:

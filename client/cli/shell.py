@@ -170,6 +170,11 @@ class Shell:
         self.home.config()
         return self._known or self.passphrase(self._descriptor)
 
+    @property
+    def alone(self) -> bool:
+        """Whether the vault was opened for this command, without an agent."""
+        return self._alone is not None
+
     def close(self) -> None:
         """Close the vault, if this command opened it."""
         if self._alone is not None:

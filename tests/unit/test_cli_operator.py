@@ -279,7 +279,7 @@ def test_a_post_that_asks_for_new_keys_is_proposed_as_it_asked(
 
 def test_a_restriction_says_where_it_arrived(bern: Bern) -> None:
     line = ("operator", "restrict", "tfc", "--member", "tfc/m1", "--highest", "Dep.V")
-    options = ("--reason", "toets", "--wait", "0", *SILENT)
+    options = ("--reason", "toets", *SILENT)  # no line: it waits for no round
     said = typed(bern.home, *signing(*line, *options), status=1)
     assert "0 of 3" in said
     assert "arrived nowhere" in said
