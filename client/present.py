@@ -5,7 +5,7 @@ and the text is the peer's, made harmless.  Only running text has more than one 
 """
 
 import datetime as dt
-from typing import Final
+from typing import Any, Final
 
 from client.harmless import harmless, harmless_lines
 from crypto.types import Digest
@@ -15,7 +15,7 @@ from protocol.errors import MalformedError
 from protocol.incident.model import IncidentReport, Sections, from_body
 from protocol.label import SHORT, Label, Level
 from protocol.limits import MAX_RECORD
-from protocol.record import Record
+from protocol.record import Record, Role
 from protocol.record_type import RecordType
 
 SHORT_NAME: Final = 12  # hexadecimal characters of a name that a person sees
@@ -35,6 +35,17 @@ def subject_of(record: Record) -> str:
         return harmless(cable.subject)
     report = _report(record)
     return "" if report is None else harmless(report.sections.title)
+
+
+def envelope_of(record: Record) -> dict[str, Any]:
+    """Return to whom a record went, and when its classification ends."""
+    label = record.label or _UNLABELLED
+    return {
+        "to": [one.post for one in record.to if one.role is Role.ACTION],
+        "info": [one.post for one in record.to if one.role is Role.INFO],
+        "until": None if label.until is None else iso(label.until),
+        "events": [harmless(event) for event in label.events],
+    }
 
 
 def parts_of(record: Record) -> list[Part]:

@@ -14,7 +14,14 @@ from client.core.ports import Vault
 from client.core.rows import IN, RecordRow
 from client.core.showing import require_shown
 from client.exits import AgentRefusal, Exit
-from client.present import iso, level_of, parts_of, subject_of, withdrawal_of
+from client.present import (
+    envelope_of,
+    iso,
+    level_of,
+    parts_of,
+    subject_of,
+    withdrawal_of,
+)
 from client.vault.spool import Spool
 from protocol.codec import decode
 from protocol.errors import PolicyError
@@ -71,7 +78,7 @@ class ReadingCommands:
         record = decode(row.document, Record, limit=MAX_RECORD)
         self._require_shown(record)
         self._machine.read(row, self._clock.wall())
-        line = {**self._line(row), "parts": parts_of(record)}
+        line = {**self._line(row), **envelope_of(record), "parts": parts_of(record)}
         files = listed(row, self._vault.blobs, self._spool)
         return {**line, "files": files, "directory": self._directory_of(row)}
 

@@ -100,7 +100,9 @@ def _chosen(shell: Shell, files: list[Any], names: tuple[str, ...]) -> list[Any]
     chosen = []
     for name in names:
         found = [one for one in files if name in {one["name"], str(one["number"])}]
-        if len(found) != 1:
+        if len(found) > 1:
+            shell.refuse("attach.twice", Exit.BAD_INPUT, name=name)
+        if not found:
             shell.refuse("attach.no-such", Exit.BAD_INPUT, name=name)
         chosen += found
     return chosen

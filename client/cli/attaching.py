@@ -47,6 +47,8 @@ def clean_name(name: str) -> str:
         return UNNAMED
     if plain.partition(".")[0].lower().rstrip() in _DEVICES:
         plain = f"_{plain}"
+    if plain.startswith("-"):  # else a command takes it for an option
+        plain = f"_{plain}"
     return _cut(plain)
 
 

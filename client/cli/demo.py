@@ -6,6 +6,7 @@ delivered, accepted with a verified proof, read and acknowledged.  Standard outp
 the summary and nothing else; what happens is told on standard error.
 """
 
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -32,7 +33,7 @@ from protocol.incident.model import MAX_FILE
 
 FOLDER: Final = ".koerier-demo"
 PASSPHRASE_BYTES: Final = 16
-IDLE: Final = 3_600.0  # seconds between looks while the ministry stays up
+LOOK: Final = 1.0  # seconds between looks while the ministry stays up
 
 
 @command()
@@ -77,7 +78,7 @@ def demo(
             if not summary["ok"]:
                 shell.refuse("demo.failed", Exit.FAILED, what="summary")
             if not once:
-                _stay(shell, own)
+                _stay(shell, own, services)
     except GroundError as error:
         shell.refuse(error.code, Exit.BAD_INPUT, **error.parts)
     except StepFailedError as error:
@@ -160,12 +161,18 @@ class _Play:
         return time.monotonic() - self._started
 
 
-def _stay(shell: Shell, folder: Path) -> None:
-    """Keep the ministry up until Ctrl+C, and say what to try."""
-    shell.tell("demo.next", home=folder / "terminals")
+def _program() -> str:
+    """Return what to type for our program in another window."""
+    return "koerier" if shutil.which("koerier") else sys.argv[0]
+
+
+def _stay(shell: Shell, folder: Path, services: Services) -> None:
+    """Keep the ministry up until Ctrl+C or one of it dies, and say what to try."""
+    shell.tell("demo.next", home=folder / "terminals", program=_program())
     try:
-        while True:
-            time.sleep(IDLE)
+        while not (ended := services.ended()):
+            time.sleep(LOOK)
+        shell.refuse("demo.died", Exit.FAILED, names=", ".join(ended))
     except KeyboardInterrupt:
         return
 

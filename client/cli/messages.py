@@ -118,6 +118,13 @@ def read_message(shell: Shell, message: str, *, as_json: bool) -> None:
     received = opened["received"]
     shell.say("message.banner", level=opened["level"])
     shell.say("message.from", post=opened["post"], precedence=opened["precedence"])
+    shell.say("message.to", posts=", ".join(opened["to"]))
+    if opened["info"]:
+        shell.say("message.info", posts=", ".join(opened["info"]))
+    if opened["until"] is not None:
+        shell.say("message.until", clock=clock(opened["until"]))
+    for event in opened["events"]:
+        shell.say("message.event", event=event)
     shell.say("message.received", clock=clock(received), dtg=dtg(received))
     if opened["courier"]:
         _by_courier(shell, opened["directory"])

@@ -1,5 +1,6 @@
 """What every command shares: home, language, output, refusals, passphrases."""
 
+import contextlib
 import errno
 import os
 import sys
@@ -247,19 +248,35 @@ def with_shell(
         )
         try:
             function(shell, *args, **kwargs)
+            sys.stdout.flush()  # here it can still be told that it did not work
         except HomeError as error:
             shell.refuse(error.code, error.status, **error.parts)
         except BrokenPipeError:
             raise  # whoever read us went away: click ends quietly
         except OSError as error:
             if error.filename is None:
-                raise
+                _drop_output(error)
+                shell.refuse("file.no-output", Exit.FAILED)
             code = FILE_TROUBLE.get(error.errno or 0, "file.other")
             shell.refuse(code, Exit.BAD_INPUT, file=str(error.filename))
         finally:
             shell.close()
 
     return wrapped
+
+
+def _drop_output(error: OSError) -> None:
+    """Let what could not be written go nowhere: Python tries once more as it ends.
+
+    Raises:
+        OSError: ``error``, where it is not about our output.
+    """
+    if error.errno not in {errno.ENOSPC, errno.EIO, errno.EBADF}:
+        raise error
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def print_json(value: object) -> None:

@@ -137,6 +137,10 @@ class Services:
             time.sleep(STEP)
         return ready.read_text().strip()
 
+    def ended(self) -> list[str]:
+        """Return which services are not running any more."""
+        return [name for name, one in self._running if one.poll() is not None]
+
     def pid(self, name: str) -> int:
         """Return the process id of a running service."""
         return next(process.pid for known, process in self._running if known == name)

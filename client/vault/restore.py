@@ -56,7 +56,7 @@ def restore_here(home: Home, file: Path, passphrase: str, clock: Clock) -> Path 
             opened, lost = _opened(home, locked, passphrase, clock)
             terminal_seed(home, opened.secret)
             fresh = home.data / "vault.db.new"
-            _rebuild(copy, fresh, opened.secret, clock.wall(), again=False)
+            _rebuild((file, copy), fresh, opened.secret, clock.wall(), again=False)
             aside = _move_aside(home.data)
             # A crash here: no vault.db, and opening says so; restoring again works.
             fresh.replace(home.data / DATABASE)
@@ -96,7 +96,11 @@ def restore_elsewhere(
         except WrongPassphraseError:
             raise HomeError("passphrase.wrong") from None
         post = _rebuild(
-            copy, home.data / DATABASE, opened.secret, clock.wall(), again=True
+            (file, copy),
+            home.data / DATABASE,
+            opened.secret,
+            clock.wall(),
+            again=True,
         )
         keep_terminal(home, opened.secret, terminal, entropy)
         # Written last: without it the home is no terminal, and it is made again.
@@ -119,14 +123,20 @@ def _opened(
         raise HomeError("passphrase.wrong") from None
 
 
-def _rebuild(copy: Path, fresh: Path, key: Secret, now: int, *, again: bool) -> str:
-    """Write the vault of a backup's rows at ``fresh`` and return its post."""
+def _rebuild(
+    read: tuple[Path, Path], fresh: Path, key: Secret, now: int, *, again: bool
+) -> str:
+    """Write the vault of a backup's rows at ``fresh`` and return its post.
+
+    ``read`` is the backup's file, which people know, and the database out of it.
+    """
+    backup, copy = read
     _remove(fresh)
     try:
         source = Database.open(copy, backup_key(key))
         try:
             if faults_of(source):
-                raise HomeError("vault.hurt", file=copy)
+                raise HomeError("backup.not-one", file=backup)
             target = Database.open(fresh, key)
             try:
                 with source.snapshot(), target.transaction():
@@ -139,8 +149,8 @@ def _rebuild(copy: Path, fresh: Path, key: Secret, now: int, *, again: bool) -> 
             source.close()
     except DiskError:
         raise HomeError("vault.disk", file=fresh) from None
-    except VaultError:
-        raise HomeError("vault.hurt", file=copy) from None
+    except VaultError:  # the copy is wrong: the vault here is not, and was not touched
+        raise HomeError("backup.not-one", file=backup) from None
     return post
 
 

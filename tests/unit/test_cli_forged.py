@@ -1,5 +1,7 @@
 """No text of a peer looks like a line of ours, and nobody here sends such a text."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,10 @@ OPENED = {
     "late": False,
     "signed_before": None,
     "files": [],
+    "to": ["tfc"],
+    "info": ["jakarta"],
+    "until": "2031-02-01T00:00:00Z",
+    "events": ["einde"],
     "parts": [],
 }
 LINE = {
@@ -186,3 +192,29 @@ def test_json_keeps_its_lines_and_no_other() -> None:
     shown = json_text({"a": "x\ny\u2028z"})
     assert shown == '{\n  "a": "x\\ny\\u2028z"\n}'
     assert harmless("\n") == "<U+000A>"
+
+
+def test_reading_shows_to_whom_it_went_and_until_when_it_is_classified(
+    tmp_path: Path, answering: Callable[[Any], None]
+) -> None:
+    answering(OPENED)
+    shown = koerier(tmp_path, "read", "3f2a91").stdout.splitlines()
+    assert {"To: tfc", "Info: jakarta", "Classified until: einde"} <= set(shown)
+    assert any(line.startswith("Classified until 0") for line in shown)
+
+
+def test_output_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(  # noqa: S603 -- ourselves
+            [
+                *(sys.executable, "-m", "client.cli.main", "--lang", "en"),
+                *("--home", str(tmp_path), "doctor", "--json"),
+            ],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1, done.stderr
+    assert "could not be written" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -99,3 +99,14 @@ NOTHING = {
     ],
     "size": {"sealed": 1, "attachments": 0},
 }
+
+
+def test_a_service_that_ended_is_named(tmp_path: Path) -> None:
+    with Services(tmp_path) as services:
+        touch = "import pathlib, sys, time; pathlib.Path(sys.argv[1]).touch()"
+        wait = f"{touch}; time.sleep(60)"
+        ready = tmp_path / "ready"
+        with pytest.raises(StepFailedError):
+            services.start("bad", [sys.executable, "-c", ""], tmp_path / "never")
+        services.start("good", [sys.executable, "-c", wait, str(ready)], ready)
+        assert services.ended() == ["bad"]

@@ -199,3 +199,8 @@ def test_a_media_type_is_guessed_from_the_name_alone() -> None:
     assert media_of("kaart.png") == "image/png"
     assert media_of("zonder") == "application/octet-stream"
     assert media_of("archief.tar.gz") == "application/x-tar"
+
+
+def test_a_name_is_never_an_option() -> None:
+    assert clean_name("-rf") == "_-rf"
+    assert clean_name("a-b") == "a-b"

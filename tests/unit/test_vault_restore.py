@@ -182,8 +182,8 @@ def test_a_vault_that_is_gone_is_restored_and_nothing_is_moved_aside(
         (lambda data: b"x" + data, "backup.not-one"),
         (lambda data: data[: len(MAGIC) + 2], "backup.not-one"),
         (lambda data: data[: len(MAGIC) + 40], "backup.not-one"),
-        (lambda data: data[:-5_000], "vault.hurt"),
-        (lambda data: data[:-9_000] + bytes(4_096) + data[-4_904:], "vault.hurt"),
+        (lambda data: data[:-5_000], "backup.not-one"),
+        (lambda data: data[:-9_000] + bytes(4_096) + data[-4_904:], "backup.not-one"),
     ],
 )
 def test_a_damaged_backup_changes_nothing(
