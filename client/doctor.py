@@ -121,6 +121,8 @@ def of_facts(facts: dict[str, Any]) -> Iterator[Finding]:
     yield _directory(facts)
     if facts["root"] is not None:
         yield _root(facts["root"])
+    if facts["keys"] is not None:
+        yield _keys(facts["keys"])
     yield _clock(facts)
     if facts["prekeys"]:
         yield Finding("prekeys", Grade.OK, "doctor.prekeys")
@@ -138,6 +140,15 @@ def _directory(facts: dict[str, Any]) -> Finding:
     if facts["age"] > facts["limit"]:
         return Finding("directory", Grade.WARN, "doctor.directory-old", parts)
     return Finding("directory", Grade.OK, "doctor.directory", parts)
+
+
+def _keys(keys: dict[str, Any]) -> Finding:
+    near = Ending(keys["ending"])
+    grade = Grade.OK if near is Ending.FAR else Grade.WARN
+    if near is Ending.OVER:
+        grade = Grade.FAIL
+    parts = {"days": max(0, keys["days"])}
+    return Finding("keys", grade, f"doctor.keys-{near}", parts)
 
 
 def _root(root: dict[str, Any]) -> Finding:

@@ -195,7 +195,7 @@ class Agent:
                         self._address(root),
                         Digest(relay.tls_pin),
                         RootRelay(relay.key.parsed(), root.document.suite, root.realm),
-                        self._terminal.identity.terminal,
+                        self._terminal.identity.shaking_hands(failures),
                         self._machine.beliefs.witnessed,
                     )
             except LinkError as error:
@@ -230,6 +230,8 @@ class Agent:
         while True:
             with contextlib.suppress(DiskError):  # the next look finds the same
                 self._session.tick()
+            with contextlib.suppress(DiskError, OSError):  # and here, too
+                self._terminal.settle_keys()
             if self._terminal.zeroised:
                 self._stop.set()
             await asyncio.sleep(TICK)

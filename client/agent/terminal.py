@@ -21,12 +21,14 @@ from client.exits import AgentRefusal, Exit
 from client.home import Home, HomeError
 from client.operator.rootfile import read_root
 from client.vault.database import DiskError, VaultError
+from client.vault.locked import Unlocked
 from client.vault.making import PIN, POST
+from client.vault.next_keys import NextKeys
 from client.vault.opening import DATABASE, OpenVault
 from client.vault.spool import Spool
 from client.vault.store import Store
 from crypto.entropy import Entropy
-from crypto.sign import SigningKey
+from crypto.sign import SigningKey, key_id
 from crypto.types import Digest
 from protocol.trusted_root import TrustedRoot
 
@@ -50,6 +52,12 @@ class OpenTerminal:
             terminal=SigningKey.from_seed(suite, vault.terminal),
             member=SigningKey.from_seed(suite, vault.seat.seed),
         )
+        self._next = NextKeys(home, vault.key, vault.database, entropy)
+        seat = Unlocked(vault.key, vault.seat.name, vault.seat.own)
+        if (seed := self._next.terminal()) is not None:
+            self.identity.next_terminal = SigningKey.from_seed(suite, seed)
+        if (seed := self._next.member(seat)) is not None:
+            self.identity.next_member = SigningKey.from_seed(suite, seed)
         beliefs = Beliefs.of_root(self.root)
         pin = Digest(_needed(store, PIN))
         restore(store, beliefs, pin, self.root.realm)
@@ -58,7 +66,8 @@ class OpenTerminal:
         self.machine = Machine(station, sync)
         self.spool = Spool(home.data / SPOOL)
         self.commands = Commands(self.machine, store, clock, self.spool)
-        self._upkeep = Upkeep(home, vault, self.machine, clock)
+        self._upkeep = Upkeep(home, vault, self.machine, clock, self._next)
+        self.settle_keys()
 
     def answer(
         self, method: str, arguments: dict[str, Any]
@@ -76,6 +85,18 @@ class OpenTerminal:
             raise _refused("vault.disk", Exit.FAILED, self.home) from None
         except VaultError:
             raise _refused("vault.hurt", Exit.INTEGRITY, self.home) from None
+
+    def settle_keys(self) -> None:
+        """Let the keys that the directory has taken up replace the old ones here."""
+        beliefs = self.machine.beliefs
+        if beliefs.directory is None:
+            return
+        if self.identity.next_terminal is None:
+            self._next.settle_terminal()
+        suite, view = self.root.document.suite, beliefs.view()
+        self._next.settle_members(
+            lambda public: view.member(key_id(suite, public)) is not None
+        )
 
     def current_root(self) -> TrustedRoot:
         """Return the root document that the directory follows, or the founding one."""

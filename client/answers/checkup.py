@@ -14,7 +14,7 @@ from client.present import iso
 from protocol.delivery import State
 from protocol.policy import rule_for
 from protocol.root import DAY
-from protocol.root_end import ending
+from protocol.root_end import ending, nearness
 
 MANY: Final = 200  # open alarms that are counted
 
@@ -33,6 +33,7 @@ def checkup(machine: Machine, vault: Vault, clock: Clock) -> dict[str, Any]:
         "witnesses": 0,
         "quorum": beliefs.key_log.policy.quorum,
         "root": None,
+        "keys": keys_of(machine, clock.wall()),
         "oldest": _oldest(vault, clock.wall()),
         **_alarms(vault),
     }
@@ -57,6 +58,18 @@ def checkup(machine: Machine, vault: Vault, clock: Clock) -> dict[str, Any]:
         "age": max(0, clock.wall() - beliefs.witnessed),
         "limit": ceiling.freshness,
         "witnesses": witnesses_of(beliefs.key_log.note, beliefs.key_log.policy),
+    }
+
+
+def keys_of(machine: Machine, now: int) -> dict[str, Any] | None:
+    """Return when the first of our keys ends; None: we are not in the directory."""
+    until, time = machine.key_ends.first_end(), machine.beliefs.time(now)
+    if until is None:
+        return None
+    return {
+        "until": iso(until),
+        "days": (until - time) // DAY,
+        "ending": nearness(until, time).value,
     }
 
 

@@ -11,6 +11,7 @@ from client.answers.attachments import AttachmentCommands
 from client.answers.auditing import AuditAnswers
 from client.answers.bundles import BundleCommands
 from client.answers.changes import ChangeCommands
+from client.answers.checkup import keys_of
 from client.answers.directory import DirectoryCommands
 from client.answers.following import FollowingCommands
 from client.answers.names import Answer, Arguments
@@ -111,4 +112,5 @@ class Commands:
             "entries": beliefs.key_log.size,
             "log": beliefs.message_log.size,
             "waiting": waiting,
+            "keys": keys_of(self._machine, self._clock.wall()),
         }

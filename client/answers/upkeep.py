@@ -20,10 +20,17 @@ from client.operator.addition import (
     position_of,
     request_member,
 )
+from client.operator.rotation import (
+    MEMBER_LIFE,
+    TERMINAL_LIFE,
+    Successor,
+    ask_rotation,
+)
 from client.vault.backup import write_backup
 from client.vault.check import faults_of
 from client.vault.locked import Unlocked, holds
 from client.vault.making import keep_member
+from client.vault.next_keys import NextKeys
 from client.vault.opening import VAULT_KEY, OpenVault, member_seed
 from crypto.sign import SigningKey, key_id
 from crypto.types import PublicKey, Secret
@@ -40,12 +47,18 @@ class Upkeep:
     """Answers for one unlocked terminal."""
 
     def __init__(
-        self, home: Home, vault: OpenVault, machine: Machine, clock: Clock
+        self,
+        home: Home,
+        vault: OpenVault,
+        machine: Machine,
+        clock: Clock,
+        following: NextKeys,
     ) -> None:
         self._home = home
         self._vault = vault
         self._machine = machine
         self._clock = clock
+        self._following = following
         self._seated = vault.seat.name
         self._methods: Mapping[str, Answer] = MappingProxyType(
             {
@@ -53,6 +66,7 @@ class Upkeep:
                 "member-add": self._member_add,
                 "member-request": self._member_request,
                 "seat": self._seat,
+                "rotate": self._rotate,
                 "position": self._position,
                 "consent": self._consent,
                 "check": self._check,
@@ -134,17 +148,43 @@ class Upkeep:
 
     def _key_of(self, arguments: Arguments) -> tuple[str, SigningKey]:
         """Return the member whose own key the caller's passphrase opened."""
-        name, own = arguments["name"], Secret(bytes.fromhex(arguments["own"]))
-        seed = member_seed(self._vault.database, Unlocked(self._vault.key, name, own))
+        opened = self._opened(arguments)
+        seed = member_seed(self._vault.database, opened)
         suite = self._machine.identity.terminal.suite
-        return name, SigningKey.from_seed(suite, seed)
+        return opened.who, SigningKey.from_seed(suite, seed)
+
+    def _opened(self, arguments: Arguments) -> Unlocked:
+        own = Secret(bytes.fromhex(arguments["own"]))
+        return Unlocked(self._vault.key, arguments["name"], own)
 
     def _seat(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
         """Let a member sit down: what follows is signed by them."""
         name, key = self._key_of(arguments)
-        self._machine.take_seat(key, self._clock.wall())
+        seed = self._following.member(self._opened(arguments))
+        following = None if seed is None else SigningKey.from_seed(key.suite, seed)
+        self._machine.take_seat(key, self._clock.wall(), following)
         self._seated = name
         return {"name": name}
+
+    def _rotate(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
+        """Draw keys to follow ours, and ask for the entry that brings them."""
+        identity, pairs = self._machine.identity, []
+        if arguments["terminal"]:
+            new = self._following.draw_terminal(identity.terminal.suite)
+            identity.next_terminal = new
+            pairs.append(Successor(identity.terminal, new, TERMINAL_LIFE))
+        if arguments["own"]:
+            name, old = self._key_of(arguments)
+            new = self._following.draw_member(old.suite, self._opened(arguments))
+            if name == self._seated:
+                identity.next_member = new
+            pairs.append(Successor(old, new, MEMBER_LIFE))
+        now, entropy = self._clock.wall(), self._following.entropy
+        try:
+            found = ask_rotation(self._machine, pairs, now, entropy)
+        except ChainError:
+            raise AgentRefusal("terminal.not-rotating", Exit.REFUSED, {}) from None
+        return {"document": encode(found).hex()}
 
     # --- the directory
 

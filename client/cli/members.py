@@ -134,6 +134,36 @@ def _own(opened: Unlocked) -> str:
 
 
 @command()
+@click.option("--terminal", "own", is_flag=True)
+@click.option("--member", "person", is_flag=True)
+@click.option("--out", type=FILE, required=True)
+@passphrase_fd
+@with_shell
+def rotate(
+    shell: Shell, /, *, own: bool, person: bool, out: Path, passphrase_fd: int | None
+) -> None:
+    """Draw a new key for this terminal, or for who sits, and ask operators to enrol it.
+
+    Until two of them did, the old key goes on; then the terminal changes over by
+    itself.  The same command again asks for the same key.
+    """
+    seated = ""
+    opened = None
+    if person:
+        seated = next(one["name"] for one in shell.ask("members") if one["seated"])
+        typed = shell.passphrase(passphrase_fd)
+        opened = try_passphrase(shell.home, typed, SystemClock(), member=seated)
+    asked = shell.ask(
+        "rotate",
+        terminal=own or not person,
+        name=seated,
+        own="" if opened is None else _own(opened),
+    )
+    write_atomic(out, bytes.fromhex(asked["document"]))
+    shell.say("terminal.rotating", file=out)
+
+
+@command()
 @click.option("--post")
 @click.option("--out", type=FILE, required=True)
 @with_shell

@@ -198,6 +198,9 @@ def status(shell: Shell, /, *, as_json: bool) -> None:
         entries=found["entries"],
         waiting=found["waiting"],
     )
+    keys = found["keys"]
+    if keys is not None and keys["ending"] != "far":
+        shell.say(f"doctor.keys-{keys['ending']}", days=max(0, keys["days"]))
 
 
 @terminal.command("renew-streams")
@@ -215,6 +218,7 @@ def renew_streams(shell: Shell, /, *, as_json: bool) -> None:
 for command in (
     *(vault.passphrase, vault.recover, vault.check, vault.backup),
     *(restoring.restore, members.member, members.position, members.consent),
+    members.rotate,
     restricting.restrict_self,
 ):
     terminal.add_command(command)

@@ -59,7 +59,7 @@ class Deadlines:
         self._alarms = Alarms(vault)
         self._tracking = Tracking(vault)
         self._root_ends = RootEnds(vault, beliefs)
-        self._key_ends = KeyEnds(vault, beliefs, identity)
+        self.key_ends = KeyEnds(vault, beliefs, identity)
 
     def sent(self, name: Digest, record: Record, now: int) -> None:
         """Note who is to act on a record of ours, inside the caller's transaction."""
@@ -98,5 +98,5 @@ class Deadlines:
             for name, post in self._vault.late_actions(clock):
                 self._alarms.tell(Alarm.OVERDUE, now, name, post)
             self._root_ends.tick(now)
-            self._key_ends.tick(now)
+            self.key_ends.tick(now)
             # A crash before this commit: the next tick finds the same.

@@ -31,7 +31,7 @@ class KeyEnds:
 
     def tick(self, now: int) -> None:
         """Tell how near the first end is, inside the caller's transaction."""
-        end = self._first_end()
+        end = self.first_end()
         if end is None:
             return
         found = nearness(end, self._beliefs.time(now))
@@ -46,7 +46,7 @@ class KeyEnds:
                 self._alarms.over(alarm, now, post=self._identity.post)
         self._last = found
 
-    def _first_end(self) -> int | None:
+    def first_end(self) -> int | None:
         """Return the first end of a key of ours; None: we are not in the directory."""
         directory = self._beliefs.directory
         record = None

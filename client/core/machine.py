@@ -95,6 +95,7 @@ class Machine:
         self._heartbeats = Heartbeats(station, self._holes)
         self._watching = Watching(station, self._outbox.again)
         self._deadlines = Deadlines(station.vault, station.beliefs, station.identity)
+        self.key_ends = self._deadlines.key_ends
         self.attachments = Attachments(station)
         self._writing = Writing(
             station, self._outbox, self.attachments, self._deadlines

@@ -2,6 +2,7 @@
 
     keys/vault.key      the vault key, wrapped for each member (client.vault.locked)
     keys/terminal.key   the terminal's identity seed, boxed under the vault key
+    keys/terminal-next.key  the one that follows it, if drawn (client.vault.next_keys)
     keys/erase, sheet-* prekey seeds (client.vault.keysheet)
     data/vault.db       everything else (client.vault.database)
     data/vault.lock     held by the process that owns the database
@@ -49,6 +50,7 @@ class Seat:
 
     name: str
     seed: Secret
+    own: Secret | None = None  # what the member's seeds are boxed under
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,7 @@ def _open(
             database=database,
             sheet=_sheet(home, opened.secret, entropy),
             terminal=terminal_seed(home, opened.secret),
-            seat=Seat(opened.who, member_seed(database, opened)),
+            seat=Seat(opened.who, member_seed(database, opened), opened.own),
             locks=locks,
         )
         on_error.pop_all()

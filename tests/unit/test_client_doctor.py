@@ -26,6 +26,10 @@ def _root(near: str) -> dict[str, Any]:
     return {"root": {"version": 2, "expires": "x", "days": 5, "ending": near}}
 
 
+def _keys(near: str) -> dict[str, Any]:
+    return {"keys": {"until": "x", "days": 5, "ending": near}}
+
+
 FACTS: dict[str, Any] = {
     "online": True,
     "enrolled": True,
@@ -35,6 +39,7 @@ FACTS: dict[str, Any] = {
     "age": 60,
     "limit": DAY,
     "root": {"version": 2, "expires": "x", "days": 200, "ending": "far"},
+    "keys": {"until": "x", "days": 200, "ending": "far"},
     "witnesses": 3,
     "quorum": 2,
     "oldest": None,
@@ -57,7 +62,7 @@ def graded(findings: list[Finding]) -> dict[str, tuple[Grade, str]]:
 def test_healthy_facts_are_ok_in_every_line() -> None:
     found = graded(list(of_facts(FACTS)))
     assert {grade for grade, _ in found.values()} == {Grade.OK}
-    assert len(found) == 8
+    assert len(found) == 9
 
 
 @pytest.mark.parametrize(
@@ -73,6 +78,10 @@ def test_healthy_facts_are_ok_in_every_line() -> None:
         (_root("month"), "root", Grade.WARN, "doctor.root-month"),
         (_root("week"), "root", Grade.WARN, "doctor.root-week"),
         (_root("over"), "root", Grade.FAIL, "doctor.root-over"),
+        (_keys("quarter"), "keys", Grade.WARN, "doctor.keys-quarter"),
+        (_keys("month"), "keys", Grade.WARN, "doctor.keys-month"),
+        (_keys("week"), "keys", Grade.WARN, "doctor.keys-week"),
+        (_keys("over"), "keys", Grade.FAIL, "doctor.keys-over"),
         ({"behind": 600}, "clock", Grade.FAIL, "doctor.clock-behind"),
         ({"behind": None}, "clock", Grade.OK, "doctor.clock"),
         ({"witnesses": 1}, "witnesses", Grade.FAIL, "doctor.witnesses-few"),

@@ -2,11 +2,14 @@
 
 import pytest
 
+from client.answers.checkup import checkup
 from protocol.directory_entry import Action, Revocation
 from protocol.root import DAY
 from tests.support.desk import Desk, exchange
 from tests.support.fake_relay import FakeRelay
 from tests.support.ministry import Ministry
+from tests.support.office import Office
+from tests.support.rotating import member_rotated, terminal_rotated
 from tests.support.seats import Seat
 
 KEY = {"key-ends-90", "key-ends-30", "key-ends-7"}
@@ -75,3 +78,35 @@ def test_who_is_not_in_the_directory_is_told_nothing(
     desk = Desk(hague, hague.posts["bern"], relay)
     desk.machine.tick(first_end(desk, hague))
     assert not desk.alarms() & KEY
+
+
+def test_a_rotation_of_both_keys_ends_what_was_told(
+    desks: tuple[Desk, Desk], hague: Ministry, relay: FakeRelay
+) -> None:
+    bern = desks[0]
+    hague.now = relay.now = first_end(bern, hague) - 29 * DAY
+    bern.connect()
+    bern.tick()
+    assert bern.alarms() & KEY == {"key-ends-30"}
+    terminal_rotated(bern)
+    exchange(*desks)
+    bern.tick()
+    assert bern.alarms() & KEY == {"key-ends-30"}  # the member's
+    member_rotated(bern)
+    exchange(*desks)
+    bern.tick()
+    assert not bern.alarms() & KEY
+    assert "key-ends-30-over" in bern.happened()
+
+
+def test_status_and_doctor_say_when(
+    bern: Desk, hague: Ministry, relay: FakeRelay
+) -> None:
+    office = Office(bern)
+    relay.now = first_end(bern, hague) - 6 * DAY
+    bern.connect()
+    status = office.run("status")
+    assert (status["keys"]["days"], status["keys"]["ending"]) == (6, "week")
+    assert checkup(bern.machine, bern.store, office)["keys"] == status["keys"]
+    fresh = Desk(hague, hague.posts["bern"], relay)
+    assert Office(fresh).run("status")["keys"] is None
