@@ -9,7 +9,13 @@ from typing import Any, Final
 
 from client.harmless import harmless, harmless_lines
 from crypto.types import Digest
-from protocol.bodies import CableBody, IncidentBody, WithdrawalBody
+from protocol.bodies import (
+    CableBody,
+    IncidentBody,
+    ProposalBody,
+    RefusalBody,
+    WithdrawalBody,
+)
 from protocol.codec import decode
 from protocol.errors import MalformedError
 from protocol.incident.model import IncidentReport, Sections, from_body
@@ -34,7 +40,7 @@ def subject_of(record: Record) -> str:
     if cable is not None:
         return harmless(cable.subject)
     report = _report(record)
-    return "" if report is None else harmless(report.sections.title)
+    return _reason(record) if report is None else harmless(report.sections.title)
 
 
 def envelope_of(record: Record) -> dict[str, Any]:
@@ -68,6 +74,19 @@ def withdrawal_of(record: Record) -> WithdrawalBody | None:
         return decode(record.body, WithdrawalBody, limit=MAX_RECORD)
     except MalformedError:
         return None
+
+
+def _reason(record: Record) -> str:
+    """Return why something is proposed or refused; "" for other types."""
+    try:
+        if record.type == RecordType.PROPOSAL:
+            proposed = decode(record.body, ProposalBody, limit=MAX_RECORD)
+            return harmless(proposed.reason)
+        if record.type == RecordType.REFUSAL:
+            return harmless(decode(record.body, RefusalBody, limit=MAX_RECORD).reason)
+    except MalformedError:
+        pass  # one post's odd message must not hide the others
+    return ""
 
 
 def _cable_of(record: Record) -> CableBody | None:

@@ -51,6 +51,7 @@ def test_a_change_goes_from_one_to_the_other_and_into_the_log(seats: Seats) -> N
     id_ = anna.propose(lower(anna), "tfc")
     assert anna.standing(id_) == "open"
     meet(seats)
+    assert [row["subject"] for row in bram.run("inbox")] == ["toets"]
     (line,) = bram.run("operator-list")
     assert (line["action"], line["post"], line["from"]) == (
         "SET_RIGHTS",
