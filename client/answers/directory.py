@@ -17,6 +17,7 @@ from client.operator.effects import whom
 from client.operator.history import told
 from client.operator.showing import cleared, level_name, short_id
 from client.present import iso
+from crypto.types import Digest
 from protocol.directory_state import Cut, Holder, PostRecord, State
 from protocol.restrictions import cuts, effective, post_clearance, post_cuts
 
@@ -111,9 +112,12 @@ def _holder(state: State, record: PostRecord, holder: Holder) -> Arguments:
 
 
 def _standing_cuts(state: State, record: PostRecord) -> list[Cut]:
-    found = {cut.digest: cut for cut in post_cuts(state, record)}
+    every = [*post_cuts(state, record)]
     for holder in record.live():
-        found |= {cut.digest: cut for cut in cuts(state, record, holder)}
+        every += cuts(state, record, holder)
+    found: dict[Digest, Cut] = {}
+    for cut in every:  # what is logged comes before what a witness told of it
+        found.setdefault(cut.digest, cut)
     return [found[name] for name in sorted(found)]
 
 

@@ -74,6 +74,11 @@ def test_whoever_hears_the_bulletin_obeys_though_the_relay_does_not_log_it(
     assert tfc.desk.machine.beliefs.view().terminals("bern") == ()
     (cut,) = tfc.run("directory-post", post="bern")["restrictions"]
     assert cut["index"] is None
+    relay.refuses_entries = False
+    anna.desk.connect()
+    exchange(anna.desk, tfc.desk)
+    (cut,) = tfc.run("directory-post", post="bern")["restrictions"]
+    assert cut["index"] is not None  # logged after all, and told as that
 
 
 def test_the_budget_is_shown_and_its_end_refused_here(
