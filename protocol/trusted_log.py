@@ -17,7 +17,7 @@ the error, as evidence that anybody can check.
 Source: docs/spec/log.md section 6.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from crypto.errors import ProofError
@@ -171,6 +171,32 @@ class TrustedLog:
             )
         except ProofError:
             raise ChainError("not shown to extend what is trusted") from None
+
+
+def genuine_checkpoint(
+    data: bytes, key: LogKey, former: Iterable[LogKey]
+) -> tuple[Note, Checkpoint]:
+    """Return a note and its checkpoint, signed by the log's key or by one it had.
+
+    For what is compared and not adopted: a witness that has not seen a newer note yet
+    shows one that the key of an earlier root document signed.
+
+    Args:
+        data: the note as it arrived.
+        key: of the root document in force.
+        former: those of earlier versions (:attr:`protocol.trusted_root.TrustedRoot`).
+
+    Raises:
+        MalformedError: not a note, not a checkpoint.
+        VerificationError: of another origin, or signed by none of the keys.
+    """
+    older = [one for one in former if one.origin == key.origin]
+    for one in (key, *older):
+        try:
+            return signed_checkpoint(data, one)
+        except VerificationError:
+            continue
+    raise VerificationError("not signed by any key that the log had")
 
 
 def signed_checkpoint(data: bytes, key: LogKey) -> tuple[Note, Checkpoint]:

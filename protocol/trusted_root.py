@@ -15,7 +15,7 @@ Source: docs/spec/root-and-directory.md section 2, B25; TUF 1.0 section 5.3.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from crypto.sign import Realm, Usage, VerifyKey
 from crypto.types import ZERO_DIGEST, Digest, KeyId
@@ -26,7 +26,7 @@ from protocol.errors import (
     ExpiredError,
     RollbackError,
 )
-from protocol.root import EXTENSION, Extension, RootDocument, realm_of
+from protocol.root import EXTENSION, Extension, LogKey, RootDocument, realm_of
 from protocol.root_check import check_root
 from protocol.signed import SignatureKey, Signed, require, signers
 
@@ -41,6 +41,9 @@ class TrustedRoot:
     holders: Mapping[KeyId, VerifyKey]
     operators: Mapping[KeyId, VerifyKey]
     extended: bool = False
+    # What earlier versions named of the logs and no later one names: their notes are
+    # genuine, and count for nothing new.
+    former: frozenset[LogKey] = field(default=frozenset())
 
     @property
     def realm(self) -> Realm:
@@ -105,7 +108,9 @@ def follow(trusted: TrustedRoot, signed: Signed) -> TrustedRoot:
         raise BindingError("B12")
     successor = _checked(document, signed.digest, trusted.past)
     _signed_by(successor, signed, trusted.realm)
-    return successor
+    old, new = trusted.document, document
+    named = {old.key_log, old.message_log} - {new.key_log, new.message_log}
+    return replace(successor, former=trusted.former | named)
 
 
 def extend(trusted: TrustedRoot, signed: Signed) -> TrustedRoot:

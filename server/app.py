@@ -3,7 +3,7 @@
 ::
 
     state = await founded(store, first_leaf, ports)
-    parts = wired(store, state, keys.identity, rules, ports)
+    parts = wired(store, state, rules, ports)
 
 Starting is recovering: there is no other path.  The heads are read, the trees are
 rebuilt from their tiles and compared with the stored roots, the directory is adopted
@@ -19,9 +19,7 @@ from typing import Final
 from crypto.entropy import Entropy
 from crypto.merkle import EMPTY_ROOT
 from crypto.notekey import NoteAlgorithm, NoteSigningKey
-from crypto.sign import SigningKey
 from protocol.requests import LogName
-from protocol.root import RootDocument
 from server.clock import Clock, WitnessedClock
 from server.config import ConfigError, Quotas
 from server.config import Retention as Lifetimes
@@ -159,22 +157,6 @@ async def _entries(tables: Tables, size: int) -> Sequence[bytes]:
     return entries
 
 
-def check_keys(keys: RelayKeys, root: RootDocument) -> None:
-    """Return if the root document names our keys.
-
-    Raises:
-        ConfigError: it names others: another relay's root, or lost keys.
-    """
-    ours = (
-        keys.identity.public,
-        note_key(keys, LogName.KEY).public,
-        note_key(keys, LogName.MESSAGE).public,
-    )
-    theirs = (root.relay.key.public, root.key_log.public, root.message_log.public)
-    if ours != theirs:
-        raise ConfigError("the root document names another relay's keys")
-
-
 def note_key(keys: RelayKeys, log: LogName) -> NoteSigningKey:
     """Return the key that signs the notes of ``log``."""
     seed = keys.key_log if log is LogName.KEY else keys.message_log
@@ -184,7 +166,6 @@ def note_key(keys: RelayKeys, log: LogName) -> NoteSigningKey:
 def wired(
     store: Store,
     state: Stored,
-    identity: SigningKey,
     rules: Rules,
     ports: Ports,
 ) -> Parts:
@@ -213,7 +194,8 @@ def wired(
             )
 
     committer = Committer(store, trees, clock, ledger, committed)
-    logs = Logs(store, committer, published)
+    ring = rules.signing.ring
+    logs = Logs(store, committer, published, ring.lacks)
     checkpoints = Checkpoints(committer, logs, presence, clock, rules.signing)
     relay = Relay(
         clock=clock,
@@ -226,7 +208,7 @@ def wired(
         logs=logs,
         presence=presence,
         retention=Retention(store, committer, presence, clock, rules.retention),
-        day_keys=DayKeys(identity, clock, entropy),
+        day_keys=DayKeys(ring.identity, clock, entropy),
         failure=asyncio.get_running_loop().create_future(),
     )
     return Parts(relay, store, checkpoints)

@@ -9,6 +9,7 @@
     koerier-relay append --home relay ENTRY...
     koerier-relay status --home relay
     koerier-relay check --home relay
+    koerier-relay rotate --home relay --what identity|log|tls
     koerier-relay refill --home relay
 
 Exit status: 0 done, 1 failed, 2 bad input or usage, 3 refused, 4 not reachable, 6 what
@@ -99,6 +100,39 @@ def init(
     )
     public = init_relay(home, config, entropy.system, name=name, seeds=kept)
     click.echo(json.dumps(public, indent=2))
+
+
+@main.command(help="Make the next keys, or put the old ones away (--finish).")
+@_program.home_option
+@click.option(
+    "--what",
+    type=click.Choice(["identity", "log", "tls"]),
+    multiple=True,
+    help="What is rotated; may be given more than once.",
+)
+@click.option("--finish", is_flag=True, help="Forget all keys but the last ones.")
+@click.option(
+    "--root",
+    "root_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With --finish: the root document in force, which must name the last ones.",
+)
+def rotate(
+    home: Home, *, what: tuple[str, ...], finish: bool, root_file: Path | None
+) -> None:
+    """Rotate the relay's keys; the root document says when they count."""
+    from crypto import entropy
+    from server.founding import read_root
+    from server.init import rotate_relay
+    from server.keyring import finish_relay
+
+    if finish is not (root_file is not None) or finish is bool(what):
+        _program.fail(Exit.BAD_INPUT, "give --what, or --finish with --root")
+    if root_file is None:
+        click.echo(json.dumps(rotate_relay(home, what, entropy.system), indent=2))
+        return
+    root = read_root(root_file)[1].document
+    click.echo(json.dumps({"forgotten": finish_relay(home, root, entropy.system)}))
 
 
 @main.command(help="Run until SIGTERM.")

@@ -6,7 +6,7 @@ and its JSON is also printed.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from crypto.entropy import Entropy
@@ -14,12 +14,20 @@ from protocol.requests import LogName
 from server.app import note_key
 from server.config import ConfigError, Home, RelayConfig, WitnessConfig, dump
 from server.files import write_atomic
-from server.keys import RelaySeeds, make_witness_seeds, relay_keys, save
-from server.witness.serve import note_keys
+from server.keyring import next_relay, next_witness, note_pair
+from server.keys import (
+    RelaySeeds,
+    WitnessSeeds,
+    make_witness_seeds,
+    relay_keys,
+    save,
+)
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,79}")
 RELAY_PUBLIC: Final = "relay-public.json"
 WITNESS_PUBLIC: Final = "witness-public.json"
+RELAY_NEXT: Final = "relay-next-public.json"
+WITNESS_NEXT: Final = "witness-next-public.json"
 
 
 def check_name(name: str) -> None:
@@ -46,8 +54,18 @@ def init_relay(
     check_name(name)
     home.create()
     save(home, seeds)
+    public = relay_public(seeds, entropy, name=name)
+    write_atomic(home.path / "relay.toml", dump(config))
+    _write(home, RELAY_PUBLIC, public)
+    return public
+
+
+def relay_public(
+    seeds: RelaySeeds, entropy: Entropy, *, name: str
+) -> Mapping[str, object]:
+    """Return the public part of a relay's seeds; ``name`` begins both origins."""
     keys = relay_keys(seeds, entropy)
-    public = {
+    return {
         "format": "koerier-relay-public/1",
         "suite": int(seeds.suite),
         "identity": keys.identity.public.hex(),
@@ -61,10 +79,11 @@ def init_relay(
         },
         "tls_pin": keys.certificate.pin.hex(),
     }
-    write_atomic(home.path / "relay.toml", dump(config))
+
+
+def _write(home: Home, file: str, public: Mapping[str, object]) -> None:
     text = json.dumps(public, indent=2) + "\n"
-    write_atomic(home.path / RELAY_PUBLIC, text.encode())
-    return public
+    write_atomic(home.path / file, text.encode())
 
 
 def init_witness(
@@ -79,15 +98,43 @@ def init_witness(
     home.create()
     seeds = make_witness_seeds(name, entropy)
     save(home, seeds)
-    ed25519, mldsa44 = note_keys(seeds)
-    public = {
+    public = witness_public(seeds, mirror=config.mirror)
+    write_atomic(home.path / "witness.toml", dump(config))
+    _write(home, WITNESS_PUBLIC, public)
+    return public
+
+
+def witness_public(seeds: WitnessSeeds, *, mirror: bool) -> Mapping[str, object]:
+    """Return the public part of a witness's seeds."""
+    ed25519, mldsa44 = note_pair(seeds)
+    return {
         "format": "koerier-witness-public/1",
-        "name": name,
+        "name": seeds.name,
         "ed25519": ed25519.public.hex(),
         "mldsa44": mldsa44.public.hex(),
-        "mirror": config.mirror,
+        "mirror": mirror,
     }
-    write_atomic(home.path / "witness.toml", dump(config))
-    text = json.dumps(public, indent=2) + "\n"
-    write_atomic(home.path / WITNESS_PUBLIC, text.encode())
+
+
+def rotate_relay(
+    home: Home, what: Sequence[str], entropy: Entropy
+) -> Mapping[str, object]:
+    """Make the relay's next keys; return their public part, written beside the first.
+
+    Raises:
+        ConfigError: no relay here.
+    """
+    old = json.loads((home.path / RELAY_PUBLIC).read_text(encoding="utf-8"))
+    name = str(old["key_log"]["origin"]).removesuffix("/keys")
+    public = relay_public(next_relay(home, what, entropy), entropy, name=name)
+    _write(home, RELAY_NEXT, public)
+    return public
+
+
+def rotate_witness(
+    home: Home, config: WitnessConfig, entropy: Entropy
+) -> Mapping[str, object]:
+    """Make the witness's next keys; as :func:`rotate_relay`."""
+    public = witness_public(next_witness(home, entropy), mirror=config.mirror)
+    _write(home, WITNESS_NEXT, public)
     return public

@@ -8,7 +8,8 @@ A mirror believes nothing of a push, and stores nothing that the log did not sig
 push carries the checkpoint that it leads to and the proof that the tree with these
 entries is on its way.  So no stranger fills a mirror's disk or brings it off the way.
 
-``GET /entries/{origin}/{start}`` answers with one :class:`Page`.
+``GET /entries/{origin}/{start}`` answers with one
+:class:`protocol.mirror_page.Page`.
 """
 
 from collections.abc import Sequence
@@ -18,20 +19,11 @@ from msgspec import Meta
 
 from protocol.codec import Message
 from protocol.fields import DigestField, UInt48
-from protocol.key_log_entry import MAX_LEAF
-from protocol.limits import KIB, MAX_NOTE
+from protocol.limits import MAX_NOTE
+from protocol.mirror_page import MAX_PUSH_BYTES, Leaves
 from protocol.root import Origin
 
-MAX_PUSH: Final = 4_096  # entries
-MAX_PUSH_BYTES: Final = 2 * 1024 * KIB  # of entries, unless one alone is more
 MAX_PATH: Final = 64  # hashes of a consistency proof
-# bytes of either message
-MAX_BODY: Final = MAX_PUSH_BYTES + MAX_LEAF + MAX_PUSH * 8 + MAX_NOTE + 4 * KIB
-
-Leaves = Annotated[
-    tuple[Annotated[bytes, Meta(max_length=MAX_LEAF)], ...],
-    Meta(max_length=MAX_PUSH),
-]
 
 
 class Push(Message):
@@ -47,14 +39,6 @@ class Push(Message):
     entries: Leaves = ()
     note: Annotated[bytes, Meta(max_length=MAX_NOTE)] = b""
     consistency: Annotated[tuple[DigestField, ...], Meta(max_length=MAX_PATH)] = ()
-
-
-class Page(Message):
-    """Consecutive entries of one log, as a mirror holds them."""
-
-    origin: Origin
-    start: UInt48
-    entries: Leaves = ()
 
 
 def bounded(leaves: Sequence[bytes]) -> tuple[bytes, ...]:

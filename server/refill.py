@@ -30,13 +30,13 @@ from protocol.cosignature import cosigned_at
 from protocol.errors import ProtocolError
 from protocol.key_log_entry import read_leaf, read_signed
 from protocol.limits import MAX_NOTE
+from protocol.mirror_page import MAX_BODY, Page
 from protocol.requests import LogName
-from protocol.root import RootDocument
+from protocol.root import LogKey, RootDocument
 from protocol.root_chain import founding_root
-from protocol.trusted_log import signed_checkpoint
+from protocol.trusted_log import genuine_checkpoint
 from protocol.trusted_root import TrustedRoot
 from protocol.witness_policy import WitnessKey, cosigner
-from server.mirror import MAX_BODY, Page
 from server.services.checkpoints import log_key
 from server.services.refill import Recovered
 
@@ -87,31 +87,37 @@ async def recover(
     document = root.document
     async with aiohttp.ClientSession() as http:
         for _ in range(MAX_CHANGES):
-            asking = Asking(http, document, sources)
+            asking = Asking(http, document, sources, root.former)
             keys = await asking.log(LogName.KEY)
             if not keys.leaves:
                 raise RefillError("the witnesses have cosigned nothing yet")
             if keys.leaves[:1] != [first]:
                 raise RefillError("the mirror's key log begins with another root")
-            newest = _newest(root, keys.leaves)
-            if newest.witnesses == document.witnesses:
+            root = _newest(root, keys.leaves)
+            newest, before = root.document, document
+            if newest.witnesses == before.witnesses:
                 messages = await asking.log(LogName.MESSAGE)
                 return {LogName.KEY: keys, LogName.MESSAGE: messages}
             document = newest
     raise RefillError("the witnesses changed too often to be followed")
 
 
-def _newest(root: TrustedRoot, leaves: Sequence[bytes]) -> RootDocument:
+def _newest(root: TrustedRoot, leaves: Sequence[bytes]) -> TrustedRoot:
     pin = read_signed(read_leaf(leaves[0]).body).digest
-    return founding_root(leaves, pin=pin, realm=root.realm).document
+    return founding_root(leaves, pin=pin, realm=root.realm)
 
 
 class Asking:
     """The witnesses of one root document, asked for what they hold."""
 
     def __init__(
-        self, http: aiohttp.ClientSession, root: RootDocument, sources: Sources
+        self,
+        http: aiohttp.ClientSession,
+        root: RootDocument,
+        sources: Sources,
+        former: Collection[LogKey] = (),
     ) -> None:
+        self._former = former  # what earlier root documents named of the logs
         self._http = http
         self._root = root
         self._sources = sources
@@ -157,7 +163,7 @@ class Asking:
         if status == NOT_FOUND:
             return None
         try:
-            signed, checkpoint = signed_checkpoint(note, key)
+            signed, checkpoint = genuine_checkpoint(note, key, self._former)
             ours = cosigner(witness, NoteAlgorithm.ML_DSA_44)
             if status == OK and cosigned_at(signed, checkpoint, ours) is not None:
                 return Last(witness, checkpoint)

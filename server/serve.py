@@ -8,6 +8,7 @@ taken is committed and answered, then the store is closed.
 import asyncio
 import gc
 import signal
+import ssl
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
@@ -20,14 +21,15 @@ from crypto.entropy import Entropy
 from protocol.requests import LogName
 from server.allocator import one_heap
 from server.alone import alone
-from server.app import Parts, Ports, Rules, check_keys, founded, note_key, wired
+from server.app import Parts, Ports, Rules, founded, wired
 from server.clock import SystemClock
 from server.config import Home, RelayConfig
 from server.founding import read_root
-from server.keys import RelayKeys, load_relay, relay_keys
+from server.keyring import RelayRing, load_relay_ring
 from server.logbook import logbook
 from server.metrics import exposition, registry
 from server.services.checkpoints import Signing
+from server.services.relay import Relay
 from server.storage.opening import open_store
 from server.web.admin import admin_app
 from server.web.health import health_app
@@ -40,7 +42,7 @@ from server.web.listener import (
     runner,
 )
 from server.web.public import public_app
-from server.web.tls import refuse_key_log, server_context
+from server.web.tls import present, refuse_key_log, server_context
 
 COLLECT: Final = (50_000, 20, 100)  # objects, and rounds, between collections
 SWITCH: Final = 0.0005  # seconds that a thread waits before it asks for its turn
@@ -63,7 +65,7 @@ class Plan:
     home: Home
     config: RelayConfig
     options: Options
-    keys: RelayKeys
+    ring: RelayRing
 
 
 async def serve(
@@ -79,7 +81,7 @@ async def serve(
     require_parser()
     one_heap()
     many_files()
-    keys = relay_keys(load_relay(home), entropy)
+    ring = load_relay_ring(home, entropy)
     first, _ = read_root(home.roots)
     async with AsyncExitStack() as stack:
         stack.enter_context(alone(home))
@@ -87,16 +89,19 @@ async def serve(
         stack.push_async_callback(store.close)
         ports = Ports(SystemClock(), entropy)
         state = await founded(store, first, ports)
-        check_keys(keys, state.trees.directory.root)
+        directory = state.trees.directory
+        published = state.published[LogName.KEY].size
+        for root in (directory.root, directory.root_at(published)):
+            ring.require(root)
         signing = Signing(
-            keys={log: note_key(keys, log) for log in LogName},
+            ring=ring,
             addresses={**config.witnesses, **(options.witnesses or {})},
             pause=config.checkpoint_seconds,
         )
         rules = Rules(signing, config.quotas, config.retention)
-        parts = wired(store, state, keys.identity, rules, ports)
+        parts = wired(store, state, rules, ports)
         steady()
-        await _listening(stack, Plan(home, config, options, keys), parts)
+        await _listening(stack, Plan(home, config, options, ring), parts)
         await _work(parts)
 
 
@@ -137,12 +142,23 @@ async def _listening(stack: AsyncExitStack, plan: Plan, parts: Parts) -> None:
     stack.callback(home.health.unlink, missing_ok=True)
     context = None
     if config.tls:
-        context = server_context(plan.keys.certificate, home.keys / "tls.pem")
+        context = _presented(plan, relay)
     public = await start(public_app(relay))
     address = await listen(public, options.listen or config.listen, context)
     publish(home.address, address)
     stack.callback(home.address.unlink, missing_ok=True)
     logbook().info("listening", sizes=_sizes(parts))
+
+
+def _presented(plan: Plan, relay: Relay) -> ssl.SSLContext:
+    """Return TLS with the certificate of the root document that is published.
+
+    It changes with the next one, while the relay works.
+    """
+    ring, path = plan.ring, plan.home.keys / "tls.pem"
+    context = server_context(ring.certificate(relay.logs.announced), path)
+    relay.logs.on_announced(lambda root: present(context, ring.certificate(root), path))
+    return context
 
 
 class StopRequested(Exception):  # noqa: N818 -- not an error: somebody asked

@@ -18,6 +18,7 @@ from client.agent.bell import Bell
 from client.agent.polling import Polling
 from client.agent.rounds import Rounds
 from client.agent.session import Session
+from client.agent.succession import Succession, keep_roots
 from client.agent.terminal import OpenTerminal
 from client.agent.transfers import Job, Transfers
 from client.answers.news import news_of, watching
@@ -47,6 +48,7 @@ TICK: Final = 5.0  # seconds between looks at what the time asks for
 STEADY: Final = 60.0  # seconds of session after which a cut is the first failure
 EVENTS: Final = 200  # in one look
 LOOKED_AT: Final = 256 * 1024 * 1024  # bytes of a vault that is read whole at first
+SILENCE: Final = 4  # attempts without a relay, and the mirrors are asked for another
 
 
 class Agent:
@@ -73,6 +75,8 @@ class Agent:
         )
         self._link = Link(self._line, self._session, clock, system)
         self._polling = Polling(home, self._root, self._hear, system)
+        self._succession = Succession(home)
+        self._kept = self._terminal.root.digest  # what the home starts from
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()  # somebody waits for the next attempt
         self._failures = 0  # attempts to connect that ended
@@ -187,8 +191,9 @@ class Agent:
         failures = 0
         while True:
             started = self._clock.monotonic()
-            root = self._terminal.current_root()
+            root = self._succession.leading(self._terminal.current_root())
             relay = root.document.relay
+            moved = False
             try:
                 with passing_faults():
                     await self._link.run(
@@ -199,8 +204,7 @@ class Agent:
                         self._machine.beliefs.witnessed,
                     )
             except LinkError as error:
-                if error.alarm:
-                    self._alarm(Alarm.RELAY_NOT_OURS)
+                moved = await self._moved(error, failures)
             steady = self._clock.monotonic() - started > STEADY
             if steady or self._session.progressed:
                 # A line that breaks all the time still gets a transfer through.
@@ -209,7 +213,18 @@ class Agent:
             failures += 1
             self._failures += 1
             self._bell.ring()
-            await self._rest(delay(failures, system, urgent=self._urgent()))
+            if not moved:
+                await self._rest(delay(failures, system, urgent=self._urgent()))
+
+    async def _moved(self, error: LinkError, failures: int) -> bool:
+        """Tell whether a root document that we missed names another relay."""
+        if error.alarm or failures % SILENCE == SILENCE - 1:
+            size = self._machine.beliefs.key_log.size
+            if await self._succession.look(self._terminal.current_root(), size):
+                return True
+        if error.alarm:
+            self._alarm(Alarm.RELAY_NOT_OURS)
+        return False
 
     def _urgent(self) -> bool:
         try:
@@ -230,11 +245,21 @@ class Agent:
         while True:
             with contextlib.suppress(DiskError):  # the next look finds the same
                 self._session.tick()
+                self._keep_roots()
             with contextlib.suppress(DiskError, OSError):  # and here, too
                 self._terminal.settle_keys()
             if self._terminal.zeroised:
                 self._stop.set()
             await asyncio.sleep(TICK)
+
+    def _keep_roots(self) -> None:
+        """Let the home start from the root document that was adopted."""
+        root = self._terminal.current_root()
+        if root.digest != self._kept:
+            leaves = (leaf for leaf, _ in self._store.entries())
+            with contextlib.suppress(OSError):  # the next start tries again
+                keep_roots(self._home, root, leaves)
+            self._kept = root.digest
 
     def _alarm(self, what: Alarm) -> None:
         with contextlib.suppress(DiskError):  # it is seen again at the next attempt

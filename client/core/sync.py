@@ -281,6 +281,9 @@ class Sync:
         # A crash before the commit: the old view, and the same entries come again.
         del self._pending[: len(leaves)]
         self._room += _cost(leaves)
+        if LogName.MESSAGE in self._open and message_log != beliefs.message_log:
+            # What came of it was judged under the older root: it is asked again.
+            self._later[LogName.MESSAGE] = message_log.size + 1
         beliefs.key_log, beliefs.directory = adopted, directory
         beliefs.note(outcomes, adopted.witnessed)
         beliefs.message_log = message_log

@@ -38,9 +38,10 @@ from protocol.fields import V1, KeyIdField, Time
 from protocol.limits import MAX_SIGNATURES
 from protocol.requests import Ask, LogName, SignedCheckpoint
 from protocol.requests import Checkpoint as CheckpointRequest
+from protocol.root import LogKey
 from protocol.signed import Signed
 from protocol.trusted_directory import TrustedDirectory
-from protocol.trusted_log import TrustedLog, signed_checkpoint
+from protocol.trusted_log import TrustedLog, genuine_checkpoint, signed_checkpoint
 from protocol.witness_policy import cosigner
 from protocol.zeroising import is_order
 
@@ -218,7 +219,7 @@ class Witnesses:
     def _shown(self, log: LogName, witness: str, note: bytes, now: int) -> None:
         trusted = self._log(log)
         try:
-            found, checkpoint = signed_checkpoint(note, trusted.key)
+            found, checkpoint = genuine_checkpoint(note, trusted.key, self._former)
             key = next(w for w in trusted.policy.witnesses if w.name == witness)
             ours = cosigner(key, NoteAlgorithm.ML_DSA_44)
             if cosigned_at(found, checkpoint, ours) is None:
@@ -317,6 +318,12 @@ class Witnesses:
     def _odd(self, now: int) -> None:
         with self._vault.transaction():
             self._alarms.tell(Alarm.WITNESS_ODD, now)
+
+    @property
+    def _former(self) -> frozenset[LogKey]:
+        """What the logs had for keys: a witness may not have seen a newer note yet."""
+        directory = self._beliefs.directory
+        return frozenset() if directory is None else directory.root.former
 
     def _log(self, log: LogName) -> TrustedLog:
         if log is LogName.KEY:

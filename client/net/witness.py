@@ -16,7 +16,10 @@ import aiohttp
 
 from client.core.witnesses import Said
 from protocol.bulletins import MAX_SERVED
+from protocol.codec import decode
+from protocol.errors import MalformedError
 from protocol.limits import MAX_NOTE
+from protocol.mirror_page import MAX_BODY, Page
 from protocol.requests import LogName
 
 TIMEOUT: Final = 60.0  # seconds for all of it: poor lines take a while
@@ -83,6 +86,34 @@ async def post_bulletin(address: str, bulletin: bytes) -> bool:
             return response.status == KEPT
     except (aiohttp.ClientError, OSError, TimeoutError):
         raise SilentError("no answer") from None
+
+
+async def ask_entries(address: str, origin: str, start: int) -> tuple[bytes, ...]:
+    """Return entries of a log from ``start`` on, as a mirror holds them; none: no more.
+
+    Args:
+        address: as :func:`ask_witness` takes it.
+        origin: of the log.
+        start: position of the first.
+
+    Raises:
+        SilentError: no answer that could be one.
+    """
+    if not _allowed(address):
+        raise SilentError("plain HTTP only on this machine")
+    url = f"{address.rstrip('/')}/entries/{origin}/{start}"
+    try:
+        async with (
+            asyncio.timeout(TIMEOUT),
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=_tls())) as http,
+        ):
+            body = await _get(http, url, MAX_BODY)
+            page = decode(body, Page, limit=MAX_BODY) if body else None
+    except (aiohttp.ClientError, OSError, TimeoutError, MalformedError):
+        raise SilentError("no answer") from None
+    if page is None or (page.origin, page.start) != (origin, start):
+        return ()
+    return page.entries
 
 
 def _allowed(address: str) -> bool:

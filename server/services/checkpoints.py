@@ -23,7 +23,6 @@ from typing import Final
 
 import aiohttp
 
-from crypto.notekey import NoteSigningKey
 from protocol.checkpoint import Checkpoint, parse_checkpoint
 from protocol.errors import ProtocolError
 from protocol.note import add_lines, parse_note, sign_note
@@ -31,8 +30,10 @@ from protocol.requests import LogName
 from protocol.root import LogKey, RootDocument
 from protocol.trusted_log import TrustedLog
 from server.clock import WitnessedClock
+from server.keyring import RelayRing
 from server.logbook import logbook
 from server.services.commit import Committer
+from server.services.log_tree import LogTree
 from server.services.logs import Logs, Published
 from server.services.presence import Presence
 from server.services.staging import Staging
@@ -81,7 +82,7 @@ def witnessed_at(root: RootDocument, log: LogName, published: Published) -> int:
 class Signing:
     """With what and where checkpoints are made."""
 
-    keys: Mapping[LogName, NoteSigningKey]
+    ring: RelayRing
     addresses: Mapping[str, str]  # of witnesses, instead of the root document's
     pause: float  # seconds between rounds, at least
 
@@ -105,6 +106,7 @@ class Checkpoints:
         self._signing = signing
         self._clients: dict[str, WitnessClient] = {}
         self._refreshed: dict[LogName, float] = {}
+        self._under = b""  # the root document of the last round
         self._grown = asyncio.Event()
 
     @property
@@ -141,9 +143,13 @@ class Checkpoints:
     async def round(self, http: aiohttp.ClientSession) -> None:
         """Publish each log that has grown or was not cosigned for long."""
         missing = []
+        root = self._committer.trees.directory.trusted.root
+        if root.digest != self._under:  # other keys, other witnesses: both logs anew
+            self._under = root.digest
+            self._refreshed.clear()
         for log in self._due():
             try:
-                await self._publish(log, await self._cosigned(http, log))
+                await self._publish(log, *await self._cosigned(http, log))
             except BehindError:
                 return
             except ProtocolError as error:  # no quorum, lines that do not hold, no room
@@ -161,36 +167,41 @@ class Checkpoints:
             or (trees[log].size and now - self._refreshed.get(log, -REFRESH) >= REFRESH)
         ]
 
-    async def _publish(self, log: LogName, published: Published) -> None:
+    async def _publish(
+        self, log: LogName, published: Published, root: RootDocument
+    ) -> None:
         async def job(tables: Tables, _: Staging) -> None:
             await tables.logs.publish(log, published.size, published.note)
 
         # A crash before the commit: the note before stays the published one.
         await self._committer.perform(job)
         self._logs.publish(log, published)
+        if log is LogName.KEY:
+            self._logs.announce(root)
         self._clock.saw(published.witnessed)
         self._refreshed[log] = self._clock.monotonic()
         self._presence.grown()
 
-    async def _cosigned(self, http: aiohttp.ClientSession, log: LogName) -> Published:
-        """Return the log's note with all lines that witnesses gave.
+    async def _cosigned(
+        self, http: aiohttp.ClientSession, log: LogName
+    ) -> tuple[Published, RootDocument]:
+        """Return the log's note with all lines that witnesses gave, and under what.
 
         Raises:
             BehindError: a witness has seen more.
             ThresholdError: no quorum.
             ProtocolError: a line that does not hold.
         """
-        root = self._committer.trees.directory.root
-        tree = self._committer.trees.logs[log]
-        origin = log_key(root, log).origin
-        text = Checkpoint(origin=origin, size=tree.size, root=tree.root()).text()
-        note = sign_note(text, origin, self._signing.keys[log])
+        directory = self._committer.trees.directory
+        root, tree = directory.root, self._committer.trees.logs[log]
+        note = self._signed(log, tree)
         question = Question(
             key=log_key(root, log),
             size=tree.size,
             note=note,
             consistency=partial(self._logs.consistency, log, new=tree.size),
             leaves=partial(self._logs.leaves, log),
+            roots=tuple(leaf for _, leaf in directory.roots),
         )
         lines: list[bytes] = []
         for mirror in (1, 0):  # a mirror first: what others saw can be refilled then
@@ -202,7 +213,18 @@ class Checkpoints:
         trusted = trusted_log(root, log, self._logs.last(log))
         proof = await self._logs.consistency(log, trusted.size, tree.size)
         adopted = trusted.adopt(whole, proof)
-        return Published(tree.size, whole, adopted.witnessed)
+        return Published(tree.size, whole, adopted.witnessed), root
+
+    def _signed(self, log: LogName, tree: LogTree) -> bytes:
+        """Return the note of a tree, by the log's key and by those that it had."""
+        trusted = self._committer.trees.directory.trusted.root
+        key = log_key(trusted.document, log)
+        text = Checkpoint(origin=key.origin, size=tree.size, root=tree.root()).text()
+        notes = [
+            sign_note(text, key.origin, one)
+            for one in self._signing.ring.signing(log, key, trusted.former)
+        ]
+        return add_lines(notes[0], (note[len(text) + 1 :] for note in notes[1:]))
 
     async def _asked(
         self,

@@ -4,15 +4,17 @@ After a restart there is a new one: a session never outlives its process anyway.
 handshake that is under way keeps the key that it began with.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from crypto.entropy import Entropy
 from crypto.session import SessionKemKey
-from crypto.sign import Realm, SigningKey
-from crypto.suite import SUITES, SuiteId
+from crypto.sign import SigningKey
+from crypto.suite import SUITES
 from crypto.types import Secret
 from protocol.handshake import Challenge, DayKey, sign_day_key
+from protocol.root import RootDocument, realm_of
 from server.clock import Clock
 
 LIFE: Final = 86_400  # seconds that a day key is offered
@@ -26,35 +28,48 @@ class Offered:
     signed: Challenge
     key: SessionKemKey
     start: int  # POSIX seconds; it is offered for LIFE from here
+    root: RootDocument  # under which it was made
 
 
 class DayKeys:
     """Makes them, one at a time, as time goes by or is corrected."""
 
-    def __init__(self, identity: SigningKey, clock: Clock, entropy: Entropy) -> None:
+    def __init__(
+        self,
+        identity: Callable[[RootDocument], SigningKey],
+        clock: Clock,
+        entropy: Entropy,
+    ) -> None:
+        """Take what a day key is made with; ``identity`` knows the key of a root."""
         self._identity = identity
         self._clock = clock
         self._entropy = entropy
         self._offered: Offered | None = None
 
-    def current(self, suite: SuiteId, realm: Realm) -> Offered:
-        """Return today's key under this root's suite and realm."""
+    def current(self, root: RootDocument) -> Offered:
+        """Return today's key under this root's identity, suite and realm."""
         now = self._clock.wall()
         last = self._offered
         # Time may also fall, once: from a wrong machine's to the witnesses'.
-        if last is None or not last.start <= now < last.start + LIFE:
-            last = self._offered = self._made(suite, realm, now)
+        if (
+            last is None
+            or last.root is not root
+            or not last.start <= now < last.start + LIFE
+        ):
+            last = self._offered = self._made(root, now)
         return last
 
-    def _made(self, suite: SuiteId, realm: Realm, start: int) -> Offered:
+    def _made(self, root: RootDocument, start: int) -> Offered:
+        suite, identity = root.suite, self._identity(root)
         seed = Secret(self._entropy(SUITES[suite].kem_seed))
         key = SessionKemKey.from_seed(suite, seed)
         document = DayKey(
             v=1,
-            relay=self._identity.id,
+            relay=identity.id,
             suite=suite,
             public=key.public,
             start=start,
             until=start + LIFE + GRACE,
         )
-        return Offered(sign_day_key(self._identity, document, realm), key, start)
+        signed = sign_day_key(identity, document, realm_of(root))
+        return Offered(signed, key, start, root)

@@ -12,6 +12,7 @@ when the batch is durable.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 from crypto.merkle import Frontier
 from crypto.sign import Realm
@@ -25,11 +26,14 @@ from protocol.errors import UnauthenticatedError
 from protocol.key_log_entry import LeafKind, read_leaf, read_signed
 from protocol.proposal import require_open
 from protocol.root import RootDocument, realm_of
+from protocol.root_file import chain
 from protocol.trusted_directory import (
     TrustedDirectory,
     Witnessed,
     found_directory,
 )
+
+MAKE_ROOT: Final = frozenset({LeafKind.ROOT, LeafKind.EXTENSION})
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Directory:
     """What is believed at one size of the key log."""
 
     trusted: TrustedDirectory
+    roots: tuple[tuple[int, bytes], ...]  # position and leaf of what makes the root
 
     @classmethod
     def founded(cls, leaves: Sequence[bytes], now: int) -> "Directory":
@@ -54,7 +59,7 @@ class Directory:
             realm=realm,
             checkpoint=_reached(leaves[:1], now),
         )[0]
-        return cls(founding).logged(leaves[1:], now)
+        return cls(founding, ((0, leaves[0]),)).logged(leaves[1:], now)
 
     def check(self, leaf: bytes, now: int) -> Adopted:
         """Return what ``leaf`` would change.
@@ -73,14 +78,20 @@ class Directory:
         """Return the directory after ``leaves``."""
         if not leaves:
             return self
-        tree = self.trusted.tree
+        tree, start = self.trusted.tree, self.trusted.size
         for leaf in leaves:
             tree = tree.append(leaf)
         # Our own log, so nobody has witnessed it yet; our clock stands in for that.
         # It decides nothing here but when a new terminal begins to be usable.
         time = max(now, self.trusted.witnessed)
         checkpoint = Witnessed(tree.size, tree.root(), time)
-        return Directory(self.trusted.adopt(leaves, checkpoint)[0])
+        trusted, outcomes = self.trusted.adopt(leaves, checkpoint)
+        roots = tuple(
+            (one.index, leaves[one.index - start])
+            for one in outcomes
+            if isinstance(one, Adopted) and one.kind in MAKE_ROOT
+        )
+        return Directory(trusted, (*self.roots, *roots))
 
     @property
     def realm(self) -> Realm:
@@ -91,6 +102,13 @@ class Directory:
     def root(self) -> RootDocument:
         """The root document in force."""
         return self.trusted.root.document
+
+    def root_at(self, size: int) -> RootDocument:
+        """Return the root document in force under the first ``size`` entries."""
+        leaves = [leaf for index, leaf in self.roots if index < max(1, size)]
+        if len(leaves) == len(self.roots):
+            return self.root
+        return chain(leaves, realm=self.realm)[-1].document
 
     def view(self, now: int) -> Snapshot:
         """Return effective rights at ``now``."""

@@ -12,7 +12,9 @@ from typing import Final
 
 from crypto.merkle import NodeSource, consistency_path, inclusion_path
 from crypto.types import Digest
-from protocol.errors import BusyError, MalformedError
+from protocol.codec import decode
+from protocol.errors import BusyError, ChainError, MalformedError, ProtocolError
+from protocol.key_log_entry import LeafKind, read_leaf, read_signed
 from protocol.limits import KIB
 from protocol.requests import (
     MAX_ENTRIES,
@@ -22,6 +24,7 @@ from protocol.requests import (
     Proof,
     SignedCheckpoint,
 )
+from protocol.root import RootDocument
 from server.services.commit import Committer
 from server.services.log_tree import compute
 from server.services.staging import Staging
@@ -47,10 +50,43 @@ class Logs:
         store: Store,
         committer: Committer,
         published: dict[LogName, Published],
+        lacks: Callable[[RootDocument], bool] = lambda _: False,
     ) -> None:
+        """Take what is stored.
+
+        Args:
+            store: durable.
+            committer: the one writer.
+            published: the last note with a quorum, of each log.
+            lacks: tells whether a root document names keys that we do not have.
+        """
+        self._lacks = lacks
+        self._told: list[Callable[[RootDocument], None]] = []
         self._store = store
         self._committer = committer
         self._published = published
+        directory = committer.trees.directory
+        self._announced = directory.root_at(self.published_keys)
+
+    @property
+    def announced(self) -> RootDocument:
+        """The root document that a quorum of witnesses has seen in our log.
+
+        What terminals meet when they connect is its: whoever does not know it yet
+        finds it at every mirror that cosigned.
+        """
+        return self._announced
+
+    def announce(self, root: RootDocument) -> None:
+        """Take note that ``root`` is published; tell who wants to know."""
+        if root is not self._announced:
+            self._announced = root
+            for told in self._told:
+                told(root)
+
+    def on_announced(self, told: Callable[[RootDocument], None]) -> None:
+        """Have ``told`` called with each root document that is published."""
+        self._told.append(told)
 
     def size(self, log: LogName) -> int:
         """Return how many leaves are durable."""
@@ -77,8 +113,11 @@ class Logs:
         """Log an entry that proves itself; return when it is durable.
 
         Raises:
-            ProtocolError: it would count for nothing.
+            ProtocolError: it would count for nothing; or it is a root document that
+                names keys which this relay does not have, and could not go on under.
         """
+        if (root := _root_in(leaf)) is not None and self._lacks(root):
+            raise ChainError("a root document with keys that this relay does not have")
 
         async def job(_: Tables, staging: Staging) -> int:
             return staging.log_entry(leaf)
@@ -151,3 +190,14 @@ class Logs:
             raise MalformedError
         path = await self._computed(log, partial(inclusion_path, index, size))
         return Proof(path=path)
+
+
+def _root_in(leaf: bytes) -> RootDocument | None:
+    """Return the root document in a leaf; None: another kind, or nothing."""
+    try:
+        entry = read_leaf(leaf)
+        if entry.kind is LeafKind.ROOT:
+            return decode(read_signed(entry.body).document, RootDocument)
+    except ProtocolError:
+        pass  # the directory says what is wrong with it
+    return None

@@ -19,16 +19,20 @@ from crypto.types import Digest
 from protocol.checkpoint import parse_checkpoint, parse_decimal
 from protocol.codec import encode
 from protocol.errors import ProtocolError
+from protocol.mirror_page import MAX_PUSH
 from protocol.note import parse_note
 from protocol.root import LogKey
+from protocol.root_file import write_roots
 from protocol.trusted_log import signed_checkpoint
 from protocol.witness import read_cosignatures, write_request
 from protocol.witness_policy import WitnessKey
-from server.mirror import MAX_PUSH, Push, bounded
+from server.mirror import Push, bounded
 
 TIMEOUT: Final = 10.0  # seconds for one answer
 MAX_ANSWER: Final = 16 * 1024  # bytes: a note with two lines is under 6 KiB
 OK: Final = 200
+NOTHING: Final = 204
+NOT_FOUND: Final = 404
 CONFLICT: Final = 409
 INCONSISTENT: Final = 422
 
@@ -54,6 +58,7 @@ class Question:
     note: bytes  # signed by the log
     consistency: Callable[[int], Awaitable[Sequence[Digest]]]  # from an older size
     leaves: Callable[[int, int], Awaitable[Sequence[bytes]]]  # start, limit
+    roots: tuple[bytes, ...] = ()  # leaves of the root documents, first to newest
 
     @property
     def origin(self) -> str:
@@ -68,6 +73,7 @@ class WitnessClient:
         self.key = key
         self._address = address.rstrip("/")
         self._seen: dict[str, int] = {}  # origin -> size that it cosigned last
+        self._shown = 1  # root documents that it was shown; the first it has
 
     async def cosign(
         self, http: aiohttp.ClientSession, question: Question
@@ -80,6 +86,7 @@ class WitnessClient:
         """
         try:
             async with asyncio.timeout(TIMEOUT):
+                await self._show(http, question.roots)
                 try:
                     return await self._once(http, question, None)
                 except OtherEntriesError:
@@ -87,6 +94,21 @@ class WitnessClient:
                     return await self._once(http, question, start)
         except (aiohttp.ClientError, OSError, TimeoutError, ProtocolError) as error:
             raise WitnessError(type(error).__name__) from None
+
+    async def _show(
+        self, http: aiohttp.ClientSession, roots: tuple[bytes, ...]
+    ) -> None:
+        """Show it the root documents that it may not know, before it is to obey them.
+
+        Raises:
+            WitnessError: it takes them not.
+        """
+        if len(roots) <= self._shown:
+            return
+        status, _ = await self._post(http, "/roots", write_roots(roots))
+        if status not in {NOTHING, NOT_FOUND}:  # one that reads them elsewhere
+            raise self._refusal(status)
+        self._shown = len(roots)
 
     async def _once(
         self, http: aiohttp.ClientSession, question: Question, start: int | None

@@ -47,7 +47,7 @@ def begin(relay: Relay, known: str = "") -> tuple[RelaySession, bytes]:
         known: the name of the day key that the terminal says it has verified.
     """
     directory = relay.directory
-    offered = relay.day_keys.current(directory.root.suite, directory.realm)
+    offered = relay.day_keys.current(relay.logs.announced)
     session, effects = start(
         offered.signed,
         offered.key,

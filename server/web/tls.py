@@ -32,11 +32,20 @@ def server_context(certificate: Certificate, path: Path) -> ssl.SSLContext:
     The ``ssl`` module loads keys from files only.  A crash leaves the file, 0600,
     with the same key as the seeds beside it.
     """
-    write_atomic(path, certificate.key.reveal() + certificate.certificate)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_TICKET
     context.num_tickets = 0  # no resumption: a session key is never kept
-    context.load_cert_chain(path)
+    present(context, certificate, path)
     asyncio.sslproto.SSLProtocol.max_size = READ_BUFFER
     return context
+
+
+def present(context: ssl.SSLContext, certificate: Certificate, path: Path) -> None:
+    """Have the context show this certificate to whoever connects from now on.
+
+    A connection that is open keeps the one that it began with.  A crash leaves the
+    file with either key; the next start writes it again.
+    """
+    write_atomic(path, certificate.key.reveal() + certificate.certificate)
+    context.load_cert_chain(path)

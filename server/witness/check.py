@@ -11,7 +11,7 @@ Read from its files alone, beside a working witness too and after every crash te
 A fault is one line that names what is hurt; nothing of the content.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from crypto.merkle import EMPTY_ROOT, Frontier
@@ -19,7 +19,7 @@ from crypto.notekey import NoteAlgorithm, NoteSigningKey, NoteVerifyKey
 from protocol.cosignature import Cosigner, cosigned_at
 from protocol.errors import ProtocolError
 from protocol.root import LogKey, RootDocument
-from protocol.trusted_log import signed_checkpoint
+from protocol.trusted_log import genuine_checkpoint
 from server.storage.interfaces import StoreBrokenError
 from server.witness.entries import entries_in
 from server.witness.memory import LogFiles, files_of, read_memory, recall_board
@@ -27,14 +27,26 @@ from server.witness.noticeboard import FILE
 
 
 def check_witness(
-    data: Path, root: RootDocument, name: str, keys: Sequence[NoteSigningKey]
+    data: Path,
+    root: RootDocument,
+    name: str,
+    keys: Sequence[NoteSigningKey],
+    former: Collection[LogKey] = (),
 ) -> list[str]:
-    """Return one line for each fault in what the witness ``name`` keeps in ``data``."""
+    """Return one line for each fault in what the witness ``name`` keeps in ``data``.
+
+    Args:
+        data: the folder.
+        root: the root document that it follows.
+        name: of the witness.
+        keys: its own, those that it is about to be named with too.
+        former: what earlier root documents named of the logs.
+    """
     faults: list[str] = []
     for log, key in (("key log", root.key_log), ("message log", root.message_log)):
         files = files_of(key, data)
         if files.seen.exists() or files.entries.exists():
-            found = _log(key, files, name, keys)
+            found = _log((key, *former), files, name, keys)
             faults += [f"{log}: {fault}" for fault in found]
     try:
         recall_board(data / FILE)
@@ -44,17 +56,17 @@ def check_witness(
 
 
 def _log(
-    key: LogKey, files: LogFiles, name: str, keys: Sequence[NoteSigningKey]
+    log: Sequence[LogKey], files: LogFiles, name: str, keys: Sequence[NoteSigningKey]
 ) -> list[str]:
     try:
-        seen, note = read_memory(key, files)
+        seen, note = read_memory(log[0], files)
     except FileNotFoundError:
         return ["what was cosigned is gone"]
     except StoreBrokenError as error:
         return [str(error)]
     faults = []
     if seen.size or note:
-        faults += _note(key, (seen.size, seen.root), note, name, keys)
+        faults += _note(log, (seen.size, seen.root), note, name, keys)
     elif seen.root != EMPTY_ROOT:
         faults.append("nothing was cosigned, under another root")
     if files.entries.exists() and not _given(files.entries, seen.size, seen.root):
@@ -67,24 +79,25 @@ def _verifying(key: NoteSigningKey) -> NoteVerifyKey:
 
 
 def _note(
-    log: LogKey,
+    log: Sequence[LogKey],
     seen: tuple[int, bytes],
     note: bytes,
     name: str,
     keys: Sequence[NoteSigningKey],
 ) -> list[str]:
     try:
-        signed, checkpoint = signed_checkpoint(note, log)
-        ours = [
-            cosigned_at(signed, checkpoint, Cosigner(name, _verifying(key)))
+        signed, checkpoint = genuine_checkpoint(note, log[0], log[1:])
+        ours = {
+            key.algorithm
             for key in keys
-        ]
+            if cosigned_at(signed, checkpoint, Cosigner(name, _verifying(key)))
+        }
     except ProtocolError:
         return ["the remembered checkpoint does not verify"]
     faults = []
     if (checkpoint.size, checkpoint.root) != seen:
         faults.append("the remembered checkpoint is of another tree")
-    if len(keys) != len(NoteAlgorithm) or None in ours:
+    if ours != set(NoteAlgorithm):
         faults.append("the remembered checkpoint was not cosigned with our keys")
     return faults
 

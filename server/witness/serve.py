@@ -2,16 +2,18 @@
 
 import asyncio
 import signal
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 
-from crypto.notekey import NoteAlgorithm, NoteSigningKey
-from crypto.types import Secret
 from protocol.root import RootDocument
+from protocol.root_file import chain, realm_in
 from server.alone import alone
 from server.clock import SystemClock
 from server.config import ConfigError, Home, WitnessConfig
-from server.founding import read_root
-from server.keys import WitnessSeeds, load_witness
+from server.founding import read_chain
+from server.keyring import load_witness_ring, named_in
+from server.keys import WitnessSeeds
 from server.logbook import logbook
 from server.web.listener import (
     listen,
@@ -22,33 +24,22 @@ from server.web.listener import (
 )
 from server.web.tls import refuse_key_log
 from server.witness.noticeboard import FILE, Noticeboard
+from server.witness.roots import FILE as ROOTS
+from server.witness.roots import Roots, recalled, signing
 from server.witness.service import Witness, watch
 from server.witness.web import witness_app
 
 
-def note_keys(seeds: WitnessSeeds) -> tuple[NoteSigningKey, NoteSigningKey]:
-    """Return the Ed25519 and the ML-DSA-44 key of ``seeds``."""
-    return (
-        NoteSigningKey.from_seed(NoteAlgorithm.ED25519, Secret(seeds.ed25519)),
-        NoteSigningKey.from_seed(NoteAlgorithm.ML_DSA_44, Secret(seeds.mldsa44)),
-    )
-
-
-def check_keys(seeds: WitnessSeeds, root: RootDocument) -> None:
-    """Return if the root document names us with our keys.
+def check_keys(ring: Sequence[WitnessSeeds], root: RootDocument) -> None:
+    """Return if the root document names us with keys that we have.
 
     Raises:
         ConfigError: it does not: nobody would count our cosignatures.
     """
-    ed25519, mldsa44 = note_keys(seeds)
-    for witness in root.witnesses.witnesses:
-        if (witness.name, witness.ed25519, witness.mldsa44) == (
-            seeds.name,
-            ed25519.public,
-            mldsa44.public,
-        ):
-            return
-    raise ConfigError("the root document does not name this witness with these keys")
+    if not named_in([root], ring):
+        raise ConfigError(
+            "the root document does not name this witness with these keys"
+        )
 
 
 async def serve(home: Home, config: WitnessConfig, listen_at: str | None) -> None:
@@ -62,22 +53,28 @@ async def serve(home: Home, config: WitnessConfig, listen_at: str | None) -> Non
     refuse_key_log()
     require_parser()
     many_files()
-    seeds = load_witness(home)
-    trusted = read_root(home.roots)[1]
-    root = trusted.document
-    check_keys(seeds, root)
+    ring = load_witness_ring(home)
+    first, _ = read_chain(home.roots)
     stop: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     async with AsyncExitStack() as stack:
         stack.enter_context(alone(home))  # before what was cosigned last is read
+        kept = home.data / ROOTS
+        leaves = recalled(first, kept)
+        roots = chain(leaves, realm=realm_in(leaves))
+        trusted, keys = roots[-1], signing(roots, ring)
+        root = trusted.document
+        check_keys(ring, root)
         logs = {
             key.origin: watch(key, home.data, mirror=config.mirror)
             for key in (root.key_log, root.message_log)
         }
         clock = SystemClock()
-        witness = Witness(seeds.name, note_keys(seeds), logs, clock)
+        witness = Witness(ring[-1].name, keys, logs, clock)
+        await witness.govern(root, keys)  # a crash may have come between
+        following = Roots(kept, leaves, roots, partial(load_witness_ring, home))
         board = Noticeboard(home.data / FILE, trusted, witness, clock)
         stack.callback(witness.close)
-        app = runner(witness_app(witness, board, stop))
+        app = runner(witness_app(witness, board, stop, following))
         await app.setup()
         stack.push_async_callback(app.cleanup)
         publish(home.address, await listen(app, listen_at or config.listen))

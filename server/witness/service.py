@@ -21,12 +21,12 @@ from pathlib import Path
 
 from crypto.errors import ProofError
 from crypto.merkle import verify_consistency
-from crypto.notekey import NoteSigningKey
+from crypto.notekey import NoteSigningKey, NoteVerifyKey
 from protocol.checkpoint import Checkpoint
-from protocol.cosignature import cosign
+from protocol.cosignature import Cosigner, cosign
 from protocol.errors import ProtocolError
-from protocol.note import add_lines
-from protocol.root import LogKey
+from protocol.note import add_lines, parse_note
+from protocol.root import LogKey, RootDocument
 from protocol.trusted_log import signed_checkpoint
 from protocol.witness import (
     Conflict,
@@ -128,6 +128,42 @@ class Witness:
             await asyncio.to_thread(entries.put, push.start, push.entries)
             return entries.tree.size
 
+    async def govern(self, root: RootDocument, keys: Sequence[NoteSigningKey]) -> None:
+        """Go on under another root document: its log keys, and what we cosign with.
+
+        The note that is shown gets the lines of keys that it lacks: the checkpoint in
+        it is the one that was cosigned, so nothing new is said.
+
+        Raises:
+            StoreFullError: no room; what is shown has the older lines.
+            OSError: the disk failed; the process ends.
+        """
+        self._keys = keys
+        for key in (root.key_log, root.message_log):
+            log = self._logs.get(key.origin)
+            if log is None:
+                continue  # a log that begins anew is watched from the next start on
+            async with log.lock:
+                log.key = key
+                note = self._with_lines(log.note)
+                if note != log.note:
+                    # A crash before it: the older lines, and the next start adds them.
+                    await asyncio.to_thread(remember, key, log.files, log.seen, note)
+                    log.note = note
+
+    def _with_lines(self, data: bytes) -> bytes:
+        """Return a note of ours with a line of each of our keys."""
+        if not data:
+            return data
+        note = parse_note(data)
+        now = self._clock.wall()
+        missing = [
+            cosign(note, self._name, key, now=now)
+            for key in self._keys
+            if not note.by(self._name, cosigner_of(self._name, key).hash)
+        ]
+        return add_lines(data, missing)
+
     def latest(self, origin: str) -> bytes:
         """Return the note that we cosigned last, with our lines.
 
@@ -167,6 +203,11 @@ class Witness:
         for log in self._logs.values():
             if log.entries is not None:
                 log.entries.close()
+
+
+def cosigner_of(name: str, key: NoteSigningKey) -> Cosigner:
+    """Return the public half of one of our keys, as readers know it."""
+    return Cosigner(name, NoteVerifyKey.parse(key.algorithm, key.public))
 
 
 def _require_held(entries: EntryFile, checkpoint: Checkpoint) -> None:

@@ -4,10 +4,12 @@
 ``POST /mirror``                    one :class:`server.mirror.Push`; answer: how many
                                     entries are held (200, or 409 where it must begin)
 ``GET /checkpoint/{origin}``        the note that was cosigned last
-``GET /entries/{origin}/{start}``   one :class:`server.mirror.Page`, for a relay without
-                                    its disk
+``GET /entries/{origin}/{start}``   one page (:mod:`protocol.mirror_page`): for a relay
+                                    without its disk, and for a terminal that was away
 ``POST /bulletins``                 one signed restriction, or zeroise order; 204, or
                                     403 by nobody known
+``POST /roots``                     root documents (:mod:`protocol.root_file`); 204 when
+                                    they are followed, 403 when they do not hold
 ``GET /bulletins``                  all of them, :class:`protocol.bulletins.Bulletins`
 
 Whoever asks is a stranger.  A bounded number is served at a time, each for a bounded
@@ -23,11 +25,13 @@ from aiohttp.typedefs import Handler, Middleware
 from protocol.checkpoint import parse_decimal
 from protocol.codec import decode, encode
 from protocol.errors import BusyError, MalformedError, VerificationError
+from protocol.mirror_page import MAX_BODY, MAX_PUSH, Page
 from protocol.witness import Conflict, WitnessRefusal
 from server.logbook import logbook
-from server.mirror import MAX_BODY, MAX_PUSH, Page, Push, bounded
+from server.mirror import Push, bounded
 from server.storage.interfaces import StoreFullError
 from server.witness.noticeboard import Noticeboard
+from server.witness.roots import Roots
 from server.witness.service import Witness
 
 SIZE_TYPE: Final = "text/x.tlog.size"  # C2SP's media type of a size in a 409
@@ -105,9 +109,12 @@ async def _body(request: web.Request) -> bytes:
 
 
 def witness_app(
-    witness: Witness, board: Noticeboard, failure: asyncio.Future[None]
+    witness: Witness,
+    board: Noticeboard,
+    failure: asyncio.Future[None],
+    roots: Roots | None = None,
 ) -> web.Application:
-    """Return the application of a witness."""
+    """Return the application of a witness; without ``roots`` it follows none."""
 
     async def add_checkpoint(request: web.Request) -> web.Response:
         lines = await witness.add_checkpoint(await _body(request))
@@ -136,6 +143,12 @@ def witness_app(
     async def bulletins(_: web.Request) -> web.Response:
         return web.Response(body=board.served())
 
+    async def follow(request: web.Request) -> web.Response:
+        if roots is None:
+            raise web.HTTPNotFound
+        await roots.post(await _body(request), witness, board)
+        return web.Response(status=204)
+
     middlewares = [few_at_once(), refusals(failure)]
     app = web.Application(client_max_size=MAX_BODY, middlewares=middlewares)
     app.router.add_post("/add-checkpoint", add_checkpoint)
@@ -143,5 +156,6 @@ def witness_app(
     app.router.add_get("/checkpoint/{origin:[a-z0-9./-]+}", latest)
     app.router.add_get("/entries/{origin:[a-z0-9./-]+}/{start:[0-9]+}", entries)
     app.router.add_post("/bulletins", post)
+    app.router.add_post("/roots", follow)
     app.router.add_get("/bulletins", bulletins)
     return app

@@ -161,3 +161,27 @@ def test_a_holder_leaves_and_another_comes(running: Desktop) -> None:
     leaf = running.type("koerier-relay append --home relay next.leaf", status=3)
     assert "not newer" in leaf
     assert root_line(running).startswith("Root document: in force")
+
+
+def test_the_keys_of_relay_and_witness_are_rotated_while_they_run(
+    running: Desktop,
+) -> None:
+    folder = running.folder
+    shutil.copyfile(folder / "root-next.cbor", folder / "root.cbor")
+    before = read_root(folder / "root.cbor").document
+    running.drill("rotate-keys")
+    after = read_root(folder / "root-next.cbor").document
+    assert before.relay.key != after.relay.key
+    assert before.relay.tls_pin != after.relay.tls_pin
+    assert before.key_log.public != after.key_log.public
+    assert before.witnesses.witnesses[0] != after.witnesses.witnesses[0]
+    assert before.witnesses.witnesses[1:] == after.witnesses.witnesses[1:]
+    said = running.drill("finish-rotation")
+    assert ['"forgotten": 1' in line for line in said] == [True, True]
+    running.type("koerier --home terminals/post terminal lock")
+    running.type(
+        "koerier --home terminals/post terminal unlock --passphrase-fd 3 3< vries.word"
+    )
+    running.wait_for("post", lambda s: s["reachable"] and s["online"])
+    assert root_line(running).startswith("Root document: in force, version 3")
+    assert running.json("koerier --home terminals/post alarms --json") == []

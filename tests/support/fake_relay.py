@@ -62,6 +62,7 @@ class Log:
     """Leaves with every node of their tree."""
 
     name: str
+    signer: str = ""  # the name of its second key, if it has one
     leaves: list[bytes] = field(default_factory=list)
     frontier: Frontier = field(default_factory=Frontier)
     nodes: dict[tuple[int, int], Digest] = field(default_factory=dict)
@@ -79,13 +80,18 @@ class Log:
         """Return the signed note, cosigned at ``now``."""
         origin = log_key(self.name).origin
         text = Checkpoint(origin, self.frontier.size, self.frontier.root()).text()
-        note = sign_note(text, origin, note_key(self.name, NoteAlgorithm.ED25519))
+        signers = [self.signer, self.name] if self.signer else [self.name]
+        notes = [
+            sign_note(text, origin, note_key(one, NoteAlgorithm.ED25519))
+            for one in signers
+        ]
+        note = add_lines(notes[0], (one[len(text) + 1 :] for one in notes[1:]))
         return add_lines(
             note,
             [
                 cosign(
                     parse_note(note),
-                    witness_key(name).name,
+                    witness_key(name.partition("/")[0]).name,
                     note_key(name, NoteAlgorithm.ML_DSA_44),
                     now=now,
                 )

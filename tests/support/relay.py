@@ -47,6 +47,7 @@ from protocol.root_chain import founding_root
 from server.app import Parts, Ports, Rules, founded, wired
 from server.clock import Clock, SystemClock
 from server.config import Quotas, Retention
+from server.keyring import RelayRing
 from server.services.checkpoints import Signing
 from server.storage.opening import open_store
 from server.web.listener import listen, runner
@@ -335,12 +336,13 @@ async def working(
         # Entropy of the system: another incarnation for each new store.
         ports = Ports(clock, system)
         state = await founded(store, ministry.leaves[0], ports)
-        keys = {
-            LogName.KEY: note_key("key", NoteAlgorithm.ED25519),
-            LogName.MESSAGE: note_key("message", NoteAlgorithm.ED25519),
+        notes = {
+            LogName.KEY: [note_key("key", NoteAlgorithm.ED25519)],
+            LogName.MESSAGE: [note_key("message", NoteAlgorithm.ED25519)],
         }
-        rules = Rules(Signing(keys, addresses or {}, PAUSE), QUOTAS, RETENTION)
-        parts = wired(store, state, ministry.relay, rules, ports)
+        ring = RelayRing([ministry.relay], notes)
+        rules = Rules(Signing(ring, addresses or {}, PAUSE), QUOTAS, RETENTION)
+        parts = wired(store, state, rules, ports)
         group = await stack.enter_async_context(asyncio.TaskGroup())
         task = group.create_task(parts.relay.committer.run())
         for leaf in leaves[parts.relay.logs.size(LogName.KEY) :]:

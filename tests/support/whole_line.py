@@ -37,10 +37,11 @@ from protocol.label import Precedence
 from protocol.line import effects as line_effects
 from protocol.line.effects import Side
 from protocol.line.machine import Line
+from protocol.mirror_page import MAX_BODY
 from protocol.requests import Stored, Submit
 from protocol.witness import Conflict, WitnessRefusal
 from server.app import Parts
-from server.mirror import MAX_BODY, Push
+from server.mirror import Push
 from server.services.attachments import AttachmentService
 from server.services.commit import Told
 from server.services.mailbox import MailboxService

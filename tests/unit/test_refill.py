@@ -13,8 +13,8 @@ from aiohttp import web
 from crypto.entropy import system
 from protocol.codec import encode
 from protocol.errors import BusyError
+from protocol.mirror_page import MAX_BODY, Page
 from protocol.requests import LogName
-from server.mirror import MAX_BODY, Page
 from server.refill import ForkedError, RefillError, Sources, recover
 from server.services.refill import Recovered, refill
 from server.storage.opening import check_store as check_database

@@ -19,9 +19,8 @@ from protocol.requests import LogName
 from protocol.tiles import node_source
 from server import serve as serving
 from server.admin_client import call
-from server.app import check_keys
 from server.config import ConfigError, Home, RelayConfig, WitnessConfig
-from server.keys import load_relay, load_witness, relay_keys
+from server.keyring import load_relay_ring, load_witness_ring
 from server.storage.interfaces import StoreBrokenError
 from server.web import listener
 from server.web.admin import admin_app
@@ -296,11 +295,11 @@ async def test_a_store_that_breaks_ends_a_relay_that_serves(
 
 async def test_a_root_document_of_others_keys_stops_the_start(homes: Homes) -> None:
     root = ministry().directory.root.document
-    keys = relay_keys(load_relay(Home(homes.relay)), drawn("x"))
-    check_keys(keys, homes.ministry.directory.root.document)
+    ring = load_relay_ring(Home(homes.relay), drawn("x"))
+    ring.require(homes.ministry.directory.root.document)
     with pytest.raises(ConfigError, match="another relay's keys"):
-        check_keys(keys, root)
-    seeds = load_witness(Home(homes.witness))
+        ring.require(root)
+    seeds = load_witness_ring(Home(homes.witness))
     with pytest.raises(ConfigError, match="does not name this witness"):
         witness_serving.check_keys(seeds, root)
 

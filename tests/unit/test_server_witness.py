@@ -11,6 +11,7 @@ import pytest
 from crypto.merkle import root_of
 from protocol.checkpoint import Checkpoint
 from protocol.codec import decode, encode
+from protocol.mirror_page import MAX_BODY, Page
 from protocol.witness import (
     BadRequest,
     Conflict,
@@ -18,7 +19,7 @@ from protocol.witness import (
     read_cosignatures,
     write_request,
 )
-from server.mirror import MAX_BODY, Page, Push, bounded
+from server.mirror import Push, bounded
 from server.storage.interfaces import StoreFullError
 from server.witness import memory
 from server.witness.entries import EntryFile

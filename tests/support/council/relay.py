@@ -21,6 +21,7 @@ from protocol.errors import ProtocolError, UnauthenticatedError
 from protocol.requests import Ask, LogName, Request
 from server.app import Parts, Ports, Rules, founded, wired
 from server.config import Quotas, Retention
+from server.keyring import RelayRing
 from server.services.checkpoints import Signing
 from server.services.staging import Staging
 from server.storage.interfaces import Tables
@@ -108,14 +109,14 @@ class CouncilRelay:
         store = SimStore(self.engine, mortal, _no_pause)
         entropy = drawn(f"relay/{self.lives}")
         state = await founded(store, self._first, Ports(self._stage.clock, entropy))
-        keys = {
-            LogName.KEY: note_key("key", NoteAlgorithm.ED25519),
-            LogName.MESSAGE: note_key("message", NoteAlgorithm.ED25519),
+        notes = {
+            LogName.KEY: [note_key("key", NoteAlgorithm.ED25519)],
+            LogName.MESSAGE: [note_key("message", NoteAlgorithm.ED25519)],
         }
-        rules = Rules(Signing(keys, {}, 1.0), QUOTAS, Retention())
+        ring = RelayRing([self._stage.ministry.relay], notes)
+        rules = Rules(Signing(ring, {}, 1.0), QUOTAS, Retention())
         ports = Ports(self._stage.clock, entropy)
-        identity = self._stage.ministry.relay
-        self.parts = parts = wired(store, state, identity, rules, ports)
+        self.parts = parts = wired(store, state, rules, ports)
         self._loop.spawn(self.process, parts.relay.committer.run())
         self._ready = parts
 

@@ -13,6 +13,7 @@ from protocol.errors import ProtocolError
 from protocol.requests import LogName
 from server.app import Parts, Ports, Rules, founded, wired
 from server.config import Quotas, Retention
+from server.keyring import RelayRing
 from server.services.checkpoints import Signing
 from server.storage.check import faults_of
 from server.web.handshake import meet
@@ -75,12 +76,13 @@ class SimRelay:
         store = SimStore(self.engine, mortal, self._pause)
         ports = Ports(self._clock, self._chance.entropy(f"relay/{self.lives}"))
         state = await founded(store, ministry.leaves[0], ports)
-        keys = {
-            LogName.KEY: note_key("key", NoteAlgorithm.ED25519),
-            LogName.MESSAGE: note_key("message", NoteAlgorithm.ED25519),
+        notes = {
+            LogName.KEY: [note_key("key", NoteAlgorithm.ED25519)],
+            LogName.MESSAGE: [note_key("message", NoteAlgorithm.ED25519)],
         }
-        rules = Rules(Signing(keys, {}, 1.0), QUOTAS, Retention())
-        parts = wired(store, state, ministry.relay, rules, ports)
+        ring = RelayRing([ministry.relay], notes)
+        rules = Rules(Signing(ring, {}, 1.0), QUOTAS, Retention())
+        parts = wired(store, state, rules, ports)
         if self.attack is not None:
             mailbox = HostileMailbox(parts.relay.mailbox, self.attack)
             parts = replace(parts, relay=replace(parts.relay, mailbox=mailbox))

@@ -9,8 +9,9 @@ from types import SimpleNamespace
 from crypto.notekey import NoteAlgorithm
 from protocol.codec import decode
 from protocol.errors import ProtocolError
+from protocol.mirror_page import MAX_BODY
 from protocol.witness import Conflict, WitnessRefusal
-from server.mirror import MAX_BODY, Push
+from server.mirror import Push
 from server.witness.service import Witness, watch
 from tests.support.sim.loop import Process
 from tests.support.sim.stage import Stage
