@@ -287,6 +287,9 @@ def test_what_is_logged_later_counts_since_it_was_heard(
     hear(bern, said("w1", bulletins=board(first)))
     since = ended(bern, "tfc")
     bern.relay.now += 600
+    bern.relay.logs[KEY].append(b"whatever grows the log, without it")
+    bern.notice()
+    bern.relay.now += 600
     bern.relay.logs[KEY].append(
         signed_leaf(LeafKind.RESTRICTION, decode(first, Signed))
     )
