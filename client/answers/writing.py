@@ -67,7 +67,6 @@ class WritingCommands:
         to = action(tuple(arguments["to"]), Precedence.FLASH)
         files = spooled(arguments, self._spool)
         body, label = to_body(report), report.label
-        self._require_future(label)
         wish = Wish(RecordType.INCIDENT, body, to, label, spooled=files)
         return self._compose(wish)
 

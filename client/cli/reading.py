@@ -14,7 +14,7 @@ from client.exits import Exit
 from client.files import read_bounded
 
 STDIN: Final = "-"
-INPUT: Final = click.Path(allow_dash=True, path_type=Path)
+INPUT: Final = click.Path(exists=True, allow_dash=True, path_type=Path)
 
 
 def read_input(shell: Shell, path: Path, limit: int) -> bytes:

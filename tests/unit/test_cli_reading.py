@@ -95,7 +95,7 @@ def test_commands_refuse_devices_pipes_and_folders(
         ("/dev/null", "no ordinary file"),
         (pipe(tmp_path / "pipe"), "no ordinary file"),
         (tmp_path, "folder" if words != ("import",) else "import"),
-        (tmp_path / "nowhere", "nowhere"),
+        (tmp_path / "nowhere", "koerier: "),
     ):
         done = koerier(tmp_path, *words, path, typed=b"Een.")
         assert done.exit_code == 2, done.output
