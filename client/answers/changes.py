@@ -20,6 +20,7 @@ from client.operator.changes import (
     find_holder,
     find_key,
     find_post,
+    find_terminal,
     lift,
     revoked,
     rights_of,
@@ -53,6 +54,7 @@ class ChangeCommands:
         return {
             "operator-office": self._office,
             "operator-change": self._change,
+            "operator-terminal": self._terminal,
             "operator-restriction": self._restriction,
             "self-restriction": self._of_ourselves,
         }
@@ -79,6 +81,12 @@ class ChangeCommands:
         return {
             "document": propose(place, change, expires=expires, reason=reason).hex()
         }
+
+    def _terminal(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
+        """Return the key of a terminal, also of one that has ended."""
+        record = find_post(state_of(self._machine), arguments["post"])
+        typed = Whom(arguments.get("key"), arguments.get("terminal"))
+        return {"key": find_terminal(record, typed).current.hex()}
 
     def _restriction(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
         """Return a restriction to sign, and what its signer has left of the budget.

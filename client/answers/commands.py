@@ -13,6 +13,7 @@ from client.answers.bundles import BundleCommands
 from client.answers.changes import ChangeCommands
 from client.answers.checkup import keys_of
 from client.answers.directory import DirectoryCommands
+from client.answers.exposure import ExposureCommands
 from client.answers.following import FollowingCommands
 from client.answers.names import Answer, Arguments
 from client.answers.operators import OperatorCommands
@@ -54,6 +55,7 @@ class Commands:
                 **OperatorCommands(machine, vault, clock).methods,
                 **ChangeCommands(machine, clock).methods,
                 **DirectoryCommands(machine, vault, clock).methods,
+                **ExposureCommands(machine, vault).methods,
                 **AttachmentCommands(machine, vault, clock, spool).methods,
                 **AuditAnswers(machine, vault).methods,
             }

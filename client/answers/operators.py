@@ -21,7 +21,7 @@ from client.operator.effects import require_next
 from crypto.digest import H
 from crypto.types import Digest, KeyId, Signature
 from protocol.bodies import ApprovalBody, ProposalBody, RefusalBody, Subject
-from protocol.codec import Message, decode
+from protocol.codec import Message, decode, encode
 from protocol.directory_entry import DirectoryEntry
 from protocol.errors import BusyError, ProtocolError
 from protocol.key_log_entry import LeafKind, read_leaf, read_signed
@@ -109,6 +109,7 @@ class OperatorCommands:
         return {
             **self._shown.said(after),
             "document": H(document).hex(),
+            "signed": encode(after.signed).hex(),
             "online": self._machine.online,
         }
 

@@ -18,6 +18,7 @@ from client.operator.showing import sentences, short_id
 from client.present import iso
 from crypto.types import Digest
 from protocol.bodies import Subject
+from protocol.codec import encode
 from protocol.directory_state import State
 from protocol.errors import FreshnessError
 
@@ -85,6 +86,7 @@ class ProposalCommands:
         return {
             **self.said(proposal),
             "document": proposal.body.document.hex(),
+            "signed": encode(proposal.signed).hex(),
             "signed_by": [key.hex() for key in proposal.signers],
         }
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import click
 
+from client.cli.bulletins import witness_option
 from client.cli.dates import clock
 from client.cli.shell import Shell, as_json, passphrase_fd, print_json, with_shell
 from client.cli.signing import (
@@ -21,6 +22,7 @@ from client.cli.signing import (
     write_leaf,
 )
 from client.cli.spoken import SpokenCommand
+from client.cli.zeroising import tell_order
 from client.clock import SystemClock
 from client.exits import Exit
 from client.home import HomeError
@@ -30,12 +32,13 @@ from client.operator.showing import sentences, short_id
 from crypto.sign import Usage
 from crypto.types import KeyId
 from protocol.bodies import Subject
-from protocol.codec import decode
+from protocol.codec import decode, encode
 from protocol.directory_entry import DirectoryEntry
 from protocol.errors import ProtocolError
 from protocol.key_log_entry import LeafKind, signed_leaf
 from protocol.proposal import require_open
 from protocol.signed import Signed, signers
+from protocol.zeroising import is_order
 
 USAGES: Final = {
     Subject.DIRECTORY_ENTRY: Usage.DIR,
@@ -85,6 +88,7 @@ def show(shell: Shell, /, *, proposal: str, as_json: bool) -> None:
 @click.argument("proposal", required=False, metavar="ID|FILE")
 @root_option
 @out_option
+@witness_option
 @passphrase_fd
 @as_json
 @with_shell
@@ -95,6 +99,7 @@ def approve(
     proposal: str | None,
     root_file: Path | None,
     out: Path | None,
+    witnesses: tuple[str, ...],
     passphrase_fd: int | None,
     as_json: bool,
 ) -> None:
@@ -106,7 +111,7 @@ def approve(
     if proposal is None:
         proposal = _the_open_one(shell)
     if root_file is not None or Path(proposal).is_file():
-        _approve_file(office, Path(proposal), out, passphrase_fd)
+        _approve_file(office, Path(proposal), out, passphrase_fd, witnesses)
         return
     found = shell.ask("operator-proposal", id=proposal)
     _require_open(shell, found)
@@ -119,11 +124,13 @@ def approve(
     after = shell.ask("operator-approve", id=found["name"], line=line)
     if as_json:
         print_json(after)
-        return
-    shell.say("operator.signed", id=after["id"])
-    _say_line(shell, after)
-    if not after["online"]:
-        shell.tell("message.queued")
+    else:
+        shell.say("operator.signed", id=after["id"])
+        _say_line(shell, after)
+        if not after["online"]:
+            shell.tell("message.queued")
+    if subject is Subject.ZEROISE and after["standing"] in {"complete", "logged"}:
+        tell_order(office, witnesses, bytes.fromhex(after["signed"]))
 
 
 @click.command(cls=SpokenCommand)
@@ -154,36 +161,50 @@ def _the_open_one(shell: Shell) -> str:
 
 
 def _approve_file(
-    office: Office, file: Path, out: Path | None, descriptor: int | None
+    office: Office,
+    file: Path,
+    out: Path | None,
+    descriptor: int | None,
+    witnesses: tuple[str, ...],
 ) -> None:
     """Sign a proposal that came as a file; what is whole is written, or carried."""
     shell = office.shell
     if out is None and office.by_file:
         shell.refuse("operator.out-needed", Exit.BAD_INPUT)
     proposed = read_document(file, Signed, "proposal")
-    office.show(proposed.document)
+    order = is_order(proposed)
+    subject = Subject.ZEROISE if order else Subject.DIRECTORY_ENTRY
+    kind = LeafKind.ZEROISE if order else LeafKind.DIRECTORY
+    office.show(proposed.document, subject)
     before = (
-        _signers(office, proposed, file)
+        _signers(office, proposed, file, USAGES[subject])
         if office.by_file
         else frozenset(line.key for line in proposed.signatures)
     )
-    own = office.sign(proposed.document, Usage.DIR, descriptor)
+    own = office.sign(proposed.document, USAGES[subject], descriptor)
     if own.signatures[0].key in before:
         shell.refuse("operator.own-proposal", Exit.REFUSED)
-    leaf = signed_leaf(LeafKind.DIRECTORY, with_own(proposed, own))
+    both = with_own(proposed, own)
+    leaf = signed_leaf(kind, both)
     if out is not None:
         write_leaf(shell, out, leaf)
-        return
-    answer = shell.ask("operator-log", leaf=leaf.hex())
-    shell.say("operator.carried", document=answer["document"][:12])
+    else:
+        answer = shell.ask("operator-log", leaf=leaf.hex())
+        shell.say("operator.carried", document=answer["document"][:12])
+    if order:
+        tell_order(office, witnesses, encode(both))
 
 
-def _signers(office: Office, proposed: Signed, file: Path) -> frozenset[KeyId]:
+def _signers(
+    office: Office, proposed: Signed, file: Path, usage: Usage
+) -> frozenset[KeyId]:
     """Return which operators of the root document signed; expired ones are refused."""
     root = read_root(office.root_file) if office.root_file else None
     assert root is not None  # noqa: S101 -- by_file
     try:
-        before = signers(proposed, root.operators, usage=Usage.DIR, realm=root.realm)
+        before = signers(proposed, root.operators, usage=usage, realm=root.realm)
+        if usage is Usage.ZEROISE:
+            return before
         entry = decode(proposed.document, DirectoryEntry)
     except ProtocolError:
         raise HomeError("operator.bad-file", file=file, kind="proposal") from None

@@ -14,7 +14,7 @@ LEAST: Final = 20  # columns: a screen that says less is not believed
 EMOJI: Final = "\ufe0f"  # makes the sign before it wide
 # Sections of the catalogue whose sentences hold what other posts and members wrote.
 THEIRS: Final = frozenset(
-    {"attach", "event", "inbox", "member", "message", "outbox", "receipts"}
+    {"attach", "event", "exposure", "inbox", "member", "message", "outbox", "receipts"}
 )
 SIGNED: Final = "operator.show-"
 

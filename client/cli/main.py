@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "terminal": "client.cli.terminal",
     "operator": "client.cli.operator",
     "directory": "client.cli.directory",
+    "exposure": "client.cli.exposure",
     "root": "client.cli.root",
     "relay": "client.cli.elsewhere",
     "witness": "client.cli.elsewhere",

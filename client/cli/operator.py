@@ -12,7 +12,7 @@ from typing import Final
 
 import click
 
-from client.cli import approving, directory, proposing, restricting
+from client.cli import approving, directory, proposing, restricting, zeroising
 from client.cli.shell import Shell, passphrase_fd, with_shell
 from client.cli.signing import FILE, ROLE
 from client.cli.spoken import group
@@ -106,7 +106,7 @@ def invite(
 for command in (
     *(proposing.propose, proposing.rotate, proposing.revoke),
     *(approving.list_, approving.show, approving.approve, approving.reject),
-    *(restricting.restrict, directory.expiring),
+    *(restricting.restrict, zeroising.zeroise, directory.expiring),
 ):
     operator.add_command(command)
 

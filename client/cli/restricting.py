@@ -5,14 +5,13 @@ to every witness, past the relay: one that will not log a restriction cannot sto
 The command tells where it arrived.
 """
 
-import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from client.cli.bulletins import kept_by, tell_witnesses, witness_option
 from client.cli.messages import LEVELS
 from client.cli.proposing import whom_options
 from client.cli.sheets import read_sheet
@@ -30,7 +29,6 @@ from client.clock import SystemClock
 from client.exits import Exit
 from client.operator.changes import Whom, typed_key
 from client.operator.enrolment import paper_key
-from client.operator.rootfile import read_root
 from client.paper import Kind
 from crypto.sign import Usage
 from crypto.types import KeyId
@@ -44,7 +42,6 @@ from protocol.signed import Signed, sign_document
 WAIT: Final = 20  # seconds for the log to have it
 _highest = click.option("--highest", type=click.Choice(LEVELS))
 _reason = click.option("--reason", required=True)
-_witness = click.option("--witness", "witnesses", multiple=True, metavar="NAME=URL")
 _wait = click.option(
     "--wait", type=click.IntRange(0, 3600), default=WAIT, show_default=True
 )
@@ -67,7 +64,7 @@ class Way:
 @_reason
 @root_option
 @out_option
-@_witness
+@witness_option
 @_wait
 @passphrase_fd
 @as_json
@@ -116,7 +113,7 @@ def restrict(
 @click.option("--paper", is_flag=True)
 @root_option
 @out_option
-@_witness
+@witness_option
 @_wait
 @sheet_fd
 @as_json
@@ -159,10 +156,10 @@ def _deliver(office: Office, signed: Signed, way: Way) -> None:
         write_leaf(shell, way.out, leaf)
     if not office.by_file:
         shell.ask("operator-log", leaf=leaf.hex())
-    heard = asyncio.run(_tell_witnesses(_addresses(office, way), encode(signed)))
+    heard = tell_witnesses(office, way.witnesses, encode(signed))
     if not office.by_file:
         relay = _logged(shell, signed, way.wait)
-    kept = sum(state == "kept" for state in heard.values())
+    kept = kept_by(heard)
     found = {
         "restriction": signed.digest.hex(),
         "index": relay["index"],
@@ -196,34 +193,6 @@ def _logged(shell: Shell, signed: Signed, wait: int) -> dict[str, Any]:
         done = found["index"] is not None or not found["online"]
         if done or left <= 0:
             return found
-
-
-def _addresses(office: Office, way: Way) -> Mapping[str, str]:
-    """Return where each witness of the root document is, as this home says it."""
-    shell = office.shell
-    if office.root_file is not None:
-        document = read_root(office.root_file).document
-        named = {w.name: w.address for w in document.witnesses.witnesses}
-        elsewhere: Mapping[str, str] = {}
-    else:
-        named = shell.ask("operator-office")["witnesses"]
-        elsewhere = shell.home.config().witnesses
-    typed = dict(pair.partition("=")[::2] for pair in way.witnesses)
-    return {name: {**named, **elsewhere, **typed}[name] for name in named}
-
-
-async def _tell_witnesses(where: Mapping[str, str], data: bytes) -> dict[str, str]:
-    """Post a bulletin to all of them at once; say what became of each."""
-    from client.net.witness import SilentError, post_bulletin
-
-    async def tell(address: str) -> str:
-        try:
-            return "kept" if await post_bulletin(address, data) else "refused"
-        except SilentError:
-            return "silent"
-
-    said = await asyncio.gather(*(tell(address) for address in where.values()))
-    return dict(zip(where, said, strict=True))
 
 
 def _restriction(key: KeyId, highest: str | None, reason: str) -> bytes:

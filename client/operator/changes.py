@@ -111,6 +111,23 @@ def find_holder(record: PostRecord, whom: Whom) -> Holder:
     return found[0]
 
 
+def find_terminal(record: PostRecord, whom: Whom) -> Holder:
+    """Return the one terminal of the post that is meant, ended or not.
+
+    Raises:
+        HomeError: none, or more than one.
+    """
+    found = [
+        holder
+        for holder in record.holders
+        if holder.mailbox is not None and _meant(holder, whom)
+    ]
+    if len(found) != 1:
+        code = "operator.nobody" if not found else "operator.several"
+        raise HomeError(code, post=record.post)
+    return found[0]
+
+
 def find_key(state: State, typed: str) -> KeyId:
     """Return the one current key of any post that begins as ``typed``.
 

@@ -12,11 +12,8 @@ from client.cli.signing import ROLE
 from client.home import Home
 from client.operator.addition import position_of
 from client.operator.documents import RotationRequest, write_document
-from client.vault.locked import Person, lock
 from client.words import LANGUAGES
 from crypto.sign import Usage
-from crypto.suite import SUITES
-from crypto.types import Secret
 from protocol.codec import decode, encode
 from protocol.directory_entry import Action, DirectoryEntry, Rotation, Rotations
 from protocol.key_log_entry import read_leaf, read_signed
@@ -26,19 +23,12 @@ from protocol.signed import Signed, carried, sign_document
 from tests.support.desk import exchange
 from tests.support.fake_relay import FakeRelay
 from tests.support.home_desk import HomeDesk, beside, locked_desk
-from tests.support.homes import ANNA, WORDS
-from tests.support.keys import drawn, stretched
 from tests.support.light import make_light
 from tests.support.ministry import Ministry, ministry
+from tests.support.operating import OWN_WORD, SILENT, give_key, signing, typed
 from tests.support.seats import Seat
-from tests.support.typed import alone, brought, invoke, koerier, told
+from tests.support.typed import alone, koerier, told
 
-OWN_WORD = "de zin van een operator"
-SILENT = [
-    word
-    for name in ("w1", "w2", "w3")
-    for word in ("--witness", f"{name}.example=http://127.0.0.1:1")
-]
 FAR = 1_900_000_000  # when proposals of these tests end
 
 
@@ -47,17 +37,6 @@ def _light(monkeypatch: pytest.MonkeyPatch, hague: Ministry) -> None:
     make_light(monkeypatch)
     now = hague.now + 60  # the ministry's time is the commands' too
     monkeypatch.setattr("client.clock.SystemClock.wall", lambda _: now)
-
-
-def give_key(home: Home, hague: Ministry, name: str) -> None:
-    """Put an operator's key into a home, as `operator init` would."""
-    size = SUITES[hague.suite].signature_seed
-    seed = Secret(stretched(f"sign/operator/{name}", size))
-    locked = lock(seed, [Person(ROLE, OWN_WORD)], drawn(f"lock/{name}"))
-    (home.keys / f"{ROLE}.key").write_bytes(locked)
-    public = hague.operators[name].public.hex()
-    content = {"format": "koerier-key/1", "suite": hague.suite.value, "public": public}
-    (home.path / f"{ROLE}-public.json").write_text(json.dumps(content))
 
 
 @pytest.fixture(scope="module")
@@ -81,18 +60,6 @@ class Bern:
 @pytest.fixture
 def bern(furnished: Path, tmp_path: Path) -> Bern:
     return Bern(Home(copytree(furnished, tmp_path / "bern")))
-
-
-def typed(home: Home, *line: object, status: int = 0, lang: str = "en") -> str:
-    """Type a command that unlocks the vault, and signs as operator where it may."""
-    vault, own = brought(WORDS[ANNA]), brought(OWN_WORD)
-    words = ["--home", str(home.path), "--lang", lang, "--passphrase-fd", str(vault)]
-    words += [str(own) if word == "OWN" else str(word) for word in line]
-    return told(invoke(words, [vault, own]), status)
-
-
-def signing(*line: object) -> tuple[object, ...]:
-    return (*line, "--passphrase-fd", "OWN")
 
 
 def listed(home: Home) -> Any:  # noqa: ANN401 -- JSON
