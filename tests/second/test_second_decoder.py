@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import cbor2
 import pytest
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from msgspec import structs
@@ -174,7 +175,7 @@ WRONG = ["1801", "a20100000 1".replace(" ", ""), "a200010002", "9f01ff", "c001",
 @pytest.mark.parametrize("spelled", WORKED)
 def test_both_readers_read_the_same(spelled: str) -> None:
     data = bytes.fromhex(spelled)
-    assert encode(read(data)) == data
+    assert cbor2.dumps(read(data), canonical=True) == data
 
 
 @pytest.mark.parametrize("spelled", WRONG)

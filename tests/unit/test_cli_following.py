@@ -154,6 +154,8 @@ def test_a_whole_page_says_how_the_list_goes_on(
         "subject": "Overleg",
         "logged": True,
         "attachments": 0,
+        "withdrawn": None,
+        "withdraws": None,
         "to": [],
     }
     asked: list[Any] = []

@@ -22,7 +22,7 @@ from client.operator.addition import (
 )
 from client.operator.documents import write_document
 from client.operator.enrolment import invite
-from client.operator.showing import sentences
+from client.operator.showing import action_code, sentences
 from client.vault.making import draw_member
 from crypto.sign import SigningKey, Usage
 from crypto.suite import SuiteId
@@ -257,7 +257,7 @@ def test_a_second_terminal_gets_what_comes_in_after_consent(
     assert own.number == 2
     entry = addition_proposal(request, HIGH, None, expires=hague.now + DAY)
     shown = dict(sentences(entry))
-    assert shown["operator.show-entry"]["action"] == "ADD_TERMINAL"
+    assert shown[action_code(Action.ADD_TERMINAL)] == {"post": "bern"}
     assert shown["operator.show-terminal"]["number"] == 2
     proposed = sign_document(entry, hague.pair[:1], usage=Usage.DIR, realm=hague.realm)
     answer = bern.ask("consent", proposal=encode(proposed).hex())

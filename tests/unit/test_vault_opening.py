@@ -68,7 +68,7 @@ def test_each_member_opens_the_same_vault_and_their_own_seed(there: Household) -
     for name in (ANNA, BRAM):
         vault = there.open(name)
         assert vault.terminal == SEED
-        assert vault.seat == opening.Seat(name, there.people[name].seed)
+        assert (vault.seat.name, vault.seat.seed) == (name, there.people[name].seed)
         vault.close()
 
 
