@@ -24,6 +24,7 @@ from client.core.courier import Courier
 from client.core.deadlines import Deadlines
 from client.core.forgotten import Forgotten
 from client.core.heartbeats import Heartbeats
+from client.core.heirs import Heirs
 from client.core.holes import Holes
 from client.core.inbox import Inbox
 from client.core.kept_keys import KeptKeys
@@ -90,6 +91,7 @@ class Machine:
         self._vault, self._sync = station.vault, sync
         self._alarms, self._kept = Alarms(station.vault), KeptKeys(station)
         self._outbox = Outbox(station, self._kept)
+        self._heirs = Heirs(station, self._outbox)
         self._prekeys, self._holes = Prekeys(station), Holes(station)
         self._nacks_in, self._nacks_out = NacksIn(station), NacksOut(station)
         self._heartbeats = Heartbeats(station, self._holes)
@@ -309,6 +311,7 @@ class Machine:
         self._watching.adopted(outcomes, now, first=first)
         self._prekeys.synced()
         self._outbox.synced()
+        self._heirs.look(now)
         self._kept.look()
         return compared
 
