@@ -104,6 +104,15 @@ class Missed:
 
 
 @dataclass(frozen=True, slots=True)
+class Voided:
+    """The key that signed the current seal was replaced here: it is made again.
+
+    Nothing is wrong with its prekey, so that seal is not counted, and the same epoch
+    key serves again.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Doubt:
     """A line was cut, an answer is late, or the relay lost its memory."""
 
@@ -127,6 +136,7 @@ Event = (
     | Refused
     | Nacked
     | Missed
+    | Voided
     | Doubt
     | Tick
 )
@@ -185,18 +195,21 @@ EDGES: Final[Mapping[State, Mapping[type[Event], State]]] = {
         Stored: State.STORED,
         Proven: State.ACCEPTED,
         Nacked: State.COMPOSED,
+        Voided: State.COMPOSED,
         **_RECEIPTS,
     },
     State.STORED: {
         Proven: State.ACCEPTED,
         Nacked: State.COMPOSED,
         Missed: State.COMPOSED,
+        Voided: State.COMPOSED,
         Doubt: State.SEALED,
         **_RECEIPTS,
     },
     State.ACCEPTED: {
         Nacked: State.COMPOSED,
         Missed: State.COMPOSED,
+        Voided: State.COMPOSED,
         Doubt: State.SEALED,
         **_RECEIPTS,
     },
@@ -257,6 +270,8 @@ def step(delivery: Delivery, event: Event) -> Step:
             return _receipt(delivery, event)
         case Nacked() | Missed():
             return _again(delivery, event)
+        case Voided():
+            return _void(delivery)
         case Doubt(forgotten):
             return _doubt(delivery, forgotten=forgotten)
         case _:
@@ -299,6 +314,14 @@ def _again(delivery: Delivery, event: Nacked | Missed) -> Step:
         return replace(delivery, overdue=True), (Raise(Alarm.RESEALS_SPENT),)
     after = replace(_moved(delivery, event), envelope=None, proven=False)
     return after, (Seal(after.kids),)
+
+
+def _void(delivery: Delivery) -> Step:
+    if Voided not in EDGES[delivery.state]:
+        return delivery, ()
+    kids = delivery.kids[:-1]
+    after = replace(_moved(delivery, Voided()), envelope=None, kids=kids, proven=False)
+    return after, (Seal(kids),)
 
 
 def _doubt(delivery: Delivery, *, forgotten: bool) -> Step:

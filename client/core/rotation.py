@@ -25,7 +25,7 @@ from client.core.rows import Target
 from client.core.station import Station
 from client.core.tracking import Tracking
 from crypto.types import Digest
-from protocol.delivery import Nacked, State
+from protocol.delivery import State, Voided
 
 IN_USE: Final = "identity.key"  # the terminal key that the vault's state is of
 ROTATED: Final = "rotated"  # the event
@@ -87,10 +87,9 @@ class Rotation:
                 self._vault.set_deposit(replace(deposit, sealed=None))
 
     def _unseal(self, target: Target, now: int) -> None:
-        for kid in target.delivery.kids[-1:]:
-            moved = self._tracking.move(target, Nacked(kid), now)
-            if moved.delivery.state is State.COMPOSED:
-                self._again(target.name)
+        moved = self._tracking.move(target, Voided(), now)
+        if moved.delivery.state is State.COMPOSED:
+            self._again(target.name)
 
     def _member(self) -> None:
         identity, view = self._identity, self._beliefs.view()

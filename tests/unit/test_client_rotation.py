@@ -260,6 +260,29 @@ def test_a_message_in_any_state_stays_readable(
         assert desk.store.held("fork") == []
 
 
+@pytest.mark.parametrize("reach", [sealed, stored, accepted, fetched])
+def test_without_one_time_keys_it_is_sealed_again_to_the_same_epoch_key(
+    desks: Desks, reach: Callable[[Desk, Desk], Digest]
+) -> None:
+    sender, receiver = desks
+    for published in sender.relay.published.values():
+        published.next_once = 1 << 16  # all were handed out
+    name = reach(sender, receiver)
+    terminal_rotated(sender)
+    sender.notice()
+    sender.fetch()
+    sender.connect()
+    (target,) = sender.store.targets(name)
+    assert (target.delivery.envelope is not None, len(target.delivery.kids)) == (
+        True,
+        1,
+    )
+    exchange(sender, receiver)
+    assert shown(receiver) == [name]
+    assert state(sender, name) is State.DELIVERED
+    assert sender.alarms() == receiver.alarms() == set()
+
+
 def test_what_a_member_said_and_nobody_signed_is_signed_by_the_new_key(
     desks: Desks,
 ) -> None:

@@ -23,6 +23,7 @@ from protocol.delivery import (
     State,
     Stored,
     Tick,
+    Voided,
     begin,
     step,
 )
@@ -199,6 +200,19 @@ def test_a_place_that_is_missed_is_sealed_anew_where_the_relay_has_it() -> None:
         assert (delivery.envelope, delivery.proven) == (None, False)
     for elsewhere in (after(), after(SEALED), after(SEALED, Delivered(whole=False))):
         assert step(elsewhere, Missed()) == (elsewhere, ())
+
+
+def test_a_voided_seal_is_made_again_and_not_counted() -> None:
+    for told in ((), (Stored(ENV[0]),), (Stored(ENV[0]), Proven(ENV[0]))):
+        delivery, found = step(after(SEALED, *told), Voided())
+        assert (delivery.state, found) == (State.COMPOSED, (Seal(()),))
+        assert (delivery.envelope, delivery.proven) == (None, False)
+        again, _ = step(delivery, Sealed(ENV[1], KID[0]))  # the same epoch key
+        assert again.kids == (KID[0],)
+    for elsewhere in (after(), after(SEALED, Delivered(whole=False))):
+        assert step(elsewhere, Voided()) == (elsewhere, ())
+    second = after(SEALED, Nacked(KID[0]), Sealed(ENV[1], KID[1]))
+    assert step(second, Voided())[1] == (Seal((KID[0],)),)
 
 
 def test_nacks_and_missed_places_share_one_limit() -> None:
