@@ -294,9 +294,7 @@ def _settled(stream: Stream, event: Arrived) -> Stream:
 
 
 def _patient(stream: Stream, grace: int) -> Stream:
-    """Return the stream with the shortest grace that anything gave its hole."""
-    if stream.state is not State.HOLED:
-        return replace(stream, since=0, grace=0)
+    """Return the stream, which has a hole, with the shortest grace it was given."""
     return replace(stream, grace=min(stream.grace or grace, grace))
 
 

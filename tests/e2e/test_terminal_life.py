@@ -147,7 +147,7 @@ def test_a_damaged_vault_is_named_and_restored(desktop: Desktop) -> None:
         whole = vault.read_bytes()
         vault.write_bytes(bytes(4096) + whole[4096:])
         unlock = "koerier --home terminals/post terminal unlock --passphrase-fd 3"
-        assert "vault.db" in desktop.type(f"{unlock} 3< vries.word", status=2)
+        assert "vault.db" in desktop.type(f"{unlock} 3< vries.word", status=6)
         assert vault.read_bytes()[4096:] == whole[4096:]  # nothing was touched
 
     desktop.drill("backup-and-restore", {3: damage})
