@@ -359,8 +359,7 @@ def _replay(vault: Vault, beliefs: Beliefs, pin: Digest, realm: Realm) -> None:
         batch.append(entry)
         frontier = frontier.append(entry)
         beliefs.key_roots[position + 1] = frontier.root()
-        last = position + 1 == len(rows)
-        if not last and rows[position + 1][1] == witnessed:
+        if not _ends_batch(vault, rows, position):
             continue
         time = max(time, witnessed)
         seen = Witnessed(frontier.size, frontier.root(), time)
@@ -376,6 +375,16 @@ def _replay(vault: Vault, beliefs: Beliefs, pin: Digest, realm: Realm) -> None:
         beliefs.note(outcomes, witnessed)
         batch = []
     beliefs.directory = directory
+
+
+def _ends_batch(vault: Vault, rows: Sequence[tuple[bytes, int]], at: int) -> bool:
+    """Tell whether the next entry was adopted later, even at one witnessed time."""
+    following = at + 1
+    return (
+        following == len(rows)
+        or rows[following][1] != rows[at][1]
+        or vault.get(_after(following)) is not None
+    )
 
 
 def _seen(directory: TrustedDirectory, time: int) -> TrustedDirectory:

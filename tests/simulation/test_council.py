@@ -37,6 +37,12 @@ REAL = 1_500  # operators' commands that CI's volume is to have
 STANDING_IN = 100_000  # and the deep one
 
 # A green campaign has been in each of these situations.
+# Most runs of CI's volume come there, not each; `test_client_rotating.py` and
+# `test_client_held.py` do so in every run.
+NOT_EACH_TIME = {
+    "member went on under a new key",
+    "shown as signed before its key ended",
+}
 SOMETIMES = (
     *("Entry adopted", "Restriction adopted", "Root adopted", "Extension adopted"),
     *("ENROL signed", "RE_ENROL signed", "ADD_TERMINAL signed", "ADD_MEMBER signed"),
@@ -214,7 +220,8 @@ def test_who_may_read_and_speak_whatever_anybody_does(
             raise
     if campaign.volume is not Volume.QUICK:
         assert Councils.commands >= wanted
-        assert not [what for what in SOMETIMES if not Councils.sometimes[what]]
+        missed = {what for what in SOMETIMES if not Councils.sometimes[what]}
+        assert not missed - (NOT_EACH_TIME if campaign.volume is Volume.CI else set())
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in CORPUS.glob("*.json")))
