@@ -5,7 +5,7 @@ Nothing is signed or sent here; the bytes are shown next.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from client.answers.names import Answer, Arguments
 from client.answers.proposals import state_of
@@ -33,12 +33,11 @@ from protocol.codec import encode
 from protocol.directory_entry import LaterChange
 from protocol.directory_state import State
 from protocol.label import Level
+from protocol.policy import WEEK
 from protocol.proposal import next_place, propose
 from protocol.restriction import Restriction
 from protocol.restrictions import spent_by
 from protocol.signed import sign_document
-
-WEEK: Final = 7 * 86_400  # seconds: life of a proposal
 
 
 class ChangeCommands:

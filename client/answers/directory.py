@@ -5,7 +5,7 @@ every restriction that it knows of, logged or told by a witness.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any
 
 from client.answers.names import Answer, Arguments
 from client.answers.proposals import state_of
@@ -19,9 +19,8 @@ from client.operator.showing import cleared, level_name, short_id
 from client.present import iso
 from crypto.types import Digest
 from protocol.directory_state import Cut, Holder, PostRecord, State
+from protocol.policy import DAY
 from protocol.restrictions import cuts, effective, post_clearance, post_cuts
-
-DAY: Final = 86_400  # seconds
 
 
 class DirectoryCommands:

@@ -26,11 +26,11 @@ from protocol.directory_entry import DirectoryEntry
 from protocol.errors import BusyError, ProtocolError
 from protocol.key_log_entry import LeafKind, read_leaf, read_signed
 from protocol.label import Label, Level, Precedence
+from protocol.policy import WEEK
 from protocol.record_type import RecordType
 from protocol.signed import SignatureLine
 
 LABEL: Final = Level.DEP_V  # names and rights of people; over when the proposal is
-WEEK: Final = 7 * 86_400  # seconds: life of a proposal
 
 
 class OperatorCommands:

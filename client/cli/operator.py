@@ -33,8 +33,7 @@ from client.operator.rootfile import read_root
 from crypto.suite import SuiteId
 from protocol.codec import Message
 from protocol.directory_entry import Action
-
-WEEK: Final = 7 * 86_400  # seconds: life of an invitation
+from protocol.policy import WEEK
 
 
 @group

@@ -6,7 +6,7 @@ other operators.  Nothing changes before another of them has approved.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -50,9 +50,9 @@ from protocol.codec import decode
 from protocol.directory_entry import Action, DirectoryEntry, LaterChange
 from protocol.errors import ProtocolError
 from protocol.label import Clearance, Level
+from protocol.policy import WEEK
 from protocol.proposal import propose as make_entry
 
-WEEK: Final = 7 * 86_400  # seconds: life of a proposal
 _position = click.option("--position", "position_file", type=FILE)
 
 

@@ -18,7 +18,9 @@ from client.operator.fingerprint import words_of
 from client.operator.rootfile import read_root
 from crypto.notekey import NoteAlgorithm
 from crypto.suite import SuiteId
-from protocol.signed import carried
+from protocol.codec import decode
+from protocol.root import RootDocument
+from protocol.signed import Signed, carried
 from protocol.trusted_root import TrustedRoot
 from tests.support.keys import signing_key
 from tests.support.typed import koerier, told
@@ -98,6 +100,19 @@ class Room:
         words = {} if word is None else {"passphrase_fd": word}
         home = Home(self.folder / holder)
         return koerier(home, "root", *line, lang=lang, **words)
+
+    def document(self) -> RootDocument:
+        """Return the document that is drawn up now."""
+        carrier = decode(self.file("document").read_bytes(), Signed)
+        return decode(carrier.document, RootDocument)
+
+    def check_minutes(self) -> None:
+        """Hold that neither the passphrase nor anything of a seed is in them."""
+        minutes = self.minutes.read_text()
+        for holder in HOLDERS:
+            assert WORD not in minutes
+            seed = self.file(holder) / "keys/holder.key"
+            assert seed.read_bytes().hex()[:40] not in minutes
 
     def public(self, holder: str) -> Path:
         return self.folder / holder / "holder-public.json"

@@ -3,36 +3,13 @@
 import pytest
 
 from client.core.machine import Machine
-from crypto.sign import Usage
-from crypto.types import KeyId
 from protocol.delivery import State
-from protocol.directory_entry import Action, Revocation
-from protocol.key_log_entry import LeafKind, signed_leaf
-from protocol.proposal import propose
 from protocol.root import DAY
-from protocol.signed import sign_document
 from tests.support.desk import Desk, exchange
+from tests.support.ending import revoke, suspend
 from tests.support.fake_relay import FakeRelay
 from tests.support.ministry import Ministry
 from tests.support.second_desk import second_desk
-
-
-def suspend(hague: Ministry, relay: FakeRelay, post: str) -> None:
-    key = KeyId(hague.posts[post].terminal.key.id)
-    leaf = hague.restriction(key, by=hague.operators["anna"])
-    hague.log(leaf)
-    relay.log(leaf)
-
-
-def revoke(hague: Ministry, relay: FakeRelay, post: str) -> None:
-    place = hague.place(post, Action.REVOKE)
-    change = Revocation(keys=(KeyId(hague.posts[post].terminal.key.id),))
-    entry = propose(place, change, expires=hague.now + DAY, reason="lost")
-    signed = sign_document(entry, hague.pair, usage=Usage.DIR, realm=hague.realm)
-    leaf = signed_leaf(LeafKind.DIRECTORY, signed)
-    hague.log(leaf)
-    relay.log(leaf)
-
 
 END = {"suspended": suspend, "revoked": revoke}
 

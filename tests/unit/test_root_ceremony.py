@@ -11,11 +11,8 @@ from crypto.sign import Realm, Usage
 from crypto.suite import SuiteId
 from protocol.codec import decode, encode
 from protocol.label import Level
-from protocol.root import RootDocument
 from protocol.signed import Signed, sign_document
 from tests.support.ceremony import (
-    HOLDERS,
-    WORD,
     Room,
     key_file,
 )
@@ -34,16 +31,7 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Room:
 def founded(room: Room) -> Iterator[Room]:
     room.found()
     yield room
-    minutes = room.minutes.read_text()
-    for holder in HOLDERS:  # neither the passphrase nor anything of the seed
-        assert WORD not in minutes
-        seed = room.file(holder) / "keys/holder.key"
-        assert seed.read_bytes().hex()[:40] not in minutes
-
-
-def document(room: Room) -> RootDocument:
-    carrier = decode(room.file("document").read_bytes(), Signed)
-    return decode(carrier.document, RootDocument)
+    room.check_minutes()
 
 
 # --- founding
@@ -51,7 +39,7 @@ def document(room: Room) -> RootDocument:
 
 def test_two_of_three_holders_found_a_ministry_in_earnest(room: Room) -> None:
     said = told(room.draw_up())
-    made = document(room)
+    made = room.document()
     assert made.realm == "koerier"
     assert (made.root_threshold, made.emergency_threshold) == (2, 2)
     carrier = decode(room.file("document").read_bytes(), Signed)
@@ -197,7 +185,7 @@ def test_a_policy_of_its_own_stands_in_the_document(room: Room) -> None:
         'scheme = "EU"\nmarking = "RESTREINT UE/EU RESTRICTED"\nlevel = "Dep.V"\n'
     )
     told(room.draw_up("--policy", rules))
-    policy = document(room).policy
+    policy = room.document().policy
     assert policy.ceiling is Level.STG_C
     assert policy.levels[Level.STG_C].freshness == 7200
     assert policy.levels[Level.STG_C].second_member == 1

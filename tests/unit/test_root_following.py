@@ -11,9 +11,9 @@ from msgspec import structs
 from client.operator.fingerprint import bytes_of, short_words
 from client.operator.rootfile import read_chain, read_root
 from crypto.types import Digest
-from protocol.codec import decode, encode
+from protocol.codec import encode
 from protocol.key_log_entry import LeafKind, read_leaf, read_signed
-from protocol.root import EXTENSION, RootDocument
+from protocol.root import EXTENSION
 from protocol.signed import Signed
 from protocol.trusted_root import extend, follow
 from tests.support.ceremony import (
@@ -39,16 +39,7 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Room:
 def founded(room: Room) -> Iterator[Room]:
     room.found()
     yield room
-    minutes = room.minutes.read_text()
-    for holder in HOLDERS:  # neither the passphrase nor anything of the seed
-        assert WORD not in minutes
-        seed = room.file(holder) / "keys/holder.key"
-        assert seed.read_bytes().hex()[:40] not in minutes
-
-
-def document(room: Room) -> RootDocument:
-    carrier = decode(room.file("document").read_bytes(), Signed)
-    return decode(carrier.document, RootDocument)
+    room.check_minutes()
 
 
 # --- what follows
@@ -93,7 +84,7 @@ def test_relay_witness_and_numbers_change(founded: Room) -> None:
             *("--quorum", 2, "--emergency", 3, "--days", 300),
         )
     )
-    new = document(founded)
+    new = founded.document()
     assert new.relay.tls_pin == bytes([7] * 32)
     assert new.relay.addresses == ("wss://nieuw.example:8443",)
     assert new.key_log == old.key_log
@@ -103,12 +94,12 @@ def test_relay_witness_and_numbers_change(founded: Room) -> None:
     assert second == old.witnesses.witnesses[1]
     assert new.emergency_threshold == 3
     told(founded.draw_up_next("--address", "ander.example:8443"))
-    assert document(founded).relay.key == old.relay.key
-    assert document(founded).relay.addresses == ("wss://ander.example:8443",)
+    assert founded.document().relay.key == old.relay.key
+    assert founded.document().relay.addresses == ("wss://ander.example:8443",)
     assert "--witness-url" in told(founded.draw_up_next("--witness", fourth), 2)
     one_url = ("--witness", fourth, "--witness-url", "https://w4")
     told(founded.draw_up_next(*one_url, "--organisation", "NCSC"))
-    assert document(founded).witnesses.witnesses[-1].organisation == "NCSC"
+    assert founded.document().witnesses.witnesses[-1].organisation == "NCSC"
     urls = ("--witness", moved, *one_url)
     assert "--witness-url" in told(founded.draw_up_next(*urls), 2)
 
@@ -153,7 +144,7 @@ def test_a_document_that_does_not_follow_is_not_signed(
     founded: Room, odd: dict[str, object]
 ) -> None:
     told(founded.draw_up_next())
-    changed = structs.replace(document(founded), **odd)
+    changed = structs.replace(founded.document(), **odd)
     carrier = Signed(document=encode(changed), signatures=())
     founded.file("document").write_bytes(encode(carrier))
     said = told(founded.try_sign("h1", "--root", founded.file("root.cbor")), 2)
