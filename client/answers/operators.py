@@ -17,7 +17,7 @@ from client.core.ports import Vault
 from client.core.proposals import Proposal, Standing, counted
 from client.exits import AgentRefusal, Exit
 from client.home import HomeError
-from client.operator.effects import require_next
+from client.operator.effects import require_next, require_timely_order
 from crypto.digest import H
 from crypto.types import Digest, KeyId, Signature
 from protocol.bodies import ApprovalBody, ProposalBody, RefusalBody, Subject
@@ -29,6 +29,7 @@ from protocol.label import Label, Level, Precedence
 from protocol.policy import WEEK
 from protocol.record_type import RecordType
 from protocol.signed import SignatureLine
+from protocol.zeroising import closes
 
 LABEL: Final = Level.DEP_V  # names and rights of people; over when the proposal is
 
@@ -64,6 +65,9 @@ class OperatorCommands:
         if subject is Subject.DIRECTORY_ENTRY:
             entry = require_next(state, document, now)
             until, reason = entry.expires, entry.reason
+        if subject is Subject.ZEROISE:
+            order = require_timely_order(document, now)
+            until, reason = closes(order), order.reason
         body = ProposalBody(
             subject=subject,
             document=document,
@@ -135,6 +139,8 @@ class OperatorCommands:
             kind, signed = _kind_of(leaf)
             if kind is LeafKind.DIRECTORY and directory is not None:
                 require_next(directory.state, signed, self._clock.wall())
+            if kind is LeafKind.ZEROISE:
+                require_timely_order(signed, self._clock.wall())
             if directory is not None:
                 directory.check(leaf)
         except HomeError as error:

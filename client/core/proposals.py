@@ -27,8 +27,10 @@ from protocol.key_log_entry import LeafKind, signed_leaf
 from protocol.limits import MAX_RECORD
 from protocol.record import Record
 from protocol.record_type import RecordType
+from protocol.restriction import ZeroiseOrder
 from protocol.root import operators_needed
 from protocol.signed import SignatureLine, Signed, verify_one
+from protocol.zeroising import closes
 
 KINDS = {
     Subject.DIRECTORY_ENTRY: (LeafKind.DIRECTORY, Usage.DIR),
@@ -61,11 +63,22 @@ class Proposal:
     lines: tuple[SignatureLine, ...] = ()
     refusals: tuple[tuple[str, str], ...] = ()  # post, reason
     entry: DirectoryEntry | None = None
+    order: ZeroiseOrder | None = None
 
     @property
     def digest(self) -> Digest:
         """H(document): by this name it stands in the log."""
         return H(self.body.document)
+
+    @property
+    def until(self) -> int:
+        """When nobody may sign it any more: what its record or its document says."""
+        ends = [self.body.until]
+        if self.entry is not None:
+            ends.append(self.entry.expires)
+        if self.order is not None:
+            ends.append(closes(self.order))
+        return min(ends)
 
     @property
     def signers(self) -> frozenset[KeyId]:
@@ -133,10 +146,7 @@ class Proposals:
             return Standing.LOGGED
         if proposal.refusals:
             return Standing.REJECTED
-        until = proposal.body.until
-        if proposal.entry is not None:
-            until = min(until, proposal.entry.expires)
-        if now >= until:
+        if now >= proposal.until:
             return Standing.EXPIRED
         if proposal.entry is not None and hindrance(state, proposal.entry, now):
             return Standing.STALE
@@ -240,15 +250,16 @@ def _proposal(
         body=body,
         lines=counted(state, body.document, body.subject, lines),
         refusals=tuple(refusals),
-        entry=_entry(body),
+        entry=_document(body, Subject.DIRECTORY_ENTRY, DirectoryEntry),
+        order=_document(body, Subject.ZEROISE, ZeroiseOrder),
     )
 
 
-def _entry(body: ProposalBody) -> DirectoryEntry | None:
-    if body.subject is not Subject.DIRECTORY_ENTRY:
+def _document(body: ProposalBody, subject: Subject, of: type[B]) -> B | None:
+    if body.subject is not subject:
         return None
     try:
-        return decode(body.document, DirectoryEntry)
+        return decode(body.document, of)
     except ProtocolError:
         return None
 

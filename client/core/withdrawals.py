@@ -50,10 +50,11 @@ class Withdrawals:
             raise PolicyError(Reason.INCONSISTENT)
         reached: set[str] = set()
         for target in self._vault.targets(row.name):
-            if target.delivery.kids:
-                reached.add(target.post)
-            else:
+            # A place is given with the first seal, also with that for a courier.
+            if target.place is None:
                 self._vault.drop_target(target)
+            else:
+                reached.add(target.post)
             self._deadlines.acted(row.name, target.post, now)
         self._vault.put(_key(row), NOTHING)
         self._vault.add_event(now, "withdrawn", row.name, row.post)

@@ -27,6 +27,7 @@ from protocol.errors import ProtocolError
 from protocol.label import Level
 from protocol.restriction import Restriction, ZeroiseOrder
 from protocol.restrictions import effective, post_clearance, suspension
+from protocol.zeroising import require_timely
 
 PREVIEW = Moment(index=0, after=0, witnessed=0)
 
@@ -48,6 +49,23 @@ def require_next(state: State, document: bytes, now: int) -> DirectoryEntry:
             next=position(state, entry.post)[0],
         )
     return entry
+
+
+def require_timely_order(document: bytes, now: int) -> ZeroiseOrder:
+    """Return the order if it may still be signed and logged.
+
+    Raises:
+        HomeError: it has expired, or it is no order.
+    """
+    try:
+        order = decode(document, ZeroiseOrder)
+    except ProtocolError:
+        raise HomeError("operator.not-shown", what="?") from None
+    try:
+        require_timely(order, now)
+    except ProtocolError:
+        raise HomeError("operator.expired") from None
+    return order
 
 
 def effects(state: State, document: bytes, subject: Subject) -> list[Sentence]:

@@ -38,6 +38,7 @@ from protocol.errors import BindingError, MalformedError
 from protocol.label import CAVEATS, SHORT, Clearance, Level
 from protocol.restriction import Restriction, ZeroiseOrder
 from protocol.signed import SignatureKey
+from protocol.zeroising import closes
 
 SHORT_ID: Final = 12  # hexadecimal characters of a key id that people compare
 NONE: Final = "-"
@@ -59,7 +60,7 @@ def sentences(
             case Subject.RESTRICTION:
                 return [_restriction(decode(document, Restriction))]
             case Subject.ZEROISE:
-                return [_zeroise(decode(document, ZeroiseOrder))]
+                return [*_zeroise(decode(document, ZeroiseOrder))]
             case _:  # a root document has its own ceremony
                 raise HomeError("operator.not-shown", what=subject.name)
     except (MalformedError, BindingError):
@@ -216,8 +217,8 @@ def _restriction(restriction: Restriction) -> Sentence:
     return "showing.restriction", parts | {"level": SHORT[restriction.highest]}
 
 
-def _zeroise(order: ZeroiseOrder) -> Sentence:
-    return (
+def _zeroise(order: ZeroiseOrder) -> Iterator[Sentence]:
+    yield (
         "showing.zeroise",
         {
             "key": short_id(order.key),
@@ -225,6 +226,7 @@ def _zeroise(order: ZeroiseOrder) -> Sentence:
             "reason": harmless(order.reason),
         },
     )
+    yield "operator.show-expires", {"time": iso(closes(order))}
 
 
 def _key(key: SignatureKey) -> str:

@@ -38,7 +38,7 @@ from protocol.trusted_directory import (
     alarms,
     found_directory,
 )
-from protocol.zeroising import zeroise_order
+from protocol.zeroising import OPEN, closes, require_timely, zeroise_order
 from tests.support.ministry import START, YEAR, Ministry, sign_root
 
 
@@ -284,3 +284,11 @@ def test_a_zeroise_order_needs_two_operators(hague: Ministry) -> None:
             zeroise_order(hague.directory.root, order(hague, *by))
     with pytest.raises(VerificationError):
         zeroise_order(hague.directory.root, order(hague, *hague.pair, usage=Usage.DIR))
+
+
+def test_an_order_is_open_for_a_week(hague: Ministry) -> None:
+    named, _ = zeroise_order(hague.directory.root, order(hague, *hague.pair))
+    require_timely(named, hague.now + OPEN - 1)
+    with pytest.raises(ExpiredError):
+        require_timely(named, hague.now + OPEN)
+    assert hague.now + OPEN == closes(named)
