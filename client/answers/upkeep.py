@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from client.answers.checkup import checkup
+from client.answers.leaving import Leaving
 from client.answers.names import Answer, Arguments
 from client.clock import Clock
 from client.core.machine import Machine
@@ -60,11 +61,13 @@ class Upkeep:
         self._clock = clock
         self._following = following
         self._seated = vault.seat.name
+        self._leaving = Leaving(home, vault, machine, following)
         self._methods: Mapping[str, Answer] = MappingProxyType(
             {
                 "members": self._members,
                 "member-add": self._member_add,
                 "member-request": self._member_request,
+                "member-remove": self._member_remove,
                 "seat": self._seat,
                 "rotate": self._rotate,
                 "position": self._position,
@@ -111,6 +114,7 @@ class Upkeep:
                     "key": own.hex()[:SHORT_ID],
                     "enrolled": member is not None and member.ended is None,
                     "seated": name == self._seated,
+                    "waiting": self._leaving.waiting(public),
                 }
             )
         return found
@@ -128,6 +132,14 @@ class Upkeep:
                 bytes.fromhex(arguments["box"]),
             )
         return {"name": name}
+
+    def _member_remove(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
+        """Take away a place; the caller's passphrase opened another member's key."""
+        by = Unlocked(
+            self._vault.key, arguments["by"], Secret(bytes.fromhex(arguments["own"]))
+        )
+        now = self._clock.wall()
+        return self._leaving.remove(arguments["name"], by, self._seated, now)
 
     def _member_request(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
         """Return a member's request, for the place that an operator invited to."""

@@ -57,6 +57,8 @@ def list_(shell: Shell, /, *, as_json: bool) -> None:
         enrolled = "enrolled" if one["enrolled"] else "asked"
         code = "seated" if one["seated"] else enrolled
         shell.say(f"member.{code}", name=one["name"], key=one["key"])
+        if one["waiting"]:
+            shell.say("member.waiting", count=one["waiting"])
 
 
 @member.command()
@@ -119,6 +121,20 @@ def _new_place(
     add_people(shell, opened.secret, [*person.people()])
     write_sheet(shell, Kind.VAULT, person.sheet, name)
     return Unlocked(opened.secret, name, person.own)
+
+
+@member.command()
+@click.argument("name", type=OneLine(), metavar="NAME")
+@passphrase_fd
+@with_shell
+def remove(shell: Shell, /, *, name: str, passphrase_fd: int | None) -> None:
+    """Take away the place of somebody who left.  The archive stays."""
+    typed = shell.passphrase(passphrase_fd)
+    opened = try_passphrase(shell.home, typed, SystemClock())
+    gone = shell.ask("member-remove", name=name, by=opened.who, own=_own(opened))
+    shell.say("member.removed", name=name)
+    if gone["unsigned"]:
+        shell.tell("member.unsigned", count=gone["unsigned"])
 
 
 def change_seats(shell: Shell, name: str, descriptor: int | None) -> None:

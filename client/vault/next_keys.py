@@ -136,6 +136,10 @@ class NextKeys:
                 keep_member(self._database, name, waiting.public, waiting.box)
                 self._database.run("DELETE FROM meta WHERE name = ?", _NEXT + name)
 
+    def forget_member(self, name: str) -> None:
+        """Forget the next key of somebody who left, inside the caller's transaction."""
+        self._database.run("DELETE FROM meta WHERE name = ?", _NEXT + name)
+
     def _members(self) -> list[tuple[str, _Waiting]]:
         rows = self._database.rows(
             "SELECT name, value FROM meta WHERE name LIKE ?", _NEXT + "%"
