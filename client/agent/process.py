@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
+from client.agent.background import PID
 from client.agent.bell import Bell
 from client.agent.polling import Polling
 from client.agent.rounds import Rounds
@@ -43,7 +44,6 @@ from protocol.line.machine import Line
 from protocol.root import RootDocument
 from protocol.trusted_root import TrustedRoot
 
-PID: Final = "agent.pid"
 TICK: Final = 5.0  # seconds between looks at what the time asks for
 STEADY: Final = 60.0  # seconds of session after which a cut is the first failure
 EVENTS: Final = 200  # in one look

@@ -16,16 +16,11 @@ from client.cli import approving, directory, proposing, restricting, zeroising
 from client.cli.shell import Shell, passphrase_fd, with_shell
 from client.cli.signing import FILE, ROLE
 from client.cli.spoken import group
-from client.cli.texts import OneLine
+from client.cli.texts import OneLine, PostName
 from client.clock import SystemClock
 from client.exits import Exit
 from client.home import CONFIG, Config
-from client.operator.addition import (
-    Position,
-    invite_addition,
-    invite_again,
-    read_invitation,
-)
+from client.operator.addition import Position, invite_addition, invite_again
 from client.operator.documents import read_document, write_document
 from client.operator.enrolment import invite as make_invitation
 from client.operator.keyfile import make_key
@@ -57,7 +52,7 @@ def init(shell: Shell, /, *, passphrase_fd: int | None) -> None:
 
 @operator.command()
 @click.option("--root", "root_file", type=FILE, required=True)
-@click.option("--post")
+@click.option("--post", type=PostName())
 @click.option("--name-nl", type=OneLine())
 @click.option("--name-en", type=OneLine())
 @click.option("--terminal", is_flag=True)
@@ -98,7 +93,6 @@ def invite(
     else:
         shell.refuse("operator.whom", Exit.BAD_INPUT)
     write_document(out, document)
-    read_invitation(out)  # a wrong post id shows here
     shell.say("operator.invited", post=post, file=out)
 
 

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec
 
 import click
@@ -132,6 +133,7 @@ class Shell:
             self._require_seat()
             yield from asking.stream(self.home, method, **arguments)
         except asking.NoAgentError:
+            self.require_home()
             self.refuse("agent.locked", Exit.LOCKED)
         except AgentRefusal as refusal:
             self.refuse(refusal.code, Exit(refusal.exit_code), **refusal.parts)
@@ -164,12 +166,20 @@ class Shell:
 
     def _unlocking(self) -> str:
         """Return the passphrase of a command that has no agent to ask."""
-        self.home.require_whole()
+        self.require_home()
         known = self._known is not None or self._descriptor is not None
         if not known and not _at_a_terminal():  # nobody there to ask
             self.refuse("agent.locked", Exit.LOCKED)
-        self.home.config()
         return self._known or self.passphrase(self._descriptor)
+
+    def require_home(self) -> None:
+        """Return if there is a home: a mistyped one is not locked, it is not there.
+
+        Raises:
+            HomeError: there is none, or nothing is left in it.
+        """
+        self.home.require_whole()
+        self.home.config()
 
     @property
     def alone(self) -> bool:
@@ -257,12 +267,20 @@ def with_shell(
             if error.filename is None:
                 _drop_output(error)
                 shell.refuse("file.no-output", Exit.FAILED)
-            code = FILE_TROUBLE.get(error.errno or 0, "file.other")
-            shell.refuse(code, Exit.BAD_INPUT, file=str(error.filename))
+            _refuse_file(shell, error)
         finally:
             shell.close()
 
     return wrapped
+
+
+def _refuse_file(shell: Shell, error: OSError) -> NoReturn:
+    """Say what the system says of a file, in our words."""
+    folder = Path(str(error.filename)).parent
+    if error.errno == errno.ENOENT and not folder.is_dir():
+        shell.refuse("file.no-folder", Exit.BAD_INPUT, folder=folder)
+    code = FILE_TROUBLE.get(error.errno or 0, "file.other")
+    shell.refuse(code, Exit.BAD_INPUT, file=str(error.filename))
 
 
 def _drop_output(error: OSError) -> None:

@@ -127,9 +127,17 @@ def hand_on(
 
 
 def require_out(office: Office, out: Path | None) -> None:
-    """Refuse files without a file to write."""
+    """Refuse files without a file to write, or one that is there."""
     if office.by_file and out is None:
         office.shell.refuse("operator.out-needed", Exit.BAD_INPUT)
+    if out is not None:
+        require_new(office.shell, out)
+
+
+def require_new(shell: Shell, out: Path) -> None:
+    """Refuse a file that is there: it may be another's proposal, not yet approved."""
+    if out.exists():
+        shell.refuse("file.exists", Exit.BAD_INPUT, file=out)
 
 
 def with_own(proposed: Signed, own: Signed) -> Signed:

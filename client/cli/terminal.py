@@ -169,8 +169,10 @@ def lock(shell: Shell, /) -> None:
 
     try:
         asking.ask(shell.home, "lock")
-    except asking.NoAgentError:
-        shell.refuse("agent.locked", Exit.LOCKED)
+    except asking.NoAgentError:  # what was asked for is so
+        shell.require_home()
+        shell.say("terminal.locked-already")
+        return
     wait_until_free(shell.home)
     shell.say("terminal.locked")
 

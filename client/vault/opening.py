@@ -103,7 +103,8 @@ def try_passphrase(
         try:
             opened = unlock(path.read_bytes(), passphrase, who=member, sheet=sheet)
         except WrongPassphraseError:
-            raise HomeError("passphrase.wrong") from None
+            wrong = "sheet.opens-nothing" if sheet else "passphrase.wrong"
+            raise HomeError(wrong) from None
         tries.succeeded()
     return opened
 
