@@ -17,6 +17,7 @@ from client.core.kept_keys import KeptKeys
 from client.core.offered import Offered
 from client.core.placing import PlacedSealing
 from client.core.questions import Deposited, Effect, PrekeysWanted, Question
+from client.core.releasing import unreleased
 from client.core.rows import OUT, Deposit, RecordRow, Target
 from client.core.sealing import Sealed
 from client.core.station import Station
@@ -142,9 +143,10 @@ class Outbox:
         if any(view.member(key) is None for key in record.by):
             # No receiver could verify it; it waits for the member's enrolment.
             raise PolicyError(Reason.MEMBER_NOT_ACTIVE, post=record.sender)
-        return may_send(
-            draft_of(record), own, view, now=record.ts, archive=bool(view.root.archive)
-        )
+        draft, archive = draft_of(record), bool(view.root.archive)
+        decision = may_send(draft, own, view, now=record.ts, archive=archive)
+        also = unreleased(record, draft.body, view)
+        return replace(decision, refusals=(*decision.refusals, *also))
 
     # --- sealing
 
