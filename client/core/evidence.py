@@ -3,7 +3,7 @@
 The vault has the signed bytes and the proofs that were verified when they came.  What
 it lacks are the paths from the message log that each signer saw to the checkpoint of
 the proof, and those of leaves that nobody asked to prove yet: whoever calls brings
-them, from the relay's tiles or from a copy of them (:mod:`client.audit.tiles`)::
+them, from the relay's tiles or from a copy of them (:mod:`client.audit.paths`)::
 
     gathered = gather(vault, row)
     data = made(vault, gathered, paths_of(wanted(gathered)), reigning(vault, realm))

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from client.core.recipients import to_terminal
 from client.core.rows import RecordRow, Target
 from client.core.sealing import Recipient, Sealed, Sender, seal
 from client.core.station import Station
@@ -89,11 +90,4 @@ def _release(row: RecordRow) -> SignatureLine | None:
 def _recipient(target: Target, prekey: Prekey) -> Recipient:
     if target.place is None:
         raise RuntimeError("a target without its place")
-    return Recipient(
-        post=target.post,
-        key_id=prekey.terminal,
-        mailbox=prekey.mailbox,
-        kid=prekey.kid,
-        public=prekey.public,
-        place=target.place,
-    )
+    return to_terminal(target.post, prekey, target.place)

@@ -9,7 +9,6 @@ from typing import Final
 from client.core.sealing import Recipient
 from crypto.digest import H
 from crypto.types import ZERO_DIGEST, KeyId, StreamId
-from protocol.directory_view import Terminal
 from protocol.manifest import archive_prekey_id
 from protocol.record import ARCHIVE
 from protocol.root import ArchiveKey
@@ -19,18 +18,12 @@ from protocol.trusted_manifest import Prekey
 NO_STREAM: Final = Place(StreamId(bytes(16)), 0, ZERO_DIGEST)
 
 
-def to_terminal(terminal: Terminal, prekey: Prekey, place: Place) -> Recipient:
-    """Return a terminal as a recipient, by a prekey that is proven to be its own.
-
-    Raises:
-        ValueError: the prekey is another terminal's, a caller's bug.
-    """
-    if prekey.terminal != terminal.key_id:
-        raise ValueError("a prekey of another terminal")
+def to_terminal(post: str, prekey: Prekey, place: Place) -> Recipient:
+    """Return a terminal of ``post``, by a prekey that is proven to be its own."""
     return Recipient(
-        post=terminal.post,
-        key_id=terminal.key_id,
-        mailbox=terminal.mailbox,
+        post=post,
+        key_id=prekey.terminal,
+        mailbox=prekey.mailbox,
         kid=prekey.kid,
         public=prekey.public,
         place=place,

@@ -8,8 +8,8 @@ signs a slip, wraps, and opens its own work before anybody else sees it::
                   release=sign_release(record, member_key, realm))
     deposit(sealed.envelope, sealed.commitment)
 
-:func:`reseal` does the same again for addressees that lack the record: a new slip,
-content key and leaf, the same record, the same places in the streams.
+The same again is a reseal, for addressees that lack the record: a new slip, content key
+and leaf, the same record, the same places in the streams (:mod:`client.core.placing`).
 
 Opening is two steps, because the key sheet lies between them: :func:`arrived` says
 which prekey is meant, and a key that is gone is answered by a nack
@@ -190,38 +190,6 @@ def seal(  # noqa: PLR0913 -- each is named by its caller; one sealing needs the
         commitment=leaf_commitment(slip.r, inner.slip),
         body=H(body),
         recipients=tuple(recipients),
-    )
-
-
-def reseal(
-    prior: Sealed,
-    *,
-    sender: Sender,
-    recipients: Sequence[Recipient],
-    entropy: Entropy,
-) -> Sealed:
-    """Return a new sealing of the same record for addressees that still lack it.
-
-    A terminal of the prior sealing keeps its place in its stream and gets another
-    prekey; nothing that anybody else received changes.
-
-    Raises:
-        ValueError: a place that is not the prior one, or a prekey used before.
-        and what :func:`seal` raises.
-    """
-    before = {recipient.key_id: recipient for recipient in prior.recipients}
-    for recipient in recipients:
-        earlier = before.get(recipient.key_id)
-        if earlier is None:
-            continue
-        if recipient.place != earlier.place or recipient.kid == earlier.kid:
-            raise ValueError("a reseal keeps the place and takes another prekey")
-    return seal(
-        prior.record,
-        sender=sender,
-        recipients=recipients,
-        entropy=entropy,
-        release=prior.release,
     )
 
 

@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -155,8 +154,3 @@ class Services:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-
-
-def say(text: str) -> None:
-    """Tell the person at the screen; standard output is for results alone."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 -- it speaks to whoever started it

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from client.demo import ministry, processes, scenes
-from client.demo.processes import Services, StepFailedError, command, run, run_json, say
+from client.demo.processes import Services, StepFailedError, command, run, run_json
 
 
 def test_a_command_that_fails_says_its_last_words() -> None:
@@ -56,11 +56,6 @@ def test_a_service_that_never_gets_ready_is_given_up_and_ended(
     pid = services.pid("slow")
     services.stop()
     assert not Path(f"/proc/{pid}").exists()
-
-
-def test_progress_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
-    say("hallo")
-    assert capsys.readouterr() == ("", "hallo\n")
 
 
 def test_a_state_that_never_comes_ends_the_story(

@@ -26,7 +26,6 @@ from protocol.key_log_entry import (
     notice_leaf,
     signed_leaf,
 )
-from protocol.proposal import next_root
 from protocol.restriction import ZeroiseOrder
 from protocol.root import EXTENSION, Extension
 from protocol.root_chain import founding_root, leading_root
@@ -40,11 +39,12 @@ from protocol.trusted_directory import (
 )
 from protocol.zeroising import OPEN, closes, require_timely, zeroise_order
 from tests.support.ministry import START, YEAR, Ministry, sign_root
+from tests.support.successor import following
 
 
 def root_leaf(hague: Ministry, **changes: object) -> bytes:
     document = structs.replace(hague.directory.root.document, **changes)
-    encoded = next_root(hague.directory.root, document)
+    encoded = following(hague.directory.root, document)
     return signed_leaf(LeafKind.ROOT, sign_root(encoded, hague.holders, hague.realm))
 
 

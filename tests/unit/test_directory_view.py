@@ -12,12 +12,12 @@ from protocol.key_log_entry import LeafKind, signed_leaf
 from protocol.label import Level
 from protocol.manifest import Schedule, make_manifest
 from protocol.policy import DEMO
-from protocol.proposal import next_root
 from protocol.root import DAY, OpenSuite
 from protocol.trusted_directory import Refused
 from protocol.trusted_manifest import PrekeyBook
 from tests.support.keys import kem_key
 from tests.support.ministry import START, Ministry, ministry, sign_root
+from tests.support.successor import following
 
 
 def test_a_snapshot_is_a_directory_view(hague: Ministry) -> None:
@@ -105,7 +105,7 @@ def test_a_retired_suite_ends_its_keys_on_its_date(hague: Ministry) -> None:
         suite=SuiteId.S2,
         opens=(OpenSuite(SuiteId.S1, until),),
     )
-    encoded = next_root(hague.directory.root, document)
+    encoded = following(hague.directory.root, document)
     signed = sign_root(encoded, hague.holders, hague.realm)
     place = hague.place("bern", Action.ADD_MEMBER)
     hague.log(signed_leaf(LeafKind.ROOT, signed))
@@ -132,7 +132,7 @@ def test_a_suite_that_the_root_drops_ends_at_once(hague: Ministry) -> None:
     dropped = structs.replace(
         s2, version=2, prev=hague.directory.root.digest, ministry=document.ministry
     )
-    encoded = next_root(hague.directory.root, dropped)
+    encoded = following(hague.directory.root, dropped)
     holders = [*hague.holders, *ministry(SuiteId.S2).holders]
     hague.log(signed_leaf(LeafKind.ROOT, sign_root(encoded, holders, hague.realm)))
     assert hague.view().terminals("bern") == ()
