@@ -86,6 +86,8 @@ def defined(tree: ast.Module) -> Iterator[str]:
                 yield name
             case ast.Assign(targets=[ast.Name(id=name)]):
                 yield name
+            case _:
+                pass
 
 
 @pytest.mark.parametrize("package", PACKAGES)

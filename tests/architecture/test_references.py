@@ -44,6 +44,8 @@ def named(path: Path) -> frozenset[str]:
                 found.add(name)
             case ast.alias(name=name) | ast.Name(id=name) | ast.Attribute(attr=name):
                 found.add(name.split(".")[0])
+            case _:
+                pass
     return frozenset(found)
 
 
