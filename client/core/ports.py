@@ -6,7 +6,7 @@ all of it durable together or none of it.  Queries see the transaction's own cha
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Literal, Protocol
 
 from client.core.rows import (
     AlarmRow,
@@ -23,7 +23,11 @@ from client.core.rows import (
 from crypto.types import Digest, KeyId, MessageId, PrekeyId, StreamId
 from protocol.delivery import State
 from protocol.label import Precedence
+from protocol.record_type import RecordType
 from protocol.slip import Place
+
+# What operators send one another about a change.
+OperatorsType = Literal[RecordType.REFUSAL, RecordType.PROPOSAL, RecordType.APPROVAL]
 
 
 class Blobs(Protocol):
@@ -59,6 +63,9 @@ class Messages(Protocol):
     def named(self, start: str, way: int, limit: int) -> list[RecordRow]:
         """Return messages of one way whose name begins so, in hexadecimal."""
 
+    def of_operators(self, kind: OperatorsType) -> list[RecordRow]:
+        """Return what operators wrote of one type, both ways, oldest first."""
+
 
 class Following(Protocol):
     """What holes, nacks, heartbeats and alarms look up, part of every vault."""
@@ -72,6 +79,12 @@ class Following(Protocol):
 
     def open_targets(self) -> list[Target]:
         """Return the targets that are not released, oldest record first."""
+
+    def open_terminals(self) -> list[KeyId]:
+        """Return the terminals that have not released something."""
+
+    def open_of(self, terminal: KeyId) -> list[Target]:
+        """Return what one terminal has not released, oldest record first."""
 
     def open_at(
         self, terminal: KeyId, stream: StreamId, span: tuple[int, int]
@@ -175,8 +188,8 @@ class Vault(Following, Protocol):
 
     # --- the key log, as adopted
 
-    def entries(self) -> list[tuple[bytes, int]]:
-        """Return (entry, witnessed time of adoption) in order of position."""
+    def entries(self, start: int = 0) -> list[tuple[bytes, int]]:
+        """Return (entry, witnessed time of adoption) from a position on, in order."""
 
     def add_entries(self, start: int, entries: Sequence[bytes], witnessed: int) -> None:
         """Append adopted entries from position ``start`` on."""
@@ -188,9 +201,6 @@ class Vault(Following, Protocol):
 
     def record(self, name: Digest) -> RecordRow | None:
         """Return a record by its name."""
-
-    def records_of(self, kind: int) -> list[RecordRow]:
-        """Return the records of one type, both ways, unrefused, oldest first."""
 
     def set_logged(self, name: Digest, inner: bytes, leaf: bytes, index: int) -> None:
         """Note where a record that came by courier stands in the log after all."""

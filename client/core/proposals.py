@@ -118,7 +118,7 @@ class Proposals:
         state = self._state()
         answers = [*self._answers()]
         found = []
-        for row in self._vault.records_of(RecordType.PROPOSAL):
+        for row in self._vault.messages.of_operators(RecordType.PROPOSAL):
             body = _body(row, ProposalBody)
             if body is not None:
                 found.append(_proposal(state, row, body, answers))
@@ -173,11 +173,11 @@ class Proposals:
         return True
 
     def _answers(self) -> Iterable[tuple[RecordRow, ApprovalBody | RefusalBody]]:
-        for row in self._vault.records_of(RecordType.APPROVAL):
+        for row in self._vault.messages.of_operators(RecordType.APPROVAL):
             approval = _body(row, ApprovalBody)
             if approval is not None:
                 yield row, approval
-        for row in self._vault.records_of(RecordType.REFUSAL):
+        for row in self._vault.messages.of_operators(RecordType.REFUSAL):
             refusal = _body(row, RefusalBody)
             if refusal is not None:
                 yield row, refusal

@@ -195,7 +195,15 @@ EVIDENCE: Final = """
 ALTER TABLE deposit ADD COLUMN signature BLOB NOT NULL DEFAULT x'';
 """
 
+# What operators propose and answer, in their order; and what is owed, by terminal.
+CHANGES: Final = """
+CREATE INDEX record_change ON record (type, number)
+    WHERE refused IS NULL AND type IN (9, 12, 13);
+DROP INDEX target_open;
+CREATE INDEX target_open ON target (terminal) WHERE released = 0;
+"""
+
 STEPS: Final = (
     *(TABLES, FOLLOWING, MEMBERS, ATTACHMENTS, OBLIGATIONS, URGENCY, MESSAGES),
-    EVIDENCE,
+    *(EVIDENCE, CHANGES),
 )

@@ -58,9 +58,13 @@ class Store(FollowingStore):
 
     # --- the key log, as adopted
 
-    def entries(self) -> list[tuple[bytes, int]]:
-        """Return (entry, witnessed time of adoption) in order of position."""
-        return self._db.rows("SELECT document, witnessed FROM entry ORDER BY position")
+    def entries(self, start: int = 0) -> list[tuple[bytes, int]]:
+        """Return (entry, witnessed time of adoption) from a position on, in order."""
+        query = (
+            "SELECT document, witnessed FROM entry WHERE position >= ?"
+            " ORDER BY position"
+        )
+        return self._db.rows(query, start)
 
     def add_entries(self, start: int, entries: Sequence[bytes], witnessed: int) -> None:
         """Append adopted entries from position ``start`` on."""
@@ -99,14 +103,6 @@ class Store(FollowingStore):
             f"SELECT {RECORD} FROM record WHERE way = ? ORDER BY number DESC LIMIT ?"
         )
         return [RecordRow(*row) for row in self._db.rows(query, way, limit)]
-
-    def records_of(self, kind: int) -> list[RecordRow]:
-        """Return the records of one type, both ways, unrefused, oldest first."""
-        query = (
-            f"SELECT {RECORD} FROM record"
-            " WHERE type = ? AND refused IS NULL ORDER BY number"
-        )
-        return [RecordRow(*row) for row in self._db.rows(query, kind)]
 
     def set_logged(self, name: Digest, inner: bytes, leaf: bytes, index: int) -> None:
         """Note where a record that came by courier stands in the log after all."""

@@ -216,7 +216,8 @@ def test_a_relay_that_does_not_answer_is_no_alarm(watched: Watched) -> None:
 
 def read(watched: Watched, entries: list[bytes]) -> None:
     memory = Memory.of(watched.folder)
-    Monitor(watched.hague.directory.root.document, memory).entries(entries, 1)
+    fresh = entries[memory.state.entries :]
+    Monitor(watched.hague.directory.root.document, memory).entries(fresh, (), 1)
 
 
 def test_a_change_of_the_directory_is_told_and_a_manifest_is_not(
