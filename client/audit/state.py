@@ -124,7 +124,7 @@ class Memory:
         for alarm in self.standing():
             if (alarm.what, alarm.about) == (what, about):
                 return None
-        number = len(self.state.alarms) + 1
+        number = max((one.number for one in self.state.alarms), default=0) + 1
         folder = ""
         if evidence:
             folder = f"{EVIDENCE}/{number}-{what}"

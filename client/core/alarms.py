@@ -84,7 +84,10 @@ INTEGRITY: Final = frozenset(
 
 
 class Alarms:
-    """Raises and ends alarms, inside the caller's transaction."""
+    """Raises and ends alarms, each in a transaction: the caller's, where there is one.
+
+    A crash before its commit: whatever is wrong shows itself again.
+    """
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
@@ -100,14 +103,16 @@ class Alarms:
             name: the record that it is about.
             post: whom it is about.
         """
-        fresh = self._vault.raise_alarm(now, what.value, name, post)
-        if fresh:
-            self._vault.add_event(now, what.value, name, post)
+        with self._vault.transaction():
+            fresh = self._vault.raise_alarm(now, what.value, name, post)
+            if fresh:
+                self._vault.add_event(now, what.value, name, post)
         return fresh
 
     def over(
         self, what: Alarm, now: int, name: Digest | None = None, post: str = ""
     ) -> None:
         """Note that the cause of an alarm went away; nothing if it never stood."""
-        if self._vault.end_alarm(now, what.value, name, post):
-            self._vault.add_event(now, what.value + OVER, name, post)
+        with self._vault.transaction():
+            if self._vault.end_alarm(now, what.value, name, post):
+                self._vault.add_event(now, what.value + OVER, name, post)

@@ -385,8 +385,7 @@ class Machine:
 
     def alarm(self, what: Alarm, now: int) -> None:
         """Write down an alarm that was noticed outside the core."""
-        with self._vault.transaction():
-            self._alarms.tell(what, now)
+        self._alarms.tell(what, now)
 
 
 def _read(body: bytes, of: type[T]) -> T:

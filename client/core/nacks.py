@@ -112,6 +112,7 @@ class NacksOut:
         """Forget a nack: the relay has it durably, and tells it for 14 days."""
         with self._vault.transaction():
             self._vault.forget_nack(body)
+            # A crash before the commit: it is given again, and the relay has it.
 
 
 class NacksIn:
@@ -135,7 +136,7 @@ class NacksIn:
             document = decode(request.nack, NackDocument)
             (signature,) = request.signatures
         except (MalformedError, ValueError):
-            self._odd(now)
+            self._alarms.tell(Alarm.NACK_ODD, now)
             return None
         deposit = self._vault.deposit_of(Digest(document.body))
         if deposit is None:
@@ -159,7 +160,7 @@ class NacksIn:
         try:
             check_nack(came, remembered, view)
         except (VerificationError, MalformedError):
-            self._odd(now)
+            self._alarms.tell(Alarm.NACK_ODD, now)
             return None
         with self._vault.transaction():
             after = self._tracking.move(target, delivery.Nacked(kid), now)
@@ -182,7 +183,3 @@ class NacksIn:
             if current and terminal is not None and terminal.ended is None:
                 found[terminal.mailbox] = target, terminal.key_id
         return found
-
-    def _odd(self, now: int) -> None:
-        with self._vault.transaction():
-            self._alarms.tell(Alarm.NACK_ODD, now)

@@ -130,8 +130,7 @@ class Offered:
         elif terminal.ended is not None:
             return  # it ended after we asked, by the log or a bulletin: nobody lies
         post = "" if terminal is None else terminal.post
-        with self._vault.transaction():
-            self._alarms.tell(Alarm.PREKEY_ODD, now, None, post)
+        self._alarms.tell(Alarm.PREKEY_ODD, now, None, post)
 
 
 def _terminal_of(offer: Offer) -> KeyId:

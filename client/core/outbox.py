@@ -299,8 +299,7 @@ class Outbox:
         if prekey.kid not in target.delivery.kids:
             return not self._offered.is_lost(prekey.terminal)
         if prekey.window.kind is PrekeyKind.ONE_TIME:
-            with self._vault.transaction():
-                self._alarms.tell(Alarm.PREKEY_ODD, now, None, target.post)
+            self._alarms.tell(Alarm.PREKEY_ODD, now, None, target.post)
         return False
 
     def _deposit(self, sealed: Sealed) -> Deposit:
@@ -354,8 +353,7 @@ class Outbox:
         if deposit is None or deposit.log_index is not None:
             return
         if leaf != leaf_hash(deposit.leaf):  # logged as something else: never accepted
-            with self._vault.transaction():
-                self._alarms.tell(Alarm.LEAF_ODD, now, deposit.name)
+            self._alarms.tell(Alarm.LEAF_ODD, now, deposit.name)
             return
         with self._vault.transaction():
             self._vault.set_deposit(replace(deposit, log_index=index))

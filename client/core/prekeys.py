@@ -111,6 +111,8 @@ class Prekeys:
                 self._vault.put(name, self._beliefs.witnessed.to_bytes(8, "big"))
             if self._holds(last):
                 self._alarms.over(Alarm.PREKEYS_LOST, now)
+            # A crash before the commit: noted at the next look, with a later time,
+            # so that seeds live longer and never shorter.
 
     def synced(self) -> None:
         """Take note that the directory is the one of this session."""
@@ -145,8 +147,7 @@ class Prekeys:
         self._asked = False
         drawn = int.from_bytes(self._vault.get(DRAWN) or b"", "big")
         if not self._holds(self._manifests.last()):
-            with self._vault.transaction():
-                self._alarms.tell(Alarm.PREKEYS_LOST, now)
+            self._alarms.tell(Alarm.PREKEYS_LOST, now)
             return True
         return self._beliefs.witnessed - drawn >= HEALING
 

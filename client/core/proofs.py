@@ -56,4 +56,5 @@ class Proofs:
         else:
             with self._vault.transaction():
                 self._vault.set_proof(tag.name, proof)
+                # A crash before the commit: the next checkpoint asks for it again.
         return []

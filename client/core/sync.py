@@ -246,6 +246,7 @@ class Sync:
         with self._vault.transaction():
             self._remember(log, adopted)
             self._vault.add_checkpoint(adopted.size, adopted.root, adopted.witnessed)
+        # What is believed follows the disk: a crash before the commit adopted nothing.
         self._beliefs.message_log = adopted
         self._beliefs.message_roots[adopted.size] = adopted.root
         self._open.discard(log)

@@ -152,8 +152,6 @@ class Watching:
         try:
             self._beliefs.require_fresh(self._beliefs.view().policy.ceiling, now)
         except FreshnessError:
-            with self._vault.transaction():
-                self._alarms.tell(Alarm.DIRECTORY_STALE, now)
+            self._alarms.tell(Alarm.DIRECTORY_STALE, now)
         else:
-            with self._vault.transaction():
-                self._alarms.over(Alarm.DIRECTORY_STALE, now)
+            self._alarms.over(Alarm.DIRECTORY_STALE, now)

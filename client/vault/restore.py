@@ -196,6 +196,7 @@ def _move_aside(folder: Path) -> Path | None:
     number = 1 + sum(1 for _ in folder.glob("before-restore-*"))
     aside = folder / f"before-restore-{number}"
     aside.mkdir(mode=0o700)
+    # A crash in between: the next try moves the rest aside, into a folder of its own.
     for file in there:
         file.rename(aside / file.name)
     return aside

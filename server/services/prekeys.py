@@ -104,6 +104,7 @@ class PrekeyService:
             )
             return index
 
+        # A crash before the commit: neither manifest nor entry, and it is asked again.
         return Appended(index=await self._committer.perform(job))
 
     async def hand_out(
@@ -135,6 +136,7 @@ class PrekeyService:
                     offers.append(offer)
             return Offers(offers=tuple(offers), missing=tuple(missing))
 
+        # A crash after the commit: one-time keys that nobody got, and none given twice.
         return await self._committer.perform(job)
 
     async def _offer(

@@ -1,0 +1,20 @@
+"""The tour of a package passes by every module: nobody finds one by chance."""
+
+import re
+
+import pytest
+
+from tests.support.tree import ROOT
+
+TOURED = ("crypto", "protocol")
+
+
+@pytest.mark.parametrize("package", TOURED)
+def test_the_tour_of_a_package_names_every_module(package: str) -> None:
+    folder = ROOT / package
+    tour = (folder / "__init__.py").read_text(encoding="utf-8")
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    packages = {path.parent.name for path in folder.glob("*/__init__.py")}
+    assert {name for name in re.findall(r"``(\w+)``", tour) if name in modules} | (
+        packages & set(re.findall(r"``(\w+)``", tour))
+    ) == modules | packages
