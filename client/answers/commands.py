@@ -114,5 +114,6 @@ class Commands:
             "entries": beliefs.key_log.size,
             "log": beliefs.message_log.size,
             "waiting": waiting,
+            "stuck": self._vault.stuck(),
             "keys": keys_of(self._machine, self._clock.wall()),
         }

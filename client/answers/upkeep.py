@@ -28,11 +28,11 @@ from client.operator.rotation import (
     ask_rotation,
 )
 from client.vault.backup import write_backup
-from client.vault.check import faults_of
+from client.vault.check import faults_of, pages_of
 from client.vault.locked import Unlocked, holds
 from client.vault.making import keep_member
 from client.vault.next_keys import NextKeys
-from client.vault.opening import VAULT_KEY, OpenVault, member_seed
+from client.vault.opening import DATABASE, VAULT_KEY, OpenVault, member_seed
 from crypto.sign import SigningKey, key_id
 from crypto.types import PublicKey, Secret
 from protocol.codec import decode, encode
@@ -224,8 +224,12 @@ class Upkeep:
 
     # --- the vault
 
-    def _checkup(self, _: Arguments) -> Any:  # noqa: ANN401 -- JSON
-        return checkup(self._machine, self._vault.store, self._clock)
+    def _checkup(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
+        size = (self._home.data / DATABASE).stat().st_size
+        deep = bool(arguments.get("deep"))
+        pages = pages_of(self._vault.database, size, deep=deep)
+        found = checkup(self._machine, self._vault.store, self._clock)
+        return {**found, "pages": pages}
 
     def _check(self, _: Arguments) -> Any:  # noqa: ANN401 -- JSON
         return {"faults": faults_of(self._vault.database)}

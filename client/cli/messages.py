@@ -136,6 +136,8 @@ def read_message(shell: Shell, message: str, *, as_json: bool) -> None:
     for file in opened["files"]:
         say_file(shell, file)
     shell.say("message.banner", level=opened["level"])
+    if not opened["noted"]:
+        shell.tell("message.not-noted")
 
 
 def _part(shell: Shell, name: str, text: str) -> None:

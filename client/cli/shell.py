@@ -138,14 +138,14 @@ class Shell:
         except AgentRefusal as refusal:
             self.refuse(refusal.code, Exit(refusal.exit_code), **refusal.parts)
 
-    def facts(self) -> tuple[bool, Any]:
+    def facts(self, *, deep: bool) -> tuple[bool, Any]:
         """Return whether an agent runs, and what is known inside the vault, if open."""
         try:
-            return True, asking.ask(self.home, "checkup")
+            return True, asking.ask(self.home, "checkup", deep=deep)
         except asking.NoAgentError:
             if self._descriptor is None and self._known is None:
                 return False, None  # nothing is asked of who only wants to look
-        return False, self.ask("checkup")
+        return False, self._answer("checkup", {"deep": deep})
 
     def round(self, wait: int) -> Any:  # noqa: ANN401 -- JSON
         """Return what one round of synchronising changed, by the agent or without."""

@@ -191,7 +191,8 @@ def status(shell: Shell, /, *, as_json: bool) -> None:
         if found["request"] is not None:
             shell.say("terminal.voice", **found["request"])
         return
-    connection = shell.words.say(f"connection.{'up' if found['online'] else 'down'}")
+    state = "stuck" if found["stuck"] else "up" if found["online"] else "down"
+    connection = shell.words.say(f"connection.{state}")
     shell.say(
         "terminal.status",
         post=found["post"],

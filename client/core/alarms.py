@@ -54,6 +54,7 @@ class Alarm(enum.StrEnum):
     KEY_30_DAYS = "key-ends-30"
     KEY_7_DAYS = "key-ends-7"
     PREKEYS_LOST = "prekeys-lost"  # the key sheet is gone
+    DISK_FULL = "disk-full"  # told while it is so; such a disk keeps no alarm
     # --- messages
     UNDELIVERED = "undelivered"  # no receipt by the deadline
     UNFETCHED = "unfetched"  # nobody came for it, and the relay lets it go

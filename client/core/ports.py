@@ -172,6 +172,9 @@ class Vault(Following, Protocol):
     def transaction(self) -> AbstractContextManager[None]:
         """Commit everything inside together, durably, or nothing."""
 
+    def stuck(self) -> bool:
+        """Tell whether the disk did not take the last change: full or read-only."""
+
     @property
     def blobs(self) -> Blobs:
         """What is known of attachments."""

@@ -48,6 +48,10 @@ class Store(FollowingStore):
         """Commit everything inside together, durably, or nothing."""
         return self._db.transaction()
 
+    def stuck(self) -> bool:
+        """Tell whether the disk did not take the last change: full or read-only."""
+        return self._db.stuck
+
     def get(self, name: str) -> bytes | None:
         """Return a named value."""
         return self._db.get(name)
