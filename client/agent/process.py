@@ -20,6 +20,7 @@ from client.agent.polling import Polling
 from client.agent.rounds import Rounds
 from client.agent.session import Session
 from client.agent.succession import Succession, keep_roots
+from client.agent.telling import Telling
 from client.agent.terminal import OpenTerminal
 from client.agent.transfers import Job, Transfers
 from client.answers.news import news_of, watching
@@ -75,6 +76,8 @@ class Agent:
         )
         self._link = Link(self._line, self._session, clock, system)
         self._polling = Polling(home, self._root, self._hear, system)
+        posting = self._machine.posting
+        self._telling = Telling(home, self._root, posting, system)
         self._succession = Succession(home)
         self._kept = self._terminal.root.digest  # what the home starts from
         self._stop = asyncio.Event()
@@ -88,7 +91,7 @@ class Agent:
             self._session,
             self._bell,
             lambda: self._failures,
-            self._polling.everybody,
+            self._witnesses,
         )
 
     def _root(self) -> RootDocument:
@@ -98,6 +101,10 @@ class Agent:
         with contextlib.suppress(DiskError):  # it is told again at the next poll
             effects = self._machine.said(said, self._clock.wall())
             self._session.carry_out(effects)
+
+    async def _witnesses(self) -> None:
+        """Hear all witnesses, and bring them what they lack: somebody waits for it."""
+        await asyncio.gather(self._polling.everybody(), self._telling.hurried())
 
     def _nudge(self) -> None:
         self._link.nudge()
@@ -123,6 +130,7 @@ class Agent:
                     self._work(),
                     self._tick(),
                     self._polling.run(),
+                    self._telling.run(),
                 )
                 tasks = [group.create_task(part) for part in parts]
                 await self._stop.wait()

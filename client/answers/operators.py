@@ -52,6 +52,7 @@ class OperatorCommands:
             "operator-approve": self._approve,
             "operator-reject": self._reject,
             "operator-log": self._log,
+            "bulletin-kept": self._kept,
         }
 
     def _propose(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
@@ -109,6 +110,8 @@ class OperatorCommands:
             after = self._shown.find(proposal.name.hex())
             if self._machine.proposals.standing(after, now) is Standing.COMPLETE:
                 self._machine.appending.add(after.leaf)
+                if subject is Subject.ZEROISE:
+                    self._machine.posting.add(encode(after.signed))
         # A crash before the commit: nothing was approved; behind it: it is carried.
         return {
             **self._shown.said(after),
@@ -150,8 +153,18 @@ class OperatorCommands:
             raise AgentRefusal("operator.budget-spent", Exit.REFUSED, {}) from None
         except ProtocolError:
             raise AgentRefusal("operator.counts-not", Exit.REFUSED, {}) from None
-        name = self._machine.appending.add(leaf)
+        with self._vault.transaction():
+            name = self._machine.appending.add(leaf)
+            if kind in {LeafKind.RESTRICTION, LeafKind.ZEROISE}:
+                self._machine.posting.add(read_leaf(leaf).body)
+        # A crash before the commit: nothing waits, and nobody was told that it does.
         return {"document": name.hex(), "online": self._machine.online}
+
+    def _kept(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
+        """Take note of the witnesses that have a bulletin; the others get it later."""
+        document = Digest(bytes.fromhex(arguments["document"]))
+        self._machine.posting.kept(document, arguments["witnesses"])
+        return {}
 
     def _require_open(self, proposal: Proposal, now: int) -> None:
         """Return if more signatures are wanted, or refuse with the reason why not."""

@@ -174,6 +174,8 @@ def _deliver(office: Office, signed: Signed, way: Way) -> None:
         shell.say("operator.witnesses-have", kept=kept, all=len(heard))
     if relay["index"] is None and not kept:
         shell.refuse("operator.arrived-nowhere", Exit.FAILED)
+    if kept < len(heard) and not office.by_file:
+        shell.tell("operator.witnesses-later")
     if relay["index"] is None or kept < len(heard):
         raise click.exceptions.Exit(Exit.QUEUED)
 

@@ -93,5 +93,6 @@ def tell_order(office: Office, witnesses: tuple[str, ...], data: bytes) -> None:
     kept = kept_by(heard)
     office.shell.say("operator.order-at-witnesses", kept=kept, all=len(heard))
     if kept < len(heard):
-        office.shell.tell("operator.order-again")
+        code = "order-again" if office.by_file else "witnesses-later"
+        office.shell.tell(f"operator.{code}")
         raise click.exceptions.Exit(Exit.QUEUED)

@@ -30,6 +30,7 @@ from client.core.inbox import Inbox
 from client.core.kept_keys import KeptKeys
 from client.core.nacks import NacksIn, NacksOut
 from client.core.outbox import Outbox, deposited
+from client.core.posting import Posting
 from client.core.prekeys import Prekeys
 from client.core.proofs import Proofs
 from client.core.proposals import Proposals
@@ -113,7 +114,7 @@ class Machine:
         self._forgotten, self._unfetched = Forgotten(station), Unfetched(station)
         self._proofs = Proofs(station, sync, self._inbox, self._outbox, self._forgotten)
         self.proposals, self.appending = Proposals(station), Appending(station)
-        self._witnesses = Witnesses(station)
+        self._witnesses, self.posting = Witnesses(station), Posting(station)
         self._online = False
         self._inbox.erase_used()  # a crash may have come between use and erasure
 
