@@ -39,6 +39,8 @@ class Beliefs:
     adopted: dict[int, tuple[Adopted, int]] = field(default_factory=dict)  # and W
     refused: set[int] = field(default_factory=set)
     logged: dict[Digest, int] = field(default_factory=dict)  # H(document): position
+    # What became of leaves that nobody looked at for alarms yet: client.core.watching.
+    unwatched: list[Outcome] = field(default_factory=list)
     # Witnessed time and the wall clock's at the latest adoption of this process.
     anchor: tuple[int, int] | None = None
     # The directory and the time that the last view was made of, and that view.
@@ -71,6 +73,7 @@ class Beliefs:
     def note(self, outcomes: Iterable[Outcome], witnessed: int) -> None:
         """Remember what became of leaves that were adopted, and when they were seen."""
         for outcome in outcomes:
+            self.unwatched.append(outcome)
             if not isinstance(outcome, Adopted):
                 self.refused.add(outcome.index)
             elif outcome.kind is not LeafKind.MANIFEST:

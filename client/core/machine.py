@@ -298,9 +298,8 @@ class Machine:
         """Adopt a checkpoint, and tell those who wait for news."""
         if again := self._sync.overtaken(tag):
             return again
-        first = self.beliefs.directory is None
         try:
-            outcomes = self._sync.checkpoint(tag.log, answer)
+            self._sync.checkpoint(tag.log, answer)
         except EntriesLackingError:
             return [self._sync.more()]
         except RollbackError:
@@ -309,7 +308,7 @@ class Machine:
         compared = self._witnesses.told(tag.log, now)
         if tag.log is LogName.MESSAGE:
             return [*compared, *self._sync.proofs()]
-        self._watching.adopted(outcomes, now, first=first)
+        self._watching.adopted(now)
         self._prekeys.synced()
         self._outbox.synced()
         self._heirs.look(now)

@@ -37,7 +37,6 @@ from protocol.requests import (
 from protocol.root import RootDocument
 from protocol.root_chain import founding_root, leading_root
 from protocol.trusted_directory import (
-    Outcome,
     TrustedDirectory,
     Witnessed,
     found_directory,
@@ -45,6 +44,7 @@ from protocol.trusted_directory import (
 from protocol.trusted_log import TrustedLog
 
 KEY_NOTE, MESSAGE_NOTE, TIME = "log.key", "log.message", "witnessed"
+WATCHED = "log.key.watched"  # up to which position client.core.watching looked
 _NOTES = {LogName.KEY: KEY_NOTE, LogName.MESSAGE: MESSAGE_NOTE}
 
 
@@ -227,10 +227,8 @@ class Sync:
             return [self.more()]
         return self._once(LogName.KEY, have)
 
-    def checkpoint(self, log: LogName, answer: SignedCheckpoint) -> tuple[Outcome, ...]:
+    def checkpoint(self, log: LogName, answer: SignedCheckpoint) -> None:
         """Adopt a checkpoint; for the key log, with the entries under it.
-
-        Returns what became of each new entry.
 
         Raises:
             VerificationError: and its kinds; nothing was adopted.
@@ -239,9 +237,9 @@ class Sync:
                 grew in between.  A relay that then keeps them back is odd.
         """
         if log is LogName.KEY:
-            outcomes = self._adopt_key_log(answer)
+            self._adopt_key_log(answer)
             self._open.discard(log)
-            return outcomes
+            return
         adopted = self._beliefs.message_log.adopt(answer.note, answer.consistency)
         with self._vault.transaction():
             self._remember(log, adopted)
@@ -249,10 +247,10 @@ class Sync:
         # What is believed follows the disk: a crash before the commit adopted nothing.
         self._beliefs.message_log = adopted
         self._beliefs.message_roots[adopted.size] = adopted.root
+        self._saw(adopted)
         self._open.discard(log)
-        return ()
 
-    def _adopt_key_log(self, answer: SignedCheckpoint) -> tuple[Outcome, ...]:
+    def _adopt_key_log(self, answer: SignedCheckpoint) -> None:
         beliefs = self._beliefs
         start = beliefs.key_log.size
         # Its size says which leaves to look at; it is believed only further down.
@@ -289,7 +287,7 @@ class Sync:
         beliefs.note(outcomes, adopted.witnessed)
         beliefs.message_log = message_log
         beliefs.key_roots[adopted.size] = adopted.root
-        return outcomes
+        self._saw(adopted)
 
     def _leading_root(self, leaves: Sequence[bytes]) -> RootDocument:
         """Return the root document whose witnesses count for a checkpoint over these.
@@ -306,7 +304,9 @@ class Sync:
         self._vault.put(_NOTES[log], adopted.note)
         witnessed = max(self._beliefs.witnessed, adopted.witnessed)
         self._vault.put(TIME, witnessed.to_bytes(8, "big"))
-        self._beliefs.witnessed = witnessed
+
+    def _saw(self, adopted: TrustedLog) -> None:
+        self._beliefs.witnessed = max(self._beliefs.witnessed, adopted.witnessed)
 
     def _log(self, log: LogName) -> TrustedLog:
         if log is LogName.KEY:
@@ -332,6 +332,8 @@ def restore(vault: Vault, beliefs: Beliefs, pin: Digest, realm: Realm) -> None:
     """
     beliefs.witnessed = int.from_bytes(vault.get(TIME) or b"", "big")
     _replay(vault, beliefs, pin, realm)
+    watched = int.from_bytes(vault.get(WATCHED) or b"", "big")
+    beliefs.unwatched = [one for one in beliefs.unwatched if one.index >= watched]
     if beliefs.directory is not None:
         beliefs.follow(beliefs.directory.root.document)
     for log, name in _NOTES.items():
