@@ -15,8 +15,9 @@ from client.core.beliefs import Beliefs
 from client.core.identity import Identity
 from client.core.machine import Machine
 from client.core.questions import Effect
+from client.core.recalling import restore
 from client.core.station import Station
-from client.core.sync import Sync, restore
+from client.core.sync import Sync
 from client.exits import AgentRefusal, Exit
 from client.home import Home, HomeError
 from client.operator.rootfile import read_root

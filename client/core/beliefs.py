@@ -1,7 +1,8 @@
 """What this terminal believes at the moment: directory, prekeys, both logs, time.
 
 The values are immutable; this holder names the current ones, so that every part of
-the core speaks of the same view.  They are replaced only by :mod:`client.core.sync`.
+the core speaks of the same view.  They are replaced only by :mod:`client.core.sync`,
+and at a start by :mod:`client.core.recalling`.
 """
 
 from collections.abc import Iterable
