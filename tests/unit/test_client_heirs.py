@@ -144,10 +144,11 @@ def test_what_waits_is_read_again_only_where_rights_changed(
     exchange(bern)
     assert read == []  # nobody has ended
     suspend(hague, relay, "tfc")
-    for _ in range(5):
+    for number in range(5):
         relay.now += 600
-        relay.log(b"a leaf that counts for nothing")
+        relay.log(b"a leaf that counts for nothing, number %d" % number)
         exchange(bern)
+        assert bern.machine.beliefs.key_log.size == relay.sizes[0]
     assert len(read) == 1
     second = second_desk(hague, relay, "tfc", bern)
     exchange(bern, second)

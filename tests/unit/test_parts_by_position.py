@@ -124,7 +124,8 @@ def test_what_is_cut_or_longer_is_refused(
 ) -> None:
     for length in range(len(data)):
         assert outcome(read, data[:length]) is MalformedError
-    for behind in (b"\x00", b"\x58\x20" + b"x" * 32):
+    slot = b"\x58\x20" + b"x" * 32  # whole, or as much of one as there may be
+    for behind in (b"\x00", *(slot[:length] for length in range(1, len(slot) + 1))):
         assert outcome(read, data + behind) is outcome(by_codec, data + behind)
 
 
