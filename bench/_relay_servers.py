@@ -126,16 +126,28 @@ class Bare:
         return app
 
 
+def others() -> list[str]:
+    """Return the processes that this one has started."""
+    return Path("/proc/thread-self/children").read_text(encoding="ascii").split()
+
+
 def resident() -> int:
-    """Return the resident bytes of this process."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * resource.getpagesize()
+    """Return the resident bytes of this process and of those that it has started."""
+    pages = [
+        int(Path(f"/proc/{one}/statm").read_text(encoding="ascii").split()[1])
+        for one in ("self", *others())
+    ]
+    return sum(pages) * resource.getpagesize()
 
 
 def used() -> float:
-    """Return the CPU seconds that this process has used."""
+    """Return the CPU seconds that they have used."""
     said = resource.getrusage(resource.RUSAGE_SELF)
-    return said.ru_utime + said.ru_stime
+    more = [
+        int(Path(f"/proc/{one}/schedstat").read_text(encoding="ascii").split()[0])
+        for one in others()
+    ]
+    return said.ru_utime + said.ru_stime + sum(more) / 1e9
 
 
 async def until_stopped() -> None:
@@ -158,6 +170,7 @@ async def main(kind: str, folder: Path, database: str, posts: int) -> None:
         if kind == "relay":
             support.QUOTAS = UNBOUNDED
             support.DATABASE = lambda _: database
+            support.SCRIBE = ()  # as server.serve does
             parts = await stack.enter_async_context(working(folder, people(posts)))
             app = public_app(parts.relay)
         else:

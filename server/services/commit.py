@@ -6,9 +6,10 @@ when that is durable does anybody hear of it::
 
     stored = await committer.submit(submission)     # returns after the commit
 
-Where the store has a thread for its writer, the next batch begins there as soon as the
-last one is durable.  The loop hears of it when it comes to it: it has a few hundred
-cells to open meanwhile, and a disk that waits for that is a disk that idles.
+Where the store has a process or a thread for its writer, the next batch may begin
+before the loop has heard of the last one: it has a few hundred cells to open meanwhile,
+and a disk that waits for that is a disk that idles.  Each batch is drafted on the one
+before it, and what was drafted on one that is not written begins again.
 
 So throughput is the disk's number of commits times what arrives during one, and the
 promise stays whole: *stored* is never said of what a power cut could take.
@@ -31,7 +32,7 @@ from server.clock import Clock
 from server.services.intake import Submission, store_batch
 from server.services.quotas import Ledger
 from server.services.staging import Staging, Trees
-from server.storage.interfaces import Store, StoreFullError, Tables, Work
+from server.storage.interfaces import Store, StoreFullError, Tables, Turn
 
 MAX_BATCH: Final = 256  # submissions, and jobs, in one transaction
 MAX_BATCH_BYTES: Final = 16 * 1024 * 1024  # of envelopes, unless one alone is more
@@ -42,7 +43,6 @@ R = TypeVar("R")
 # A job checks everything before its first write: what it raises refuses it alone,
 # and what it had written by then would stay.
 Job = Callable[[Tables, Staging], Awaitable[R]]
-Outcomes = tuple[list[Any], list[Stored | ProtocolError]]
 
 
 Told = Callable[[R | ProtocolError], None]  # in the loop, once, after the commit
@@ -56,31 +56,49 @@ class Waiting(Generic[T, R]):
     told: Told[R]
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a transaction wrote; it counts when that is durable."""
+
+    jobs: Sequence[Any]  # what each returned, or why it was refused
+    submissions: Sequence[Stored | ProtocolError]
+    staging: Staging
+    after: Trees
+
+
 @dataclass(slots=True)
 class Batch:
     """What one transaction writes, and what it makes of memory."""
 
     submissions: Sequence[Waiting[Submission, Stored]]
     jobs: Sequence[Waiting[Job[Any], Any]]
-    staging: Staging
     began: float  # monotonic seconds
-    after: Trees  # what holds when it is durable; until then, what held before
+    draft: Callable[["Batch"], Staging]
+    written: Written | None = None  # the last time that it ran
 
-    async def work(self, tables: Tables) -> Outcomes:
-        """Write all of it."""
+    async def work(self, tables: Tables) -> Written:
+        """Write all of it; run again, it begins anew."""
+        staging = self.draft(self)
         # Entries first: a revocation counts for what came with it.
-        done = [await _try(one.work, tables, self.staging) for one in self.jobs]
+        done = [await _try(one.work, tables, staging) for one in self.jobs]
         batch = [one.work for one in self.submissions]
-        stored = await store_batch(tables, self.staging, batch) if batch else []
-        await self.staging.write(tables)
-        return done, stored
+        stored = await store_batch(tables, staging, batch) if batch else []
+        await staging.write(tables)
+        staging.quota.adopt()
+        self.written = Written(done, stored, staging, staging.trees)
+        return self.written
 
-    def tell(self, outcomes: Outcomes) -> None:
+    def undo(self) -> None:
+        """Let memory be as if it had never run: nothing of it is on the disk."""
+        if self.written is not None:
+            self.written.staging.quota.undo()
+            self.written = None
+
+    def tell(self, jobs: Sequence[Any], submissions: Sequence[Any]) -> None:
         """Tell everybody who waits."""
-        done, stored = outcomes
-        for waiting, answer in zip(self.submissions, stored, strict=True):
+        for waiting, answer in zip(self.submissions, submissions, strict=True):
             waiting.told(answer)
-        for job, outcome in zip(self.jobs, done, strict=True):
+        for job, outcome in zip(self.jobs, jobs, strict=True):
             job.told(outcome)
 
 
@@ -113,12 +131,14 @@ class Committer:
         self._clock = clock
         self._ledger = ledger
         self._committed = committed
-        self._batch = Batch((), (), Staging(trees, 0, ledger.draft()), 0.0, trees)
+        self._durable = trees  # where the store writes; the loop hears of it later
+        self._under_way: deque[Batch] = deque()  # begun, and not known to be durable
         self._submissions: deque[Waiting[Submission, Stored]] = deque()
         self._jobs: deque[Waiting[Job[Any], Any]] = deque()
         self._arrived = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._stirred = asyncio.Event()  # as much waits as goes into one batch
 
     def submit(self, submission: Submission) -> asyncio.Future[Stored]:
         """Store and log ``submission``; the answer comes when that is durable.
@@ -165,6 +185,8 @@ class Committer:
         queue.append(waiting)
         self._idle.clear()
         self._arrived.set()
+        if len(queue) >= MAX_BATCH:
+            self._stirred.set()
 
     @property
     def waiting(self) -> int:
@@ -184,43 +206,55 @@ class Committer:
         """
         while True:
             await self._arrived.wait()
-            await self._store.write_each(self._next, self._done)
+            await self._store.write_each(self._next, self._done, self._stirred)
             if not self.waiting:
                 self._arrived.clear()
                 self._idle.set()
 
-    def _next(self) -> Work[Outcomes] | None:
+    def _next(self, *, least: int = 0, most: int | None = None) -> Turn[Written] | None:
         """Take what waits; where the store writes, between two transactions."""
+        wait = len(self._submissions)
+        if wait < min(least, MAX_BATCH) or (most is not None and wait > most):
+            return None
         submissions, jobs = self._take(), _front(self._jobs, MAX_BATCH)
         if not submissions and not jobs:
             return None
-        before = self._batch.after
-        staging = Staging(before, self._clock.wall(), self._ledger.draft())
-        began = self._clock.monotonic()
-        self._batch = Batch(submissions, jobs, staging, began, before)
-        return self._batch.work
+        batch = Batch(submissions, jobs, self._clock.monotonic(), self._draft)
+        self._under_way.append(batch)
+        return Turn(batch.work, again=not jobs)
 
-    def _done(self, outcomes: Outcomes | StoreFullError) -> Callable[[], None]:
+    def _draft(self, batch: Batch) -> Staging:
+        """Return the draft of a batch that begins, or begins again."""
+        begun = list(self._under_way)
+        place = begun.index(batch)
+        for one in begun[place:]:  # what was built on it begins again too
+            one.undo()
+        before = begun[place - 1].written if place else None
+        trees = self._durable if before is None else before.after
+        return Staging(trees, self._clock.wall(), self._ledger.draft())
+
+    def _done(self, written: Written | StoreFullError) -> Callable[[], None]:
         """Let memory follow the disk, where the store writes; return what to tell."""
         # The commit point has passed: from here on a crash loses nothing but the
         # answers, and these are asked again.
-        batch, took = self._batch, self._clock.monotonic() - self._batch.began
-        if isinstance(outcomes, StoreFullError):
+        batch = self._under_way.popleft()
+        took = self._clock.monotonic() - batch.began
+        if isinstance(written, StoreFullError):
+            batch.undo()
             return partial(self._full, batch)
-        batch.after = batch.staging.trees
-        batch.staging.quota.adopt()
-        return partial(self._tell, batch, outcomes, took)
+        self._durable = written.after
+        return partial(self._tell, batch, written, took)
 
     def _full(self, batch: Batch) -> None:
         self.counts.busy += len(batch.submissions)
         busy = BusyError()
-        batch.tell(([busy] * len(batch.jobs), [busy] * len(batch.submissions)))
+        batch.tell([busy] * len(batch.jobs), [busy] * len(batch.submissions))
 
-    def _tell(self, batch: Batch, outcomes: Outcomes, took: float) -> None:
-        self.trees = batch.after
-        self._count(outcomes[1], took)
-        self._committed(batch.staging)
-        batch.tell(outcomes)
+    def _tell(self, batch: Batch, written: Written, took: float) -> None:
+        self.trees = written.after
+        self._count(written.submissions, took)
+        self._committed(written.staging)
+        batch.tell(written.jobs, written.submissions)
 
     def _take(self) -> list[Waiting[Submission, Stored]]:
         taken: list[Waiting[Submission, Stored]] = []

@@ -181,9 +181,9 @@ async def in_turn(
     write: Callable[[Work[R]], Awaitable[R]], following: Next[R], done: Done[R]
 ) -> None:
     """Write one after another, in the loop; see ``Store.write_each``."""
-    while (work := following()) is not None:
+    while (turn := following()) is not None:
         try:
-            outcome: R | StoreFullError = await write(work)
+            outcome: R | StoreFullError = await write(turn.work)
         except StoreFullError as error:
             outcome = error
         done(outcome)()

@@ -10,6 +10,7 @@ that ``PGPASSFILE`` names (0600), as every program for PostgreSQL does.
 """
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -46,8 +47,16 @@ def located(database: str, home: Path) -> Path | URL:
     return url.set(drivername="postgresql+asyncpg")
 
 
-async def open_store(database: str, home: Path) -> Store:
+async def open_store(
+    database: str, home: Path, scribe: Sequence[int] | None = None
+) -> Store:
     """Return the store that ``database`` names, its schema up to date.
+
+    Args:
+        database: as it stands in the configuration.
+        home: the relay's.
+        scribe: on SQLite, let a process of its own write deposits, which holds these
+            descriptors as long as it lives; None: no such process.
 
     Raises:
         ConfigError: see :func:`located`.
@@ -55,7 +64,7 @@ async def open_store(database: str, home: Path) -> Store:
     """
     found = located(database, home)
     if isinstance(found, Path):
-        return await sqlite_store(found)
+        return await sqlite_store(found, scribe)
     return await postgres_store(found)
 
 

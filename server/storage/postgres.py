@@ -26,7 +26,7 @@ from server.storage.executor import Awaiting, in_turn
 from server.storage.faults import translated
 from server.storage.interfaces import Done, Next, StoreBrokenError, Work
 from server.storage.schema import upgraded
-from server.storage.store import SqlTables, tables_of
+from server.storage.sql_tables import SqlTables, tables_of
 
 R = TypeVar("R")
 Held = tuple[AsyncConnection, Any]  # the writer's, and asyncpg's under it
@@ -77,9 +77,15 @@ class PostgresStore:
         async with self.writing() as tables:
             return await work(tables)
 
-    async def write_each(self, following: Next[R], done: Done[R]) -> None:
+    async def write_each(
+        self, following: Next[R], done: Done[R], _stirred: asyncio.Event
+    ) -> None:
         """Write one after another; it waits as the driver does."""
         await in_turn(self.write, following, done)
+
+    async def lost(self) -> None:
+        """Wait for ever: a lost connection is seen when it is used."""
+        await asyncio.Event().wait()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[SqlTables]:

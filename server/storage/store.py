@@ -5,54 +5,34 @@ See :mod:`server.storage.interfaces` for the contract; the tables know nothing o
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from server.storage.blobs import BlobTables
-from server.storage.engine import BEGIN, READERS, sqlite_reader, sqlite_writer
-from server.storage.envelopes import EnvelopeTables
-from server.storage.erasure import ErasureTables
-from server.storage.executor import Blocking, Executor, driven, driver_of
+from server.storage import dictating
+from server.storage.dictating import Dictation
+from server.storage.engine import READERS, sqlite_reader, sqlite_writer
+from server.storage.executor import Blocking, driven, driver_of
 from server.storage.faults import translated
-from server.storage.interfaces import Done, Next, StoreFullError, Work
-from server.storage.logs import LogTables
-from server.storage.meta import MetaTable
-from server.storage.prekeys import PrekeyTables
+from server.storage.interfaces import (
+    Done,
+    Next,
+    StoreBrokenError,
+    StoreFullError,
+    Work,
+)
+from server.storage.pragmas import BEGIN
 from server.storage.schema import upgraded
+from server.storage.scribe import Scribe
+from server.storage.sql_tables import SqlTables, tables_of
 from server.storage.worker import Worker
 
 R = TypeVar("R")
-
-
-@dataclass(frozen=True, slots=True)
-class SqlTables:
-    """What one transaction can reach."""
-
-    envelopes: EnvelopeTables
-    erasure: ErasureTables
-    logs: LogTables
-    prekeys: PrekeyTables
-    meta: MetaTable
-    blobs: BlobTables
-
-
-def tables_of(executor: Executor) -> SqlTables:
-    """Return the tables over one connection."""
-    return SqlTables(
-        envelopes=EnvelopeTables(executor),
-        erasure=ErasureTables(executor),
-        logs=LogTables(executor),
-        prekeys=PrekeyTables(executor),
-        meta=MetaTable(executor),
-        blobs=BlobTables(executor),
-    )
 
 
 # The writer's connection, SQLite's own under it, and the tables over both.
@@ -66,11 +46,17 @@ class SqliteStore:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._writer = sqlite_writer(path)
         self._reader = sqlite_reader(path)
         self._writing = Worker("store-write")
         self._reading = ThreadPoolExecutor(READERS, "store-read")
         self._held: Held | None = None
+        # Whoever writes has the turn: in the thread, or in the scribe.
+        self._turn = asyncio.Lock()
+        self._others = 0  # who wait for it, beside what comes one after another
+        self._dictation: Dictation | None = None
+        self._scribe: Scribe | None = None
 
     async def read(self, work: Work[R]) -> R:
         """Return what ``work`` reads, of one state."""
@@ -79,21 +65,67 @@ class SqliteStore:
 
     async def write(self, work: Work[R]) -> R:
         """Return what ``work`` returns, when what it wrote is durable."""
-        return await self._writing.do(partial(self._write, work))
+        return await self._alone(partial(self._write, work))
 
-    async def write_each(self, following: Next[R], done: Done[R]) -> None:
-        """Write one after another in the thread; it waits for nobody between two."""
+    async def _alone(self, task: Callable[[], R]) -> R:
+        """Do ``task`` in the writer's thread, while the scribe has nothing to do."""
+        self._others += 1
+        try:
+            async with self._turn:
+                return await self._writing.do(task)
+        finally:
+            self._others -= 1
+
+    async def write_each(
+        self, following: Next[R], done: Done[R], stirred: asyncio.Event
+    ) -> None:
+        """Write one after another: many in the scribe, few in the thread."""
+        most = None
+        if self._dictation is not None:
+            async with self._turn:
+                if await self._dictation.run(
+                    following, done, stirred, lambda: self._others > 0
+                ):
+                    return
+            most = dictating.MANY - 1
+        async with self._turn:
+            await self._writing.do(self._each(partial(following, most=most), done))
+
+    async def dictate(self, keep: Sequence[int]) -> None:
+        """Let a scribe write deposits, from now on.
+
+        Raises:
+            StoreBrokenError: it cannot be started.
+        """
+        with translated():
+            self._scribe = Scribe(self._path, keep)
+        await self._scribe.there()
+
+        async def locally(work: Work[Any]) -> Any:  # noqa: ANN401 -- the work's
+            return await self._writing.do(partial(self._write, work))
+
+        self._dictation = Dictation(self._scribe, self._writer.dialect, locally)
+
+    async def lost(self) -> None:
+        """Wait for ever, or until the scribe is gone."""
+        if self._scribe is not None:
+            await self._scribe.lost
+            raise StoreBrokenError("the scribe is gone")
+        await asyncio.Event().wait()
+
+    def _each(self, following: Next[R], done: Done[R]) -> Callable[[], None]:
+        """Return what writes one after another; it waits for nobody between two."""
         soon = asyncio.get_running_loop().call_soon_threadsafe
 
         def each() -> None:
-            while (work := following()) is not None:
+            while (turn := following()) is not None:
                 try:
-                    outcome: R | StoreFullError = self._write(work)
+                    outcome: R | StoreFullError = self._write(turn.work)
                 except StoreFullError as error:
                     outcome = error
                 soon(done(outcome))
 
-        await self._writing.do(each)
+        return each
 
     def _read(self, work: Work[R]) -> R:
         with transaction(self._reader) as tables:
@@ -148,7 +180,7 @@ class SqliteStore:
         (``secure_delete``).  A reader that works meanwhile keeps the log's file as it
         is until the next time.
         """
-        await self._writing.do(self._truncate)
+        await self._alone(self._truncate)
 
     def _truncate(self) -> None:
         with translated():
@@ -159,9 +191,13 @@ class SqliteStore:
 
     async def close(self) -> None:
         """Give up all connections; the writer last, so that it checkpoints."""
+        if self._scribe is not None:
+            self._scribe.leave()
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
+        if self._scribe is not None:
+            self._scribe.ended()
         self._reading.shutdown()
         self._writing.close()
         self._reader.dispose()
@@ -177,15 +213,23 @@ def transaction(engine: Engine) -> Iterator[SqlTables]:
         yield tables_of(Blocking(connection))
 
 
-async def sqlite_store(path: Path) -> SqliteStore:
+async def sqlite_store(path: Path, scribe: Sequence[int] | None = None) -> SqliteStore:
     """Return the store in the file ``path``, made if it is not there.
 
+    Args:
+        path: the database.
+        scribe: let a process of its own write deposits, which holds these descriptors
+            as long as it lives; None: no such process.
+
     Raises:
-        StoreBrokenError: not a database, corrupt, or of another schema.
+        StoreBrokenError: not a database, corrupt, or of another schema; or the process
+            cannot be started.
     """
     store = SqliteStore(path)
     try:
         await asyncio.to_thread(store.open_)
+        if scribe is not None:
+            await store.dictate(scribe)
     except BaseException:
         await store.close()
         raise

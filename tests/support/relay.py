@@ -65,6 +65,7 @@ PAUSE = 0.02  # seconds between checkpoints: tests do not wait
 PATIENCE = 60.0  # seconds for anything; only a broken test needs them
 QUOTAS = Quotas()  # a test or a bench may set others
 RETENTION = Retention()
+SCRIBE: tuple[int, ...] | None = None  # (): a process of its own writes deposits
 DATABASE: Located = in_file  # the fixture `either_database` changes it
 
 
@@ -330,7 +331,7 @@ async def working(
     """
     leaves = ministry.leaves if leaves is None else leaves
     async with AsyncExitStack() as stack:
-        store = await open_store(DATABASE(folder), folder)
+        store = await open_store(DATABASE(folder), folder, SCRIBE)
         stack.push_async_callback(store.close)
         clock = clock or SystemClock()
         # Entropy of the system: another incarnation for each new store.

@@ -29,13 +29,13 @@ from server.storage.interfaces import (
     StoreBrokenError,
     StoreFullError,
     Tables,
-    Work,
+    Turn,
 )
 from tests.support.ministry import Ministry, ministry
 from tests.support.relay import submit_to, working
 from tests.support.virtual_relay import relay_in
 
-pytestmark = pytest.mark.usefixtures("either_database")
+pytestmark = pytest.mark.usefixtures("every_writer")
 
 
 def terminal(parts: Parts, people: Ministry, post: str) -> Terminal:
@@ -102,12 +102,14 @@ async def test_a_batch_begins_where_the_last_one_ended_before_the_loop_has_heard
         await committer.drained()
         write_each = parts.store.write_each
 
-        async def deaf(following: Next[Any], done: Done[Any]) -> None:
+        async def deaf(
+            following: Next[Any], done: Done[Any], stirred: asyncio.Event
+        ) -> None:
             def kept(outcome: Any) -> Callable[[], None]:  # noqa: ANN401 -- the work's
                 tell.append(done(outcome))
                 return lambda: None
 
-            await write_each(following, kept)
+            await write_each(following, kept, stirred)
 
         monkeypatch.setattr(parts.store, "write_each", deaf)
         submit = parts.relay.mailbox.submit
@@ -250,19 +252,22 @@ def full_at_the_end(store: Store) -> Callable[..., Awaitable[None]]:
     """Return a write that does everything and finds no room when it commits."""
     write_each = store.write_each
 
-    async def full(following: Next[Any], done: Done[Any]) -> None:
-        def next_full() -> Work[Any] | None:
-            work = following()
-            if work is None:
+    async def full(
+        following: Next[Any], done: Done[Any], stirred: asyncio.Event
+    ) -> None:
+        def next_full(*, least: int = 0, most: int | None = None) -> Turn[Any] | None:
+            turn = following(least=least, most=most)
+            if turn is None:
                 return None
+            work = turn.work
 
             async def then_full(tables: Tables) -> None:
                 await work(tables)
                 raise StoreFullError
 
-            return then_full
+            return Turn(then_full)
 
-        await write_each(next_full, done)
+        await write_each(next_full, done, stirred)
 
     return full
 

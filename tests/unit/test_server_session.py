@@ -220,10 +220,12 @@ async def held(
     begun, go_on = asyncio.Event(), asyncio.Event()
     write_each = relay.parts.store.write_each
 
-    async def slow(following: Next[object], done: Done[object]) -> None:
+    async def slow(
+        following: Next[object], done: Done[object], stirred: asyncio.Event
+    ) -> None:
         begun.set()
         await go_on.wait()
-        await write_each(following, done)
+        await write_each(following, done, stirred)
 
     monkeypatch.setattr(relay.parts.store, "write_each", slow)
     return begun, go_on
