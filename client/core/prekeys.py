@@ -11,7 +11,7 @@ from client.core.own_manifests import NAMED, OwnManifests
 from client.core.questions import Effect, ManifestPublished, Question
 from client.core.seeds import Seed
 from client.core.station import Station
-from crypto.digest import H, u64
+from crypto.digest import H
 from crypto.kem import KemKey
 from crypto.suite import SUITES
 from crypto.types import Digest, Mailbox, PrekeyId, PublicKey, Secret
@@ -82,18 +82,17 @@ class Prekeys:
         named = {
             seed.manifest: self._vault.get(f"{NAMED}.{seed.manifest}") for seed in seeds
         }
-        superseded: dict[Digest, int] = {}
+        superseded: dict[int, int] = {}
         after: bytes | None = None
         for number in sorted(named, reverse=True):
             if after is not None:
-                superseded[_label(number)] = int.from_bytes(after, "big")
+                superseded[number] = int.from_bytes(after, "big")
             after = named[number] or after
         held = {_held(seed): seed.kid for seed in seeds}
         gone = seeds_to_erase(
             held,
             superseded=superseded,
             witnessed=self._beliefs.witnessed,
-            drained=False,
             online=now - self._since,
         )
         if gone:
@@ -202,14 +201,9 @@ class Prekeys:
         return max(ours, 0 if named is None else named.notice.number) + 1
 
 
-def _label(number: int) -> Digest:
-    return H(u64(number))
-
-
 def _held(seed: Seed) -> HeldSeed:
     when = Window(PrekeyKind(seed.kind), seed.start, seed.until)
-    # What was opened with a one-time seed is erased with its record (the inbox).
-    return HeldSeed(_label(seed.manifest), seed.index, when, used=False)
+    return HeldSeed(seed.manifest, seed.index, when)
 
 
 def _seeds(signed: SignedManifest, drawn: list[Secret], generation: int) -> list[Seed]:
