@@ -83,7 +83,8 @@ class TimedSession(Session):
         super()._offer(effect)
         if isinstance(effect, Deposited):
             self.offered.setdefault(effect.envelope, (now(), effect.lane))
-            self._sent = dict(self._deposits)
+            waiting = self._deposits.items()
+            self._sent = {sent: deposit.envelope for sent, deposit in waiting}
 
     def effect(self, effect: line_effects.Effect) -> None:
         if isinstance(effect, line_effects.ObjectAccepted):
