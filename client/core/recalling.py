@@ -13,6 +13,8 @@ from client.core.sync import NOTES, TIME, WATCHED, after_of
 from crypto.merkle import Frontier
 from crypto.sign import Realm
 from crypto.types import Digest
+from protocol.checkpoint import parse_checkpoint
+from protocol.note import parse_note
 from protocol.requests import LogName
 from protocol.trusted_directory import (
     TrustedDirectory,
@@ -34,9 +36,11 @@ def restore(vault: Vault, beliefs: Beliefs, pin: Digest, realm: Realm) -> None:
         if note is None:
             continue
         if log is LogName.KEY:
-            beliefs.key_log = beliefs.key_log.recalled(note)
+            since = 0 if beliefs.directory is None else beliefs.directory.witnessed
+            beliefs.key_log = beliefs.key_log.recalled(note, since)
         else:
-            beliefs.message_log = beliefs.message_log.recalled(note)
+            since = _adopted_at(vault, note)
+            beliefs.message_log = beliefs.message_log.recalled(note, since)
     if beliefs.directory is not None:
         seen = max(beliefs.key_log.witnessed, beliefs.directory.witnessed)
         beliefs.directory = _seen(beliefs.directory, seen)
@@ -45,6 +49,13 @@ def restore(vault: Vault, beliefs: Beliefs, pin: Digest, realm: Realm) -> None:
         (beliefs.message_log, beliefs.message_roots),
     ):
         roots[trusted.size] = trusted.root
+
+
+def _adopted_at(vault: Vault, note: bytes) -> int:
+    """Return the witnessed time at which a note of the message log was adopted."""
+    size = parse_checkpoint(parse_note(note).text).size
+    found = vault.checkpoint_over(size - 1)
+    return 0 if found is None else found[2]
 
 
 def _replay(vault: Vault, beliefs: Beliefs, pin: Digest, realm: Realm) -> None:
