@@ -11,6 +11,10 @@ from client.cli.spoken import SpokenCommand, group
 DAYS: Final = 90  # before an end: the first warning
 
 
+# Of use to who signs, and to nobody who looks back.
+SIGNING: Final = frozenset({"showing.voice", "operator.show-expires"})
+
+
 @group
 def directory() -> None:
     """The directory that this terminal adopted."""
@@ -89,7 +93,8 @@ def _say_post(shell: Shell, line: dict[str, Any]) -> None:
 
 
 def _say_entry(shell: Shell, line: dict[str, Any]) -> None:
-    code = "entry" if line["counts"] else "entry-refused"
+    signed = "entry" if line["signers"] else "entry-plain"
+    code = signed if line["counts"] else "entry-refused"
     shell.say(
         f"directory.{code}",
         index=line["index"],
@@ -99,7 +104,9 @@ def _say_entry(shell: Shell, line: dict[str, Any]) -> None:
         signers=", ".join(line["signers"]) or "-",
     )
     for code, parts in line["sentences"]:
-        shell.say(code, **parts)
+        if code not in SIGNING:
+            past = f"history.{code.partition('.')[2]}"
+            shell.say(past if shell.words.knows(past) else code, **parts)
 
 
 COMMANDS: Final = {"directory": directory}

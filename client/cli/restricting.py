@@ -153,7 +153,7 @@ def _deliver(office: Office, signed: Signed, way: Way) -> None:
     shell, leaf = office.shell, signed_leaf(LeafKind.RESTRICTION, signed)
     relay: dict[str, Any] = {"index": None, "carrying": None}
     if way.out is not None:
-        write_leaf(shell, way.out, leaf)
+        write_leaf(shell, way.out, leaf, aside=way.as_json)
     if not office.by_file:
         shell.ask("operator-log", leaf=leaf.hex())
     heard = tell_witnesses(office, way.witnesses, encode(signed))

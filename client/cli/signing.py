@@ -150,7 +150,14 @@ def lines_of(signed: Signed) -> list[list[str]]:
     return [[line.key.hex(), line.signature.hex()] for line in signed.signatures]
 
 
-def write_leaf(shell: Shell, out: Path, leaf: bytes) -> None:
-    """Write a finished leaf, for ``koerier-relay append``."""
+def write_leaf(shell: Shell, out: Path, leaf: bytes, *, aside: bool = False) -> None:
+    """Write a finished leaf, for ``koerier-relay append``.
+
+    Args:
+        shell: of the command.
+        out: the file.
+        leaf: its bytes.
+        aside: say so on standard error, where the result is JSON.
+    """
     write_atomic(out, leaf)
-    shell.say("operator.approved", file=out)
+    (shell.tell if aside else shell.say)("operator.approved", file=out)

@@ -17,7 +17,7 @@ KINDS: Final = {
     "filename": "usage.not-readable",
     "file": "usage.not-readable",
     "path": "usage.not-readable",
-    "directory": "usage.not-readable",
+    "directory": "usage.no-folder",
     "day": "usage.not-a-day",
     "line": "usage.not-a-line",
     "post": "usage.not-a-post",

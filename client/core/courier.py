@@ -64,7 +64,7 @@ class Packed:
     data: bytes
     posts: tuple[str, ...]  # each has a terminal that can open it
     without: tuple[str, ...]  # addressees that it is not for
-    view: int  # W of the directory it was sealed at, POSIX seconds
+    view: int  # when its directory was witnessed, as the receiver will see it
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +131,12 @@ class Courier:
         envelope = self._outbox.seal_apart(row, chosen, keys, now)
         posts = {target.post for target in chosen}
         every = {target.post for target in self._vault.targets(row.name)}
+        note = self._beliefs.key_log.note
         return Packed(
-            data=make_bundle(envelope, self._beliefs.key_log.note),
+            data=make_bundle(envelope, note),
             posts=tuple(sorted(posts)),
             without=tuple(sorted(every - posts)),
-            view=self._beliefs.witnessed,
+            view=sender_view(note, self._beliefs.key_log).witnessed,
         )
 
     # --- in

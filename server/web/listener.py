@@ -10,6 +10,7 @@ import logging
 import resource
 import socket
 import ssl
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -46,13 +47,28 @@ def _is_ours(record: logging.LogRecord) -> bool:
     return not isinstance(error, http_exceptions.HttpProcessingError)
 
 
-async def _no_server_header(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers.pop(hdrs.SERVER, None)  # aiohttp's name and version
+class _Request(web.Request):
+    """A request whose answer names no program, also where it was never understood.
+
+    aiohttp's signal for this is not sent for what its parser refuses; this hook is.
+    """
+
+    async def _prepare_hook(self, response: web.StreamResponse) -> None:
+        response.headers.pop(hdrs.SERVER, None)  # aiohttp's name and version
+        await super()._prepare_hook(response)
+
+
+class _Runner(web.AppRunner):
+    """A runner whose requests are of ours."""
+
+    async def _make_server(self) -> web.Server:
+        server = await super()._make_server()
+        server.request_factory = partial(self.app._make_request, _cls=_Request)  # noqa: SLF001 -- the class has no other way in
+        return server
 
 
 def runner(app: web.Application) -> web.AppRunner:
     """Return a runner for ``app`` with the bounds above."""
-    app.on_response_prepare.append(_no_server_header)
     server_logger.addFilter(_is_ours)
     options: dict[str, Any] = {
         "keepalive_timeout": KEEPALIVE,
@@ -65,7 +81,7 @@ def runner(app: web.Application) -> web.AppRunner:
         "shutdown_timeout": SHUTDOWN,
         "tcp_keepalive": True,
     }
-    return web.AppRunner(app, **options)
+    return _Runner(app, **options)
 
 
 class _Site(web.BaseSite):

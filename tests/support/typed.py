@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 from client.cli.main import main
 from client.home import Home
 from tests.support.homes import ANNA, WORDS
+from tests.support.json_page import require_on_page
 
 
 def brought(word: str) -> int:
@@ -20,7 +21,9 @@ def brought(word: str) -> int:
 
 def invoke(line: list[str], opened: list[int]) -> Result:
     try:
-        return CliRunner().invoke(main, line)
+        done = CliRunner().invoke(main, line)
+        require_on_page(line, done.stdout)
+        return done
     finally:
         for reading in opened:
             with contextlib.suppress(OSError):  # whoever read it has closed it

@@ -303,6 +303,9 @@ def test_the_directory_is_shown_in_words(bern: Bern) -> None:
     assert "terminal 1" in shown
     history = typed(bern.home, "directory", "history", "bern")
     assert "ENROL bern, signed by: operator" in history
+    assert "a new post: bern" in history
+    assert "You sign" not in history  # nobody who looks back signs
+    assert "signed by: -" not in typed(bern.home, "directory", "history")
     for line in (("list",), ("show", "bern"), ("history",)):
         json.loads(typed(bern.home, "directory", *line, "--json"))
     assert "bern/m1" in typed(bern.home, "operator", "expiring", "--days", "400")

@@ -69,6 +69,12 @@ def test_a_number_out_of_range_is_told_the_range(
         assert word in told(koerier(Home(tmp_path), *line, lang=lang), 2)
 
 
+def test_a_folder_to_save_in_that_is_not_there_is_named(tmp_path: Path) -> None:
+    line = ("attach", "save", "3f2a91", "--out", tmp_path / "nowhere")
+    for lang, word in (("nl", "een map die er niet is"), ("en", "folder that is not")):
+        assert word in told(koerier(Home(tmp_path), *line, lang=lang), 2)
+
+
 @pytest.mark.parametrize("post", ["Bern X", "Bern", "-bern", "", "b" * 64, "bern\n"])
 def test_an_invitation_needs_the_name_of_a_post(
     hague: Ministry, tmp_path: Path, post: str
