@@ -13,7 +13,7 @@ A tour, from the bottom:
   how it travels, and "seal it to me again".
 * ``decision`` -- may it go, may it be shown, who must sign.  ``genuine``,
   ``acceptance``, ``admit``, ``receiver`` -- what a receiver believes of what it
-  opened, in order.
+  opened, in order.  ``history`` -- the same of an old record that is sent again.
 * ``signed``, ``root``, ``root_check``, ``trusted_root``, ``root_chain``,
   ``root_file``, ``root_end`` -- the one thing that is believed first, and its
   successors.

@@ -86,6 +86,8 @@ class Reason(enum.StrEnum):
     TYPE_UNKNOWN = "type-unknown"
     INCONSISTENT = "inconsistent"  # contradicts itself or what its type demands
     TOO_LARGE = "too-large"
+    NOT_ASKED = "not-asked"  # history that nobody here asked that post for
+    HISTORY_FALSE = "history-false"  # what is sent again was not signed like that
 
 
 class PolicyError(ProtocolError):

@@ -15,6 +15,7 @@ from client.answers.checkup import keys_of
 from client.answers.directory import DirectoryCommands
 from client.answers.exposure import ExposureCommands
 from client.answers.following import FollowingCommands
+from client.answers.history import HistoryCommands
 from client.answers.names import Answer, Arguments
 from client.answers.operators import OperatorCommands
 from client.answers.oversight import OversightCommands
@@ -56,6 +57,7 @@ class Commands:
                 **ChangeCommands(machine, clock).methods,
                 **DirectoryCommands(machine, vault, clock).methods,
                 **ExposureCommands(machine, vault).methods,
+                **HistoryCommands(machine, vault, clock).methods,
                 **AttachmentCommands(machine, vault, clock, spool).methods,
                 **AuditAnswers(machine, vault).methods,
             }

@@ -132,7 +132,7 @@ def read_message(shell: Shell, message: str, *, as_json: bool) -> None:
         shell.say("message.not-logged")
     _doubts(shell, opened)
     for code, text in opened["parts"]:
-        _part(shell, shell.words.say(f"part.{code}"), text)
+        say_part(shell, shell.words.say(f"part.{code}"), text)
     for file in opened["files"]:
         say_file(shell, file)
     shell.say("message.banner", level=opened["level"])
@@ -140,7 +140,7 @@ def read_message(shell: Shell, message: str, *, as_json: bool) -> None:
         shell.tell("message.not-noted")
 
 
-def _part(shell: Shell, name: str, text: str) -> None:
+def say_part(shell: Shell, name: str, text: str) -> None:
     """Print a part; of several lines each is marked, so that none looks like ours."""
     lines = text.split("\n")
     if len(lines) == 1:

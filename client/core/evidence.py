@@ -255,14 +255,19 @@ def _sealed(vault: Vault, row: RecordRow, *, fresh: bool) -> Logged:
 
 def _sent(vault: Vault, row: RecordRow, deposit: Deposit) -> Logged:
     """Return a sealing of our own: the record, the slip, and who signed them."""
-    slip = parse_slip(deposit.slip)
-    lines = [SignatureLine(slip.key, Signature(deposit.signature))]
+    slip, inner = parse_slip(deposit.slip), inner_sent(row, deposit)
+    place = _place(vault, deposit.log_index, deposit.proof)
+    return Logged(inner, slip, Digest(deposit.leaf[-32:]), *place)
+
+
+def inner_sent(row: RecordRow, deposit: Deposit) -> bytes:
+    """Return the inner parts of a sealing of our own, as its receivers opened them."""
+    key = parse_slip(deposit.slip).key
+    lines = [SignatureLine(key, Signature(deposit.signature))]
     if row.release:
         record = decode(row.document, Record, limit=MAX_RECORD)
         lines.append(SignatureLine(record.by[0], Signature(row.release)))
-    inner = encode(Inner(row.document, deposit.slip, tuple(lines)))
-    place = _place(vault, deposit.log_index, deposit.proof)
-    return Logged(inner, slip, Digest(deposit.leaf[-32:]), *place)
+    return encode(Inner(row.document, deposit.slip, tuple(lines)))
 
 
 def _place(

@@ -77,7 +77,7 @@ class Heirs:
         waiting = {target.name: target.post for target in self._vault.open_of(key)}
         for name, post in waiting.items():
             row = self._vault.record(name)
-            if row is not None and RULES[RecordType(row.type)].labelled:
+            if row is not None and RULES[RecordType(row.type)].written:
                 self._pass_on(row, post, now)
 
     def _pass_on(self, row: RecordRow, post: str, now: int) -> None:

@@ -197,6 +197,8 @@ class Inbox:
             suites=suites_opened(view.root, view.witnessed),
             archive=bool(view.root.archive),
             now=view.witnessed,
+            asked=self._arrivals.history.asked,
+            root=view.root,
         )
 
     def take(self, outcome: Outcome, index: int | None, now: int) -> None:

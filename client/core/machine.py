@@ -50,6 +50,7 @@ from client.core.questions import (
     ProofWanted,
     Tag,
 )
+from client.core.resending import Resending
 from client.core.rows import RecordRow
 from client.core.station import Station
 from client.core.sync import EntriesLackingError, Sync
@@ -110,7 +111,8 @@ class Machine:
             station, self._holes, arrivals, self._nacks_out, self._writing.queue
         )
         self.courier = Courier(station, self._outbox, self._inbox, self._kept)
-        self.renewal = arrivals.renewal
+        self.renewal, self.history = arrivals.renewal, arrivals.history
+        self.resending = Resending(station, self._writing)
         self._forgotten, self._unfetched = Forgotten(station), Unfetched(station)
         self._proofs = Proofs(station, sync, self._inbox, self._outbox, self._forgotten)
         self.proposals, self.appending = Proposals(station), Appending(station)
@@ -323,6 +325,7 @@ class Machine:
             publish = self._prekeys.pump(now)
             self._prekeys.erase_old(now)
             self._writing.queue_receipts(now)
+            self.resending.pump(now)
             return [
                 *publish,
                 *self._nacks_out.pump(),

@@ -14,10 +14,12 @@ from client.core.rows import (
     BlobState,
     Deposit,
     EventRow,
+    HistoryRow,
     NackRow,
     PeerRow,
     ReceiptRow,
     RecordRow,
+    ResendingRow,
     Target,
 )
 from crypto.types import Digest, KeyId, MessageId, PrekeyId, StreamId
@@ -28,6 +30,13 @@ from protocol.slip import Place
 
 # What operators send one another about a change.
 OperatorsType = Literal[RecordType.REFUSAL, RecordType.PROPOSAL, RecordType.APPROVAL]
+# What is said about records that are sent again.
+HistoryType = Literal[
+    RecordType.HISTORY_REQUEST,
+    RecordType.HISTORY_ANSWER,
+    RecordType.HISTORY,
+    RecordType.HISTORY_END,
+]
 
 
 class Blobs(Protocol):
@@ -65,6 +74,51 @@ class Messages(Protocol):
 
     def of_operators(self, kind: OperatorsType) -> list[RecordRow]:
         """Return what operators wrote of one type, both ways, oldest first."""
+
+
+class HistoryRows(Protocol):
+    """Old records that were sent again to us, and what we send again."""
+
+    def exchanged(
+        self, post: str, span: tuple[int, int], places: tuple[int, int], limit: int
+    ) -> list[tuple[int, RecordRow]]:
+        """Return what was exchanged with a post, oldest first, each with its place.
+
+        Args:
+            post: with whom.
+            span: written or received not before, not after; POSIX seconds.
+            places: behind the first, up to the second: in the order they came.
+            limit: at most so many.
+        """
+
+    def of_type(self, kind: HistoryType) -> list[RecordRow]:
+        """Return what was said of one type, both ways, unrefused, oldest first."""
+
+    def last_place(self) -> int:
+        """Return the place of the newest record."""
+
+    def add(self, row: HistoryRow) -> None:
+        """Keep where an old record stands; one that is there already stays."""
+
+    def came(
+        self, limit: int, older: Digest | None = None, post: str | None = None
+    ) -> list[HistoryRow]:
+        """Return what was sent again and is not in the archive, the newest first."""
+
+    def named(self, start: str, limit: int) -> list[HistoryRow]:
+        """Return those whose name begins so, in hexadecimal."""
+
+    def resending(self, request: Digest) -> ResendingRow | None:
+        """Return how far an agreed request is."""
+
+    def open_resendings(self) -> list[ResendingRow]:
+        """Return the agreed requests that are not done."""
+
+    def set_resending(self, row: ResendingRow) -> None:
+        """Keep how far an agreed request is."""
+
+    def on_the_way(self, terminal: bytes) -> int:
+        """Return how many old records are on their way to a terminal."""
 
 
 class Following(Protocol):
@@ -182,6 +236,10 @@ class Vault(Following, Protocol):
     @property
     def messages(self) -> Messages:
         """What people wrote."""
+
+    @property
+    def history(self) -> HistoryRows:
+        """The same vault's history."""
 
     def get(self, name: str) -> bytes | None:
         """Return a named value."""

@@ -46,7 +46,7 @@ class Withdrawals:
             PolicyError: a kind of record that people do not write.
         """
         record = decode(row.document, Record, limit=MAX_RECORD)
-        if not RULES[RecordType(record.type)].labelled:
+        if not RULES[RecordType(record.type)].written:
             raise PolicyError(Reason.INCONSISTENT)
         reached: set[str] = set()
         for target in self._vault.targets(row.name):

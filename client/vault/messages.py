@@ -16,7 +16,7 @@ from protocol.record_type import RULES
 NAME: Final = 64  # hexadecimal digits of a whole name
 LAST: Final = (1 << 63) - 1  # above the number of any record
 # The words of the index `record_message`: with others it is not used.
-_TYPES: Final = ", ".join(str(int(t)) for t, rule in RULES.items() if rule.labelled)
+_TYPES: Final = ", ".join(str(int(t)) for t, rule in RULES.items() if rule.written)
 _MESSAGE: Final = f"refused IS NULL AND type IN ({_TYPES})"
 # And those of the index `record_change`.
 _OPERATORS: Final = ", ".join(str(int(kind)) for kind in get_args(OperatorsType))

@@ -27,6 +27,7 @@ from client.vault.columns import (
 )
 from client.vault.database import Database
 from client.vault.following import FollowingStore
+from client.vault.history import HistoryStore
 from client.vault.messages import MessageRows
 from crypto.types import Digest, KeyId, PrekeyId, StreamId
 from protocol.delivery import State
@@ -43,6 +44,7 @@ class Store(FollowingStore):
         super().__init__(database)
         self.blobs = BlobRows(database)
         self.messages = MessageRows(database)
+        self.history = HistoryStore(database)
 
     def transaction(self) -> AbstractContextManager[None]:
         """Commit everything inside together, durably, or nothing."""

@@ -49,9 +49,9 @@ def test_a_list_goes_on_behind_the_message_that_it_ended_with(store: Store) -> N
 
 
 @pytest.mark.parametrize("kind", RecordType)
-def test_a_message_is_what_bears_a_label(store: Store, kind: RecordType) -> None:
+def test_a_message_is_what_people_write(store: Store, kind: RecordType) -> None:
     row = add(store, 1, type=kind)
-    expected = [row] if RULES[kind].labelled else []
+    expected = [row] if RULES[kind].written else []
     assert store.messages.newest(OUT, 9) == expected
     assert store.messages.named(row.name.hex(), OUT, 9) == expected
 
@@ -130,3 +130,22 @@ def test_what_operators_wrote_is_listed_by_its_type(store: Store) -> None:
     add(store, 12, type=RecordType.CABLE)
     assert store.messages.of_operators(RecordType.PROPOSAL) == rows
     assert store.messages.of_operators(RecordType.REFUSAL) == []
+
+
+def test_what_is_said_about_history_is_found_in_an_index(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    database = Database.open(None, secret("messages"))
+    asked: list[tuple[str, Row]] = []
+    rows = database.rows
+
+    def looking(query: str, *values: bytes | str | int) -> list[Row]:
+        asked.append((query, values))
+        return []
+
+    monkeypatch.setattr(database, "rows", looking)
+    Store(database).history.of_type(RecordType.HISTORY)
+    ((query, values),) = asked
+    plan = str(rows(f"EXPLAIN QUERY PLAN {query}", *values))
+    assert "record_history" in plan
+    assert "TEMP B-TREE" not in plan
