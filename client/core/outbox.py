@@ -108,23 +108,11 @@ class Outbox:
             raise PolicyError(refusal.reason, post=refusal.post)
         return decision.terminals
 
-    def _allowed(self, name: Digest) -> tuple[Terminal, ...]:
+    def may_have(self, name: Digest) -> frozenset[KeyId]:
         """Return the terminals that may have a waiting record by today's directory.
 
         What an addressee lost since holds up that addressee; what the message or
         this terminal lost holds up all.
-        """
-        try:
-            decision = self._decision(self._record(name))
-        except PolicyError:
-            return ()
-        own = self._identity.post
-        if any(refusal.post in {None, own} for refusal in decision.refusals):
-            return ()
-        return decision.terminals
-
-    def may_have(self, name: Digest) -> frozenset[KeyId]:
-        """Return the terminals that may have a waiting record by today's directory.
 
         Raises:
             PolicyError: the message, or this terminal, may not go at all any more.
@@ -248,7 +236,10 @@ class Outbox:
         row = self._vault.record(name)
         if row is None or not self._may_seal(name, now):
             return []
-        allowed = {terminal.first for terminal in self._allowed(name)}
+        try:
+            allowed = self.may_have(name)
+        except PolicyError:
+            return []  # it waits for another directory
         targets = [
             target
             for target in self._vault.targets(name)

@@ -12,7 +12,8 @@ from crypto.types import Digest
 from protocol.codec import decode
 from protocol.courier import MAX_BUNDLE, Bundle
 from protocol.delivery import State
-from protocol.errors import ExpiredError, FreshnessError, PolicyError
+from protocol.errors import ExpiredError, FreshnessError, PolicyError, Reason
+from protocol.label import Level
 from protocol.manifest import PrekeyKind
 from protocol.receipt import Kind, Statement
 from protocol.requests import LogName, Offer
@@ -334,6 +335,20 @@ def test_a_suspended_sender_packs_nothing(
     suspend(hague, bern, "bern")
     with pytest.raises(PolicyError):
         bern.machine.courier.pack(row, (), bern.now)
+
+
+def test_a_sender_that_may_read_it_no_more_packs_nothing(
+    desks: tuple[Desk, Desk], hague: Ministry
+) -> None:
+    bern, _ = desks
+    row = written(bern)
+    own, low = hague.posts["bern"].terminal.key.id, Level.ONGERUBRICEERD
+    leaf = hague.restriction(own, by=hague.operators["anna"], highest=low)
+    bern.relay.logs[LogName.KEY].append(leaf)
+    bern.connect()
+    with pytest.raises(PolicyError) as refused:
+        bern.machine.courier.pack(row, (), bern.now)
+    assert refused.value.reason is Reason.LEVEL_ABOVE_CLEARANCE
 
 
 def test_nothing_is_packed_for_a_suspended_addressee(
