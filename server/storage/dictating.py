@@ -1,22 +1,19 @@
 """Who writes which transaction: the scribe, or the relay itself.
 
-The scribe gets what only writes: deposits, of which nobody asks whether they are known.
-Nearly none is, and the unique name of a row says so all the same: then nothing of the
-transaction is written, and the relay runs it again and asks.  Whatever reads runs in
-the relay, when the scribe has nothing under way.
+The scribe gets what only writes: deposits, which are taken to be new
+(:mod:`server.storage.presuming`).  Whatever reads runs in the relay, when the scribe
+has nothing under way.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Dialect
 
-from crypto.types import Digest
 from server.storage.dictation import Outcome
-from server.storage.envelopes import EnvelopeTables
 from server.storage.executor import driven
 from server.storage.interfaces import (
     Done,
@@ -26,22 +23,13 @@ from server.storage.interfaces import (
     Turn,
     Work,
 )
+from server.storage.presuming import Presumption, presuming
 from server.storage.scribe import Dictated, ReadsError, Scribe
-from server.storage.sql_tables import SqlTables, tables_of
 
 # So many submissions in one transaction, and it goes to the scribe: a smaller one is
 # done before two processes have woken each other.
 MANY: Final = 32
 WHOLE: Final = 1 << 30  # as many as go into one
-CAREFUL: Final = 64  # transactions that ask what is known, after one that had to
-
-
-class NewEnvelopes(EnvelopeTables):
-    """Envelopes of which none is taken to be stored; the unique name is the proof."""
-
-    async def known(self, _names: Sequence[Digest]) -> Mapping[Digest, int]:
-        """Return none."""
-        return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +61,7 @@ class Dictation:
         self._locally = locally
         self._under_way: deque[UnderWay] = deque()
         self._again: list[UnderWay] = []  # the scribe did not write them
-        self._careful = 0  # so many more are not presumed to be new
+        self._presumption = Presumption()
 
     async def run(
         self,
@@ -113,17 +101,11 @@ class Dictation:
 
     def _dictated(self, turn: Turn[Any]) -> bool:
         """Say whether the scribe has it."""
-        if not turn.again:
-            return False
-        if self._careful:
-            self._careful -= 1
+        if not turn.again or not self._presumption.holds():
             return False
         dictated = Dictated(self._dialect)
-        tables: SqlTables = replace(
-            tables_of(dictated), envelopes=NewEnvelopes(dictated)
-        )
         try:
-            outcome = driven(turn.work(tables))
+            outcome = driven(turn.work(presuming(dictated)))
             self._scribe.ask(dictated.steps)
         except ReadsError:
             return False
@@ -148,7 +130,7 @@ class Dictation:
                 case Outcome.BROKEN:
                     raise StoreBrokenError(fault)
                 case Outcome.CONFLICT:
-                    self._careful = CAREFUL
+                    self._presumption.failed()
                     self._again.append(one)
                 case Outcome.STALE:
                     self._again.append(one)

@@ -17,7 +17,7 @@ from protocol.errors import BusyError
 from protocol.requests import LogName, Stored
 from server.app import Parts
 from server.services import commit
-from server.storage import dictating, scribe_main
+from server.storage import dictating, presuming, scribe_main
 from server.storage.dictation import ASKED, MAX_ANSWER, SLOT, Outcome, Step, answered
 from server.storage.envelopes import EnvelopeTables
 from server.storage.interfaces import StoreBrokenError
@@ -54,6 +54,8 @@ class Office:
         self.store = parts.store
         assert self.store._scribe is not None  # noqa: SLF001 -- to hold it back
         self.scribe = self.store._scribe  # noqa: SLF001
+        assert self.store._dictation is not None  # noqa: SLF001
+        self.presumption = self.store._dictation._presumption  # noqa: SLF001
         self.process = self.scribe._process  # noqa: SLF001
 
     @property
@@ -110,8 +112,7 @@ async def test_the_next_batch_is_at_the_scribe_before_the_last_one_is_durable(
         stored = await asyncio.gather(*tasks)
         assert [one.index for one in stored] == [1, 2, 3, 4, 5, 6]
         assert made.size == 7
-        assert made.store._dictation is not None  # noqa: SLF001
-        assert made.store._dictation._careful == 0  # noqa: SLF001 -- none ran again
+        assert made.presumption.careful == 0  # none ran again
 
 
 async def test_a_name_that_is_known_gets_its_answer_and_stops_nobody(
@@ -123,14 +124,13 @@ async def test_a_name_that_is_known_gets_its_answer_and_stops_nobody(
         stored = await asyncio.gather(*tasks)
         assert [one.index for one in stored] == [1, 0, 2, 3, 4, 5]
         assert stored[1] == await made.deposit("first")
-        assert made.store._dictation is not None  # noqa: SLF001
-        assert 0 < made.store._dictation._careful < dictating.CAREFUL  # noqa: SLF001
+        assert 0 < made.presumption.careful < presuming.CAREFUL
 
 
 async def test_after_one_that_was_known_some_are_asked_about_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dictating, "CAREFUL", 2)
+    monkeypatch.setattr(presuming, "CAREFUL", 2)
     async with office(tmp_path) as made:
         asked = made.scribe._asked  # noqa: SLF001
         for name in ("first", "a", "b"):

@@ -191,7 +191,7 @@ class SimStore:
     async def write_each(
         self, following: Next[R], done: Done[R], _stirred: asyncio.Event
     ) -> None:
-        await in_turn(self.write, following, done)
+        await in_turn(lambda turn: self.write(turn.work), following, done)
 
     def _run(self, work: Work[R]) -> R:
         with transaction(self._engine) as tables:
