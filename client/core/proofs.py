@@ -44,6 +44,8 @@ class Proofs:
         if log.size != tag.size:
             return []  # the log moved on: the next round asks again
         leaf = self._sync.leaf(tag)
+        if not leaf and not tag.own:
+            return []  # the next round asks for what stands here now
         try:
             log.check_inclusion(leaf, tag.index, answer.path)
         except VerificationError:

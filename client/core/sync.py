@@ -191,12 +191,16 @@ class Sync:
         ]
 
     def leaf(self, tag: ProofWanted) -> bytes:
-        """Return the leaf that a proof was asked for; b"": it is gone."""
+        """Return the leaf that a proof was asked for; b"": it is gone.
+
+        So it is where another sealing of a record that was held came meanwhile, which
+        was logged somewhere else.
+        """
         if tag.own:
             deposit = self._vault.deposit(tag.name)
             return b"" if deposit is None else deposit.leaf
         row = self._vault.record(tag.name)
-        return b"" if row is None else row.leaf
+        return row.leaf if row is not None and row.log_index == tag.index else b""
 
     # --- answers
 

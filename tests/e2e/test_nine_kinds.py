@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,12 +46,13 @@ class Town:
     def history(self) -> list[tuple[str, str | None]]:
         """Return what both terminals say of the key log, without new prekeys."""
         line = "koerier --home terminals/tfc directory history --json"
-        found = self.desktop.json(line)
-        assert all(one["counts"] for one in found)
-        until(lambda: self.live.ask(POST, "directory-history") == found, "history")
-        return [
-            (one["kind"], one["action"]) for one in found if one["kind"] != "MANIFEST"
-        ]
+        found = without_prekeys(self.desktop.json(line))
+
+        def same() -> bool:
+            return without_prekeys(self.live.ask(POST, "directory-history")) == found
+
+        until(same, "both have the same history")
+        return found
 
     def keys(self, post: str) -> frozenset[object]:
         """Return the keys of terminals and members in the directory of TFC."""
@@ -77,6 +79,13 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     (folder / f"{LATER}.word").write_text("een heel andere zin, van later\n")
     with founded(folder) as live:
         yield Town(live, Desktop(folder), Ceremony(live))
+
+
+def without_prekeys(history: list[dict[str, Any]]) -> list[tuple[str, str | None]]:
+    """Return kind and action of each entry, all of which count."""
+    assert all(one["counts"] for one in history)
+    rest = (one for one in history if one["kind"] != "MANIFEST")
+    return [(one["kind"], one["action"]) for one in rest]
 
 
 # --- each kind: what is typed, and what is another one then
