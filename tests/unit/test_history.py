@@ -307,6 +307,8 @@ def test_a_proof_that_shows_nothing_is_none(cast: Cast, root: RootDocument) -> N
     assert resent(other, cast.directory, root, now=NOW).witnessed is None
     nonsense = structs.replace(body, proof=b"nonsense")
     assert resent(nonsense, cast.directory, root, now=NOW).witnessed is None
+    none = structs.replace(body, proof=None)
+    assert resent(none, cast.directory, root, now=NOW).witnessed is None
 
 
 def test_a_checkpoint_of_the_key_log_is_verified(root: RootDocument) -> None:
