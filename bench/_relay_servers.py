@@ -7,7 +7,8 @@ the CPU seconds that it has used, and its resident bytes.
 
 *relay* is the relay: sessions, cells, line, mailbox, both logs, group commit.  *bare*
 is the ceiling: an aiohttp WebSocket, the same bytes, one SQLite table, group commit,
-nothing else.  *bare-pg* inserts them into one PostgreSQL table with asyncpg.
+nothing else.  *bare-pg* inserts them into one PostgreSQL table with asyncpg.  *echo* is
+a plain socket that answers so many bytes at once, and keeps nothing.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from aiohttp import WSMsgType, web
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bench._relay_senders import SIZE
 from server.allocator import one_heap
 from server.config import Quotas
 from server.serve import steady
@@ -37,6 +39,7 @@ from tests.support.relay import served, working
 
 Insert = Callable[[Sequence[bytes]], Awaitable[None]]
 MAX_BATCH = 256  # as the relay's
+ECHO = 256  # bytes of an echo's answer, as of the relay's
 MANY = 1 << 30
 UNBOUNDED = Quotas(
     post_messages=MANY,
@@ -131,6 +134,33 @@ def others() -> list[str]:
     return Path("/proc/thread-self/children").read_text(encoding="ascii").split()
 
 
+class Echo(asyncio.Protocol):
+    """Answers each SIZE bytes."""
+
+    def __init__(self) -> None:
+        self._came = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._came += len(data)
+        if self._came >= SIZE:
+            self._came -= SIZE
+            self._transport.write(bytes(ECHO))
+
+
+async def echoing() -> None:
+    """Be *echo* until SIGTERM."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Echo, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    print(f"{host}:{port}", flush=True)
+    await until_stopped()
+    server.close()
+
+
 def resident() -> int:
     """Return the resident bytes of this process and of those that it has started."""
     pages = [
@@ -163,6 +193,9 @@ async def until_stopped() -> None:
 
 
 async def main(kind: str, folder: Path, database: str, posts: int) -> None:
+    if kind == "echo":
+        await echoing()
+        return
     if kind == "relay":
         one_heap()  # as server.serve does
     async with AsyncExitStack() as stack:

@@ -11,6 +11,9 @@ before the loop has heard of the last one: it has a few hundred cells to open me
 and a disk that waits for that is a disk that idles.  Each batch is drafted on the one
 before it, and what was drafted on one that is not written begins again.
 
+What comes alone, while the disk is quick, is committed in the loop, where it waits for
+nobody (:mod:`server.services.lone` says when, and what a slow disk can do then).
+
 So throughput is the disk's number of commits times what arrives during one, and the
 promise stays whole: *stored* is never said of what a power cut could take.
 
@@ -30,6 +33,7 @@ from protocol.errors import BusyError, ProtocolError
 from protocol.requests import Stored
 from server.clock import Clock
 from server.services.intake import Submission, store_batch
+from server.services.lone import Lone
 from server.services.quotas import Ledger
 from server.services.staging import Staging, Trees
 from server.storage.interfaces import Store, StoreFullError, Tables, Turn
@@ -135,6 +139,9 @@ class Committer:
         self._under_way: deque[Batch] = deque()  # begun, and not known to be durable
         self._submissions: deque[Waiting[Submission, Stored]] = deque()
         self._jobs: deque[Waiting[Job[Any], Any]] = deque()
+        self._lone = Lone()
+        self._turn = False  # whether the loop committed one since it last went round
+        self._failed: Exception | None = None  # the disk, while the loop committed
         self._arrived = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -155,8 +162,8 @@ class Committer:
     def deposit(self, submission: Submission, told: Told[Stored]) -> None:
         """Begin :meth:`submit`; ``told`` is called in the loop, after the commit.
 
-        It must not raise.  Of each thousand submissions that wait, none needs a task
-        or a future of its own.
+        That may be before this returns.  It must not raise.  Of each thousand
+        submissions that wait, none needs a task or a future of its own.
 
         Raises:
             BusyError: too much waits, or an older disk: nothing was kept.
@@ -164,7 +171,39 @@ class Committer:
         if self.behind:
             raise BusyError
         waiting: Waiting[Submission, Stored] = Waiting(submission, told)
-        self._enqueue(self._submissions, waiting)
+        if self._arrived.is_set() or not self._here(waiting):
+            self._enqueue(self._submissions, waiting)
+
+    def _here(self, waiting: Waiting[Submission, Stored]) -> bool:
+        """Commit what comes alone, here and now; False: it is for the writer."""
+        if self._turn:
+            self._lone.crowded()
+        began = self._clock.monotonic()
+        if not self._lone.allows(waiting.work, began):
+            return False
+        batch = Batch([waiting], (), began, self._draft)
+        self._under_way.append(batch)  # alone there: the writer has nothing to do
+        try:
+            written = self._store.here(batch.work)
+        except StoreFullError as error:
+            self._done(error)()
+            return True
+        except Exception as error:  # noqa: BLE001 -- `run` raises it, and the process ends
+            self._failed = error
+            self._arrived.set()
+            return True
+        if written is None:
+            self._under_way.pop()
+            return False
+        self._done(written)()
+        now = self._clock.monotonic()
+        self._lone.stalled(now - began, now)
+        self._turn = True
+        asyncio.get_running_loop().call_soon(self._gone_round)
+        return True
+
+    def _gone_round(self) -> None:
+        self._turn = False
 
     async def perform(self, job: Job[R]) -> R:
         """Do ``job`` in the next transaction; return when that is durable.
@@ -206,6 +245,8 @@ class Committer:
         """
         while True:
             await self._arrived.wait()
+            if self._failed is not None:
+                raise self._failed
             await self._store.write_each(self._next, self._done, self._stirred)
             if not self.waiting:
                 self._arrived.clear()
@@ -243,6 +284,7 @@ class Committer:
             batch.undo()
             return partial(self._full, batch)
         self._durable = written.after
+        self._lone.wrote(len(batch.submissions), took)
         return partial(self._tell, batch, written, took)
 
     def _full(self, batch: Batch) -> None:

@@ -385,6 +385,13 @@ class Store(Protocol):
             StoreBrokenError: what writes for the store is gone.
         """
 
+    def here(self, work: Work[R]) -> R | None:
+        """Do :meth:`write` in the loop itself, which waits; None: not now.
+
+        Then nothing was begun: somebody else writes, the engine cannot, or what it has
+        put off is due.  Of the disk's work, only what makes ``work`` durable is done.
+        """
+
     async def scrub(self) -> None:
         """Let what was deleted leave the disk, as far as the engine can."""
 

@@ -105,6 +105,10 @@ class PostgresStore:
         """Wait for ever: a lost connection is seen when it is used."""
         await asyncio.Event().wait()
 
+    def here(self, _work: Work[R]) -> R | None:
+        """Refuse: the driver waits in the loop, and the loop for nobody."""
+        return None
+
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[SqlTables]:
         """Run one reading transaction, step by step."""

@@ -18,11 +18,22 @@ BUSY_TIMEOUT: Final = 10  # seconds a second process (``check``) is waited for
 
 BEGIN: Final = "BEGIN IMMEDIATE"  # of a transaction that writes
 
+# Of the relay's own writer, where it may wait and where nothing may.  The pages that a
+# commit in the loop leaves are taken over by the next one that may wait.
+PATIENT: Final = (
+    f"PRAGMA busy_timeout = {1000 * BUSY_TIMEOUT}",
+    "PRAGMA wal_autocheckpoint = 4000",  # pages: what changes often is written once
+)
+HASTY: Final = (
+    "PRAGMA busy_timeout = 0",
+    "PRAGMA wal_autocheckpoint = 0",
+)
+
 WRITER: Final = (
     "PRAGMA synchronous = EXTRA",
     "PRAGMA journal_mode = WAL",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA wal_autocheckpoint = 4000",  # pages: what changes often is written once
+    *PATIENT,
     "PRAGMA cache_size = -16384",  # KiB: more than a batch writes
     "PRAGMA secure_delete = ON",  # what is erased is overwritten with zeros
 )

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
 
@@ -26,11 +26,13 @@ from server.storage.interfaces import (
     StoreFullError,
     Work,
 )
-from server.storage.pragmas import BEGIN
+from server.storage.pragmas import BEGIN, HASTY, PATIENT
 from server.storage.schema import upgraded
 from server.storage.scribe import Scribe
 from server.storage.sql_tables import SqlTables, tables_of
 from server.storage.worker import Worker
+
+PUT_OFF: Final = 128  # commits in the loop; then one in the thread, which checkpoints
 
 R = TypeVar("R")
 
@@ -52,6 +54,8 @@ class SqliteStore:
         self._writing = Worker("store-write")
         self._reading = ThreadPoolExecutor(READERS, "store-read")
         self._held: Held | None = None
+        self._manner: tuple[str, ...] = PATIENT
+        self._put_off = 0  # commits since the last one that could checkpoint
         # Whoever writes has the turn: in the thread, or in the scribe.
         self._turn = asyncio.Lock()
         self._others = 0  # who wait for it, beside what comes one after another
@@ -127,6 +131,36 @@ class SqliteStore:
 
         return each
 
+    def here(self, work: Work[R]) -> R | None:
+        """Do ``write`` in the loop; None: not now.
+
+        No checkpoint is made here, and no other process waited for.
+        """
+        # A task that was cancelled gives the turn away while the thread still works.
+        busy = self._turn.locked() or not self._writing.idle
+        if busy or self._put_off >= PUT_OFF:
+            return None
+        with translated():
+            driver = self._mannered(HASTY)
+            try:
+                driver.execute(BEGIN)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                    return None  # another process writes: the thread waits for it
+                raise
+            self._put_off += 1
+            with self._begun() as tables:
+                return driven(work(tables))
+
+    def _mannered(self, manner: tuple[str, ...]) -> sqlite3.Connection:
+        """Return the writer's connection at the driver, patient or not."""
+        _, driver, _ = self._hold()
+        if manner is not self._manner:
+            for pragma in manner:
+                driver.execute(pragma)
+            self._manner = manner
+        return driver
+
     def _read(self, work: Work[R]) -> R:
         with transaction(self._reader) as tables:
             return driven(work(tables))
@@ -140,19 +174,26 @@ class SqliteStore:
         """Run one writing transaction; leaving the block is the commit point."""
         # At the driver: SQLAlchemy's part of a transaction costs more than SQLite's.
         with translated():
-            connection, driver, tables = self._hold()
-            driver.execute(BEGIN)
-            try:
+            self._mannered(PATIENT).execute(BEGIN)
+            self._put_off = 0
+            with self._begun() as tables:
                 yield tables
-                # A crash before the end of COMMIT leaves nothing of the block, one
-                # after it leaves all of it.
-                if connection.in_transaction():  # SQLAlchemy ran something rare
-                    connection.commit()
-                driver.commit()
-            except BaseException:
-                connection.rollback()
-                driver.rollback()
-                raise
+
+    @contextmanager
+    def _begun(self) -> Iterator[SqlTables]:
+        """Commit at the end of the block, or undo all of it."""
+        connection, driver, tables = self._hold()
+        try:
+            yield tables
+            # A crash before the end of COMMIT leaves nothing of the block, one
+            # after it leaves all of it.
+            if connection.in_transaction():  # SQLAlchemy ran something rare
+                connection.commit()
+            driver.commit()
+        except BaseException:
+            connection.rollback()
+            driver.rollback()
+            raise
 
     def _hold(self) -> "Held":
         if self._held is None:

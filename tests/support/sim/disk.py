@@ -193,6 +193,10 @@ class SimStore:
     ) -> None:
         await in_turn(lambda turn: self.write(turn.work), following, done)
 
+    def here(self, work: Work[R]) -> R | None:
+        with self._mortal.commit():
+            return self._run(work)
+
     def _run(self, work: Work[R]) -> R:
         with transaction(self._engine) as tables:
             return driven(work(tables))
