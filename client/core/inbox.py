@@ -38,7 +38,7 @@ from protocol.root import suites_opened
 
 # Kept as evidence and never shown, as HELD: one that comes in good order is news.
 FORK = "fork"
-MAX_STRANGERS = 8  # far below the streams of a line
+MAX_STRANGERS = 32  # of a rotated peer all may come at once; half of a line's streams
 
 
 class Inbox:
