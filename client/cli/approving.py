@@ -152,6 +152,8 @@ def reject(
 def _the_open_one(shell: Shell) -> str:
     """Return the id of the only open proposal, for who types none."""
     ids = [str(p["id"]) for p in shell.ask("operator-list") if p["standing"] == "open"]
+    if not ids:
+        shell.refuse("operator.none-open", Exit.BAD_INPUT)
     if len(ids) != 1:
         shell.refuse("operator.which", Exit.BAD_INPUT, count=len(ids))
     return ids[0]

@@ -46,7 +46,8 @@ def show(shell: Shell, /, *, post: str, as_json: bool) -> None:
     _say_post(shell, found)
     shell.say("directory.place", version=found["version"], key=found["recovery"])
     for holder in found["holders"]:
-        parts = {**holder, "who": holder["name"] or holder["number"]}
+        until = clock(holder["until"])
+        parts = {**holder, "who": holder["name"] or holder["number"], "until": until}
         state = "ended" if holder["ended"] else "holds"
         shell.say(f"directory.{holder['kind']}-{state}", **parts)
     for cut in found["restrictions"]:

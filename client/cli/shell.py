@@ -83,11 +83,18 @@ class Shell:
 
     def sentence(self, code: str, **parts: object) -> str:
         """Return the sentence; what others wrote in it is shown and not obeyed."""
+        if code == "operator.bad-file":
+            parts = {**parts, "kind": self._kind(str(parts["kind"]))}
         safe = {
             name: part if isinstance(part, (int, float)) else harmless(str(part))
             for name, part in parts.items()
         }
         return self.words.say(code, **safe)
+
+    def _kind(self, kind: str) -> str:
+        """Return what a file should have been, in the reader's language."""
+        code = f"kind.{kind.replace(' ', '-')}"
+        return self.words.say(code) if self.words.knows(code) else kind
 
     def _shown(self, code: str, parts: dict[str, object], *, err: bool) -> str:
         """Return the sentence as the screen gets it."""

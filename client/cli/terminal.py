@@ -123,8 +123,10 @@ def require_invited(
         where, wrong = invitation.position, invitation.action is not Action.ADD_TERMINAL
     else:
         where, wrong = invitation, False
-    if wrong or where.root != root.digest:
-        shell.refuse("operator.bad-file", Exit.BAD_INPUT, file=file, kind="root")
+    if wrong:
+        shell.refuse("terminal.for-member", Exit.BAD_INPUT, file=file)
+    if where.root != root.digest:
+        shell.refuse("terminal.other-root", Exit.BAD_INPUT, file=file)
     return where.post
 
 

@@ -69,6 +69,35 @@ def test_a_number_out_of_range_is_told_the_range(
         assert word in told(koerier(Home(tmp_path), *line, lang=lang), 2)
 
 
+@pytest.mark.parametrize(
+    ("lang", "odd", "missing"),
+    [
+        ("nl", "is geen voorstel van", "is er niet"),
+        ("en", "is no proposal of", "is not there"),
+    ],
+)
+def test_a_file_of_another_kind_and_none_at_all_are_told_apart(
+    bern: HomeDesk, lang: str, odd: str, missing: str
+) -> None:
+    file = bern.home.path / "odd"
+    line = ("terminal", "consent", file, "--out", bern.home.path / "out")
+    assert missing in told(alone(bern.home, *line, lang=lang), 2)
+    file.write_bytes(b"x")
+    assert odd in told(alone(bern.home, *line, lang=lang), 2)
+
+
+def test_a_backup_that_is_not_there_asks_for_no_passphrase(tmp_path: Path) -> None:
+    line = ("terminal", "restore", tmp_path / "nowhere")
+    for lang, word in (("nl", "is er niet"), ("en", "is not there")):
+        assert word in told(koerier(Home(tmp_path), *line, lang=lang), 2)
+
+
+def test_with_no_proposal_open_nobody_is_asked_which(bern: HomeDesk) -> None:
+    for lang, word in (("nl", "geen voorstel open"), ("en", "No proposal is open")):
+        line = ("operator", "reject", "--reason", "x")
+        assert word in told(alone(bern.home, *line, lang=lang), 2)
+
+
 def test_a_folder_to_save_in_that_is_not_there_is_named(tmp_path: Path) -> None:
     line = ("attach", "save", "3f2a91", "--out", tmp_path / "nowhere")
     for lang, word in (("nl", "een map die er niet is"), ("en", "folder that is not")):
