@@ -24,6 +24,8 @@ an error is for our own log: it holds no content, key, address, label or name.
 import enum
 from typing import ClassVar
 
+from crypto.suite import SuiteId
+
 
 class ErrorCode(enum.IntEnum):
     """Wire codes (docs/spec/errors.md).  A number is never reused."""
@@ -71,6 +73,7 @@ class Reason(enum.StrEnum):
     NOT_ACTIVE = "not-active"
     MEMBER_NOT_ACTIVE = "member-not-active"
     RESTRICTED = "restricted"
+    SUITE_RETIRED = "suite-retired"
     DIRECTORY_STALE = "directory-stale"
     LABEL_INCOMPLETE = "label-incomplete"
     LABEL_NOT_CANONICAL = "label-not-canonical"
@@ -91,14 +94,24 @@ class Reason(enum.StrEnum):
 
 
 class PolicyError(ProtocolError):
-    """Refused by a rule; ``reason`` says which, ``post`` for whom, if for one."""
+    """Refused by a rule; ``reason`` says which, ``post`` for whom, if for one.
+
+    Of a suite that has retired, ``retired`` is the suite and its date, POSIX seconds.
+    """
 
     code = ErrorCode.NOT_ALLOWED
 
-    def __init__(self, reason: Reason, *, post: str | None = None) -> None:
+    def __init__(
+        self,
+        reason: Reason,
+        *,
+        post: str | None = None,
+        retired: tuple[SuiteId, int] | None = None,
+    ) -> None:
         super().__init__(reason.value)
         self.reason = reason
         self.post = post
+        self.retired = retired
 
 
 class BusyError(ProtocolError):

@@ -207,7 +207,7 @@ class Agent:
                     await self._link.run(
                         self._address(root),
                         Digest(relay.tls_pin),
-                        RootRelay(relay.key.parsed(), root.document.suite, root.realm),
+                        RootRelay(relay.key.parsed(), root.realm),
                         self._terminal.identity.shaking_hands(failures),
                         self._machine.beliefs.witnessed,
                     )

@@ -29,6 +29,7 @@ from client.core.questions import Effect
 from client.exits import AgentRefusal, Exit
 from client.home import HomeError
 from client.operator.voice import said
+from client.present import iso
 from client.vault.database import DiskError
 from client.vault.making import VOICE
 from client.vault.spool import Spool
@@ -74,10 +75,9 @@ class Commands:
         try:
             answer = self._methods[method](arguments)
         except PolicyError as error:
+            code = f"refused.{error.reason.value}"
             raise AgentRefusal(
-                f"refused.{error.reason.value}",
-                Exit.REFUSED,
-                {"post": error.post or ", ".join(arguments.get("to", ()))},
+                code, Exit.REFUSED, refusal_parts(error, arguments)
             ) from None
         except HomeError as error:
             raise refused(error) from None
@@ -119,3 +119,14 @@ class Commands:
             "stuck": self._vault.stuck(),
             "keys": keys_of(self._machine, self._clock.wall()),
         }
+
+
+def refusal_parts(error: PolicyError, arguments: Arguments) -> dict[str, object]:
+    """Return whom a refusal is about; of a suite that has retired, which and when."""
+    parts: dict[str, object] = {
+        "post": error.post or ", ".join(arguments.get("to", ()))
+    }
+    if error.retired is not None:
+        suite, since = error.retired
+        parts |= {"suite": suite.name, "date": iso(since)}
+    return parts

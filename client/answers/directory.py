@@ -10,6 +10,7 @@ from typing import Any
 from client.answers.names import Answer, Arguments
 from client.answers.proposals import state_of
 from client.clock import Clock
+from client.core.key_ends import key_end
 from client.core.machine import Machine
 from client.core.ports import Vault
 from client.operator.changes import find_post, standing
@@ -104,7 +105,8 @@ def _holder(state: State, record: PostRecord, holder: Holder) -> Arguments:
         "key_id": holder.current.hex(),
         "rights": cleared(effective(state, record, holder)),
         "release": level_name(holder.may_release),
-        "until": iso(holder.keys[-1].until),
+        "suite": holder.keys[-1].key.suite.name,
+        "until": iso(key_end(state.root.document, holder)),
         "ended": None if holder.ended is None else holder.ended.reason,
         "keys": len(holder.keys),
     }
@@ -143,7 +145,7 @@ def _ends(state: State) -> Iterator[Arguments]:
                 "post": record.post,
                 "who": holder.name if kind == "member" else str(holder.number),
                 "key": short_id(last.key.id),
-                "end": last.until,
+                "end": key_end(state.root.document, holder),
             }
     document = state.root.document
     named = [

@@ -33,7 +33,7 @@ from client.vault.locked import Unlocked, holds
 from client.vault.making import keep_member
 from client.vault.next_keys import NextKeys
 from client.vault.opening import DATABASE, VAULT_KEY, OpenVault, member_seed
-from crypto.sign import SigningKey, key_id
+from crypto.sign import SigningKey, key_id_of
 from crypto.types import PublicKey, Secret
 from protocol.codec import decode, encode
 from protocol.directory_entry import Action
@@ -101,12 +101,11 @@ class Upkeep:
     def _members(self, _: Arguments) -> Any:  # noqa: ANN401 -- JSON
         beliefs = self._machine.beliefs
         view = None if beliefs.directory is None else beliefs.view()
-        suite = self._machine.identity.terminal.suite
         found = []
         for name, public in self._vault.database.rows(
             "SELECT name, public FROM member ORDER BY name"
         ):
-            own = key_id(suite, PublicKey(public))
+            own = key_id_of(PublicKey(public))
             member = None if view is None else view.member(own)
             found.append(
                 {
@@ -162,8 +161,7 @@ class Upkeep:
         """Return the member whose own key the caller's passphrase opened."""
         opened = self._opened(arguments)
         seed = member_seed(self._vault.database, opened)
-        suite = self._machine.identity.terminal.suite
-        return opened.who, SigningKey.from_seed(suite, seed)
+        return opened.who, SigningKey.of_seed(seed)
 
     def _opened(self, arguments: Arguments) -> Unlocked:
         own = Secret(bytes.fromhex(arguments["own"]))
@@ -173,7 +171,7 @@ class Upkeep:
         """Let a member sit down: what follows is signed by them."""
         name, key = self._key_of(arguments)
         seed = self._following.member(self._opened(arguments))
-        following = None if seed is None else SigningKey.from_seed(key.suite, seed)
+        following = None if seed is None else SigningKey.of_seed(seed)
         self._machine.take_seat(key, self._clock.wall(), following)
         self._seated = name
         return {"name": name}
@@ -181,13 +179,14 @@ class Upkeep:
     def _rotate(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
         """Draw keys to follow ours, and ask for the entry that brings them."""
         identity, pairs = self._machine.identity, []
+        suite = self._machine.beliefs.view().suite  # of new keys (DIR-4)
         if arguments["terminal"]:
-            new = self._following.draw_terminal(identity.terminal.suite)
+            new = self._following.draw_terminal(suite)
             identity.next_terminal = new
             pairs.append(Successor(identity.terminal, new, TERMINAL_LIFE))
         if arguments["own"]:
             name, old = self._key_of(arguments)
-            new = self._following.draw_member(old.suite, self._opened(arguments))
+            new = self._following.draw_member(suite, self._opened(arguments))
             if name == self._seated:
                 identity.next_member = new
             pairs.append(Successor(old, new, MEMBER_LIFE))
@@ -216,7 +215,7 @@ class Upkeep:
         try:
             proposed = decode(bytes.fromhex(arguments["proposal"]), Signed)
             signed = consented(
-                proposed, identity.terminal, identity.post, realm=identity.realm
+                proposed, [identity.terminal], identity.post, realm=identity.realm
             )
         except (ProtocolError, ValueError):
             raise AgentRefusal("terminal.no-consent", Exit.REFUSED, {}) from None

@@ -23,7 +23,7 @@ from client.exits import Exit
 from client.files import read_bounded, write_atomic
 from client.operator.addition import Addition, AdditionRequest, consented
 from client.operator.documents import read_document, write_document
-from client.operator.enrolment import paper_key
+from client.operator.enrolment import paper_keys
 from client.operator.rootfile import read_root
 from client.operator.showing import sentences
 from client.operator.voice import of_request, said
@@ -219,8 +219,8 @@ def consent(
         root = read_root(shell.home.root_file)
         post = shell.home.config().post
         try:
-            key = paper_key(root.document.suite, secret)
-            agreed = consented(proposed, key, post, realm=root.realm)
+            keys = paper_keys(secret)
+            agreed = consented(proposed, keys, post, realm=root.realm)
         except ProtocolError:
             shell.refuse("terminal.no-consent", Exit.REFUSED)
         write_document(out, agreed)

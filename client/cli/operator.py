@@ -37,16 +37,18 @@ def operator() -> None:
 
 
 @operator.command()
+@click.option("--suite", type=click.Choice(["1", "2"]), default="1")
 @passphrase_fd
 @with_shell
-def init(shell: Shell, /, *, passphrase_fd: int | None) -> None:
+def init(shell: Shell, /, *, suite: str, passphrase_fd: int | None) -> None:
     """Make this operator's key, in a home of its own or beside a terminal."""
     if (shell.home.keys / f"{ROLE}.key").exists():
         shell.refuse("operator.key-there", Exit.BAD_INPUT, path=str(shell.home.path))
     if not (shell.home.path / CONFIG).exists():
         shell.home.create(Config())
     passphrase = shell.passphrase(passphrase_fd, fresh=True)
-    public, _ = make_key(shell.home, ROLE, SuiteId.S1, passphrase, shell.entropy)
+    chosen = SuiteId(int(suite))
+    public, _ = make_key(shell.home, ROLE, chosen, passphrase, shell.entropy)
     shell.say("operator.made", file=public)
 
 

@@ -28,10 +28,11 @@ from client.cli.spoken import SpokenCommand, command
 from client.clock import SystemClock
 from client.exits import Exit
 from client.operator.changes import Whom, typed_key
-from client.operator.enrolment import paper_key
+from client.operator.enrolment import paper_key, paper_keys
 from client.paper import Kind
-from crypto.sign import Usage
-from crypto.types import KeyId
+from crypto.sign import SigningKey, Usage
+from crypto.suite import SuiteId
+from crypto.types import KeyId, Secret
 from protocol.bodies import Subject
 from protocol.codec import decode, encode
 from protocol.key_log_entry import LeafKind, signed_leaf
@@ -111,6 +112,7 @@ def restrict(
 @_highest
 @_reason
 @click.option("--paper", is_flag=True)
+@click.option("--suite", type=click.Choice(["1", "2"]))
 @root_option
 @out_option
 @witness_option
@@ -125,6 +127,7 @@ def restrict_self(
     highest: str | None,
     reason: str,
     paper: bool,
+    suite: str | None,
     root_file: Path | None,
     sheet_fd: int | None,
     **options: Any,  # noqa: ANN401 -- options that others share
@@ -136,7 +139,7 @@ def restrict_self(
             shell.refuse("operator.paper-suspends", Exit.BAD_INPUT)
         if office.by_file and way.out is None:
             shell.refuse("operator.out-needed", Exit.BAD_INPUT)
-        key = paper_key(office.suite, read_sheet(shell, Kind.POST, sheet_fd))
+        key = _of_paper(office, read_sheet(shell, Kind.POST, sheet_fd), suite)
         document = _restriction(key.id, None, reason)
         office.show(document, Subject.RESTRICTION)
         signed = sign_document(document, [key], usage=Usage.SUSPEND, realm=office.realm)
@@ -146,6 +149,19 @@ def restrict_self(
         signed = decode(bytes.fromhex(answer["signed"]), Signed)
         Office(shell).show(signed.document, Subject.RESTRICTION)
     _deliver(office, signed, way)
+
+
+def _of_paper(office: Office, paper: Secret, suite: str | None) -> SigningKey:
+    """Return the key of a paper: the one that the directory has, or of a suite.
+
+    With files alone nobody knows the post's key: it is of the suite that is typed, or
+    of new keys today.
+    """
+    if office.by_file or suite is not None:
+        return paper_key(office.suite if suite is None else SuiteId(int(suite)), paper)
+    known = office.shell.ask("operator-office")["recovery"]
+    found = [key for key in paper_keys(paper) if key.id.hex() == known]
+    return found[0] if found else paper_key(office.suite, paper)
 
 
 def _deliver(office: Office, signed: Signed, way: Way) -> None:

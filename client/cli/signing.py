@@ -16,6 +16,7 @@ from client.cli.shell import Shell
 from client.exits import Exit
 from client.files import write_atomic
 from client.operator.documents import write_document
+from client.operator.effects import require_suite
 from client.operator.keyfile import open_key, read_public
 from client.operator.rootfile import read_root
 from client.operator.showing import sentences
@@ -68,6 +69,8 @@ class Office:
         """Tell what the bytes are and what they would change, on standard error."""
         if self.by_file:
             lines = sentences(document, subject)
+            if subject is Subject.DIRECTORY_ENTRY:
+                require_suite(document, self.suite)
         else:
             asked = {"document": document.hex(), "subject": subject.value}
             lines = self.shell.ask("operator-show", **asked)["sentences"]
@@ -75,14 +78,14 @@ class Office:
 
     def sign(self, document: bytes, usage: Usage, descriptor: int | None) -> Signed:
         """Return the bytes signed by this home's operator."""
-        suite, realm = self.suite, self.realm
-        key = self._opened(suite, descriptor)
+        realm = self.realm
+        key = self._opened(descriptor)
         return sign_document(document, [key], usage=usage, realm=realm)
 
-    def _opened(self, suite: SuiteId, descriptor: int | None) -> SigningKey:
+    def _opened(self, descriptor: int | None) -> SigningKey:
         self._key_there(f"keys/{ROLE}.key")
         typed = self.shell.passphrase(descriptor)
-        return open_key(self.shell.home, ROLE, suite, typed)
+        return open_key(self.shell.home, ROLE, typed)
 
     def _key_there(self, name: str) -> Path:
         path = self.shell.home.path / name

@@ -11,7 +11,8 @@ Source: docs/spec/courier-bundle.md.
 """
 
 import enum
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from client.core.inbox import Inbox
@@ -21,7 +22,8 @@ from client.core.rows import RecordRow
 from client.core.sealing import Arrived, UnreadableError, arrived, open_envelope
 from client.core.station import Station
 from crypto.kem import KemKey
-from crypto.types import Digest, Secret
+from crypto.suite import SuiteId
+from crypto.types import Digest, KeyId, Secret
 from protocol.admit import Outcome
 from protocol.courier import (
     SenderView,
@@ -33,6 +35,7 @@ from protocol.courier import (
 from protocol.delivery import State
 from protocol.errors import MalformedError, ProtocolError, StrangerError
 from protocol.manifest import PrekeyKind
+from protocol.trusted_manifest import Prekey
 
 _ARRIVED = frozenset({State.DELIVERED, State.READ, State.ACKNOWLEDGED, State.REFUSED})
 
@@ -127,7 +130,12 @@ class Courier:
         }
         if not keys:
             raise CourierError(Trouble.NO_KEY)
-        chosen = [target for target in missing if target.terminal in keys]
+        suite = _suite(keys)  # a bundle is one envelope, and that is of one suite
+        chosen = [
+            target
+            for target in missing
+            if target.terminal in keys and keys[target.terminal].suite is suite
+        ]
         envelope = self._outbox.seal_apart(row, chosen, keys, now)
         posts = {target.post for target in chosen}
         every = {target.post for target in self._vault.targets(row.name)}
@@ -196,3 +204,9 @@ class Courier:
 def view_of(name: Digest) -> str:
     """Return the vault's name for the view that a record by courier was sealed at."""
     return f"courier.view.{name.hex()}"
+
+
+def _suite(keys: Mapping[KeyId, Prekey]) -> SuiteId:
+    """Return the suite that reaches most terminals; of two, the stronger one."""
+    counted = Counter(key.suite for key in keys.values())
+    return max(counted, key=lambda suite: (counted[suite], suite))

@@ -10,6 +10,7 @@ its effects.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from client.core.addressees import Addressees
 from client.core.alarms import Alarm, Alarms
 from client.core.compose import Composed
 from client.core.deadlines import delivery_deadline
@@ -17,18 +18,16 @@ from client.core.kept_keys import KeptKeys
 from client.core.offered import Offered
 from client.core.placing import PlacedSealing
 from client.core.questions import Deposited, Effect, PrekeysWanted, Question
-from client.core.releasing import unreleased
 from client.core.rows import OUT, Deposit, RecordRow, Target
 from client.core.sealing import Sealed
 from client.core.station import Station
 from client.core.tracking import Tracking
 from crypto.digest import H
 from crypto.merkle import leaf_hash
+from crypto.suite import SuiteId
 from crypto.types import Digest, KeyId
 from protocol import delivery
 from protocol.codec import decode
-from protocol.decision import Decision, draft_of, may_send
-from protocol.directory_view import Terminal
 from protocol.errors import ExpiredError, FreshnessError, PolicyError, Reason
 from protocol.label import Level
 from protocol.leaf import message_leaf
@@ -48,6 +47,7 @@ class Outbox:
         self._beliefs = station.beliefs
         self._entropy = station.entropy
         self._kept = kept
+        self._addressees = Addressees(station)
         self._offered = Offered(station)
         self._sealing = PlacedSealing(station)
         self._tracking = Tracking(station.vault)
@@ -76,7 +76,7 @@ class Outbox:
         self._looked = composed.name, record
         targets = [
             terminal
-            for terminal in self._receivers(record)
+            for terminal in self._addressees.receivers(record)
             if only in {None, terminal.first}
         ]
         if not targets:
@@ -101,13 +101,6 @@ class Outbox:
                 Target(composed.name, terminal.first, terminal.post, None, started)
             )
 
-    def _receivers(self, record: Record) -> tuple[Terminal, ...]:
-        """Return every terminal to seal to, or refuse for the first rule broken."""
-        decision = self._decision(record)
-        for refusal in decision.refusals:
-            raise PolicyError(refusal.reason, post=refusal.post)
-        return decision.terminals
-
     def may_have(self, name: Digest) -> frozenset[KeyId]:
         """Return the terminals that may have a waiting record by today's directory.
 
@@ -117,24 +110,8 @@ class Outbox:
         Raises:
             PolicyError: the message, or this terminal, may not go at all any more.
         """
-        decision = self._decision(self._record(name))
-        for refusal in decision.refusals:
-            if refusal.post in {None, self._identity.post}:
-                raise PolicyError(refusal.reason, post=refusal.post)
-        return frozenset(terminal.first for terminal in decision.terminals)
-
-    def _decision(self, record: Record) -> Decision:
-        view = self._beliefs.view()
-        own = view.terminal(self._identity.terminal.id)
-        if own is None or own.ended is not None:
-            raise PolicyError(Reason.NOT_ACTIVE)
-        if any(view.member(key) is None for key in record.by):
-            # No receiver could verify it; it waits for the member's enrolment.
-            raise PolicyError(Reason.MEMBER_NOT_ACTIVE, post=record.sender)
-        draft, archive = draft_of(record), bool(view.root.archive)
-        decision = may_send(draft, own, view, now=record.ts, archive=archive)
-        also = unreleased(record, draft.body, view)
-        return replace(decision, refusals=(*decision.refusals, *also))
+        terminals = self._addressees.may_have(self._record(name))
+        return frozenset(terminal.first for terminal in terminals)
 
     # --- sealing
 
@@ -240,15 +217,29 @@ class Outbox:
             allowed = self.may_have(name)
         except PolicyError:
             return []  # it waits for another directory
-        targets = [
-            target
-            for target in self._vault.targets(name)
-            if target.delivery.state is delivery.State.COMPOSED
-            and target.terminal in allowed & prekeys.keys()
-            and self._unused(target, prekeys[target.terminal], now)
+        by_suite: dict[SuiteId, list[Target]] = {}
+        for target in self._vault.targets(name):
+            if (
+                target.delivery.state is delivery.State.COMPOSED
+                and target.terminal in allowed & prekeys.keys()
+                and self._unused(target, prekeys[target.terminal], now)
+            ):
+                suite = prekeys[target.terminal].suite
+                by_suite.setdefault(suite, []).append(target)
+        # One envelope per suite of the receivers (SUITE-7).
+        return [
+            self._sealed(row, targets, prekeys, now)
+            for _, targets in sorted(by_suite.items())
         ]
-        if not targets:
-            return []
+
+    def _sealed(
+        self,
+        row: RecordRow,
+        targets: Sequence[Target],
+        prekeys: Mapping[KeyId, Prekey],
+        now: int,
+    ) -> Deposited:
+        """Seal a record to keys of one suite, and return the wish to deposit it."""
         with self._vault.transaction():
             sealed, placed = self._sealing.seal(row, targets, prekeys)
             deposit = self._deposit(sealed)
@@ -257,8 +248,8 @@ class Outbox:
                 event = delivery.Sealed(deposit.envelope, prekeys[target.terminal].kid)
                 self._tracking.move(target, event, now)
             # A crash after this commit: the envelope is here, `redeposit` sends it.
-            self._vault.add_event(now, "sealed", name, "")
-        return [deposited(deposit)]
+            self._vault.add_event(now, "sealed", row.name, "")
+        return deposited(deposit)
 
     def seal_apart(
         self,

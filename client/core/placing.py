@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from client.core.recipients import to_terminal
+from client.core.recipients import Recipient, to_terminal
 from client.core.rows import RecordRow, Target
-from client.core.sealing import Recipient, Sealed, Sender, seal
+from client.core.sealing import Sealed, Sender, seal
 from client.core.station import Station
 from crypto.types import ZERO_DIGEST, KeyId, Signature, StreamId
 from protocol.codec import decode

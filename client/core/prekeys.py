@@ -135,8 +135,8 @@ class Prekeys:
     def _needed(self, now: int) -> bool:
         view = self._beliefs.view()
         own = view.terminal(self._identity.terminal.id)
-        if own is None or own.ended is not None:
-            return False
+        if own is None or own.ended is not None or not view.seals(own.suite):
+            return False  # nobody may seal to what we would publish
         notice = view.notice(own.key_id)
         published = self._vault.get(PUBLISHED)
         if notice is None or notice.notice.manifest != published:
@@ -159,7 +159,7 @@ class Prekeys:
         own = view.terminal(self._identity.terminal.id)
         if own is None:
             raise RollbackError("not enrolled")
-        suite, policy = view.suite, view.policy
+        suite, policy = own.suite, view.policy
         size = SUITES[suite].kem_seed
         total = policy.published + ONE_TIME
         drawn = [Secret(self._entropy(size)) for _ in range(total)]

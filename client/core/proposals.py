@@ -15,11 +15,12 @@ from client.core.rows import RecordRow
 from client.core.station import Station
 from crypto.digest import H
 from crypto.sign import Usage
+from crypto.suite import SuiteId
 from crypto.types import Digest, KeyId
 from protocol.bodies import ApprovalBody, ProposalBody, RefusalBody, Subject
 from protocol.codec import Message, decode
-from protocol.directory_adopt import position
-from protocol.directory_entry import Action, DirectoryEntry
+from protocol.directory_adopt import new_keys, position
+from protocol.directory_entry import Action, DirectoryEntry, change_of
 from protocol.directory_rules import ZEROISE_OPERATORS
 from protocol.directory_state import State
 from protocol.errors import ProtocolError, VerificationError
@@ -205,7 +206,16 @@ def hindrance(state: State, entry: DirectoryEntry, now: int) -> str | None:
         return "no-effect"
     if post and post.ended and entry.action is not Action.RE_ENROL:
         return "no-effect"
-    return None
+    return "other-suite" if other_suite(entry, state.root.document.suite) else None
+
+
+def other_suite(entry: DirectoryEntry, suite: SuiteId) -> SuiteId | None:
+    """Return the suite of a new key that is not ``suite``: none may be (DIR-4)."""
+    try:
+        brought = [*new_keys(change_of(entry))]
+    except ProtocolError:
+        return None  # it cannot be shown, and is refused for that
+    return next((new.key.suite for new in brought if new.key.suite is not suite), None)
 
 
 def counted(

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import zip_longest
 
-from client.core.proposals import hindrance
+from client.core.proposals import hindrance, other_suite
 from client.harmless import harmless
 from client.home import HomeError
 from client.operator.showing import NONE, Sentence, cleared, level_name, short_id
 from client.present import iso
 from crypto.digest import H
+from crypto.suite import SuiteId
 from crypto.types import KeyId
 from protocol.bodies import Subject
 from protocol.codec import decode
@@ -47,6 +48,8 @@ def require_next(state: State, document: bytes, now: int) -> DirectoryEntry:
             post=entry.post,
             version=entry.version,
             next=position(state, entry.post)[0],
+            suite=state.root.document.suite.name,
+            asked=_asked(state, entry),
         )
     return entry
 
@@ -66,6 +69,17 @@ def require_timely_order(document: bytes, now: int) -> ZeroiseOrder:
     except ProtocolError:
         raise HomeError("operator.expired") from None
     return order
+
+
+def require_suite(document: bytes, suite: SuiteId) -> None:
+    """Return if an entry that came as a file brings keys of ``suite`` alone.
+
+    Raises:
+        HomeError: of another one; says which.
+    """
+    other = other_suite(_read_entry(document), suite)
+    if other is not None:
+        raise HomeError("operator.other-suite", asked=other.name, suite=suite.name)
 
 
 def effects(state: State, document: bytes, subject: Subject) -> list[Sentence]:
@@ -89,6 +103,11 @@ def effects(state: State, document: bytes, subject: Subject) -> list[Sentence]:
     except ProtocolError:
         raise HomeError("operator.no-effect", post=NONE) from None
     return found or [("effect.nothing", {})]
+
+
+def _asked(state: State, entry: DirectoryEntry) -> str:
+    other = other_suite(entry, state.root.document.suite)
+    return NONE if other is None else other.name
 
 
 def whom(state: State, key: KeyId) -> dict[str, object]:

@@ -68,10 +68,14 @@ class NextKeys:
             raise HomeError("vault.hurt", file=self._path) from None
 
     def draw_terminal(self, suite: SuiteId) -> SigningKey:
-        """Return the terminal's next key; durable when this returns."""
+        """Return the terminal's next key; durable when this returns.
+
+        One that waits and is of another suite is drawn anew: what asked for it was
+        made under another root document, and counts for nothing by now (DIR-1, DIR-4).
+        """
         seed = self.terminal()
-        if seed is not None:
-            return SigningKey.from_seed(suite, seed)
+        if seed is not None and (waiting := SigningKey.of_seed(seed)).suite is suite:
+            return waiting
         seed, key = draw_signing_key(suite, self.entropy)
         box = seal_box(self._key, _BOX, b"", seed.reveal(), self.entropy)
         write_atomic(self._path, box)
@@ -106,14 +110,14 @@ class NextKeys:
             raise HomeError("vault.no-member", name=opened.who) from None
 
     def draw_member(self, suite: SuiteId, opened: Unlocked) -> SigningKey:
-        """Return a member's next key; durable when this returns.
+        """Return a member's next key, as :meth:`draw_terminal`.
 
         Raises:
             HomeError: the member has no key of their own here.
         """
         seed = self.member(opened)
-        if seed is not None:
-            return SigningKey.from_seed(suite, seed)
+        if seed is not None and (waits := SigningKey.of_seed(seed)).suite is suite:
+            return waits
         if opened.own is None:
             raise HomeError("vault.no-member", name=opened.who)
         seed, key = draw_signing_key(suite, self.entropy)

@@ -76,7 +76,7 @@ class PrekeyService:
         check_shape(manifest)
         if (manifest.terminal, manifest.mailbox) != (caller.key_id, caller.mailbox):
             raise BindingError("B14")
-        if manifest.suite is not directory.root.suite:
+        if manifest.suite is not caller.suite:
             raise BindingError("B16")
         name = H(publish.manifest)
         keys = stored_keys(name, manifest, publish.keys)

@@ -163,9 +163,8 @@ async def test_a_restriction_that_the_relay_does_not_log_stops_seals(
     """Last in this file: Taskforce is suspended when it ends."""
     ministry, bern = live.ministry, live.home(BERN)
     root = read_root(ministry.folder / "root.cbor")
-    suite = root.document.suite
     anna = Home(ministry.folder / "operators" / "anna")
-    key = open_key(anna, "operator", suite, ministry.passphrase("anna"))
+    key = open_key(anna, "operator", ministry.passphrase("anna"))
     document = Restriction(
         v=1, key=terminal_of(live), time=1_790_000_000, reason="gestolen"
     )

@@ -16,6 +16,7 @@ from crypto.merkle import (
     leaf_hash,
 )
 from crypto.notekey import NoteAlgorithm
+from crypto.suite import SuiteId
 from crypto.types import Digest, KeyId, Mailbox, PublicKey
 from protocol.checkpoint import Checkpoint
 from protocol.codec import Message, decode, encode
@@ -119,6 +120,7 @@ class FakeRelay:
         self.refuses_entries = False
         self.blobs = FakeBlobs()
         self.seen: dict[Digest, int] = {}  # H(envelope) -> index
+        self.suites: dict[Digest, SuiteId] = {}  # of the same envelopes
         self.incarnation = b"first life".ljust(16)
         self.depositors: dict[bytes, KeyId] = {}  # H(body) -> who deposited it
         self.expired: list[Expiry] = []  # nobody fetched it; noted: no more
@@ -244,6 +246,7 @@ class FakeRelay:
             self.depositors[H(envelope.body)] = by
         leaf = message_leaf(body.commitment, H(envelope.body))
         name = H(body.envelope)
+        self.suites[name] = envelope.suite
         if name not in self.seen:
             index = self.seen[name] = self.logs[LogName.MESSAGE].append(leaf)
             for wrap in envelope.wraps:

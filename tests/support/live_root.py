@@ -111,9 +111,11 @@ class Ceremony:
         return None if root is None else int(root["version"])
 
 
-def next_relay(live: Live, *what: str) -> Path:
+def next_relay(live: Live, *what: str, suite: int | None = None) -> Path:
     """Let the running relay make its next keys; return their public half."""
     parts = [word for part in what for word in ("--what", part)]
+    if suite is not None:
+        parts += ["--suite", str(suite)]
     run_json(command("koerier-relay", "rotate", "--home", live.ministry.relay, *parts))
     return live.ministry.relay / "relay-next-public.json"
 

@@ -222,7 +222,7 @@ async def connected(
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[TestTerminal]:
     """Open a session at ``url`` (``http://host:port``)."""
-    relay = RootRelay(ministry.relay.verify_key, ministry.suite, ministry.realm)
+    relay = RootRelay(ministry.relay.verify_key, ministry.realm)
     session = client_session.start(identity, relay, drawn("secret"), 0.0)
     async with (
         aiohttp.ClientSession() as http,

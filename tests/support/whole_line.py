@@ -137,7 +137,7 @@ class Post:
 
     async def _keep(self) -> None:
         people = self.whole.ministry
-        known = RootRelay(people.relay.verify_key, people.suite, people.realm)
+        known = RootRelay(people.relay.verify_key, people.realm)
         while True:
             self.wire = Wire(self.rate, self.delay, self.buffer, self.link.day_key)
             self.wires.append(self.wire)

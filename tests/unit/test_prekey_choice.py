@@ -95,6 +95,7 @@ def key(kind: PrekeyKind, start: int, until: int) -> Prekey:
         kid=PrekeyId(bytes(16)),
         public=PublicKey(b""),
         window=Window(kind, start, until),
+        suite=SuiteId.S1,
     )
 
 

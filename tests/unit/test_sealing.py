@@ -6,9 +6,8 @@ import pytest
 from msgspec import structs
 
 from client.core import sealing as sealing_module
-from client.core.recipients import NO_STREAM, to_archive, to_terminal
+from client.core.recipients import NO_STREAM, Recipient, to_archive, to_terminal
 from client.core.sealing import (
-    Recipient,
     Sealed,
     UnreadableError,
     arrived,
@@ -261,6 +260,7 @@ def test_a_prekey_makes_its_own_terminal_a_recipient(cast: Cast) -> None:
         kid=bern.kid,
         public=bern.prekey.public,
         window=Window(PrekeyKind.EPOCH, NOW, LATER),
+        suite=bern.key.suite,
     )
     place = bern.at().place
     assert to_terminal("bern", prekey, place) == bern.at()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from crypto.suite import SuiteId
 from crypto.types import Mailbox
 from protocol.directory_view import Terminal
 from protocol.errors import (
@@ -31,8 +32,10 @@ from server.storage.interfaces import (
     Tables,
     Turn,
 )
+from tests.support.homes import TestClock
 from tests.support.ministry import Ministry, ministry
 from tests.support.relay import submit_to, working
+from tests.support.retiring import UNTIL, retiring
 from tests.support.virtual_relay import relay_in
 
 pytestmark = pytest.mark.usefixtures("every_writer")
@@ -181,6 +184,26 @@ async def test_an_envelope_of_another_suite_is_refused(tmp_path: Path) -> None:
         submit = submit_to(tfc.mailbox, suite=2)
         with pytest.raises(BindingError, match="B16"):
             await parts.relay.mailbox.submit(bern, 2, submit)
+
+
+async def test_an_envelope_of_a_suite_that_goes_is_stored_until_its_end(
+    tmp_path: Path,
+) -> None:
+    """SUITE-10: what was sealed on the last day is still on its way then."""
+    people = ministry()
+    clock = TestClock(people.now + 60)
+    async with working(tmp_path, people, clock=clock) as parts:
+        tfc, bern = (terminal(parts, people, post) for post in ("tfc", "bern"))
+        leaf = retiring(people, suite=SuiteId.S1, going=SuiteId.S2)
+        await parts.relay.logs.append(leaf)
+        until = people.now + UNTIL
+        clock.now = until - 1
+        submit = submit_to(tfc.mailbox, suite=2)
+        assert isinstance(await parts.relay.mailbox.submit(bern, 2, submit), Stored)
+        clock.now = until
+        late = submit_to(tfc.mailbox, suite=2, name="late")
+        with pytest.raises(BindingError, match="B16"):
+            await parts.relay.mailbox.submit(bern, 2, late)
 
 
 async def test_nothing_is_stored_after_the_entry_that_revokes_its_sender(

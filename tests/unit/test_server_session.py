@@ -72,7 +72,7 @@ async def refused_with(relay: RunningRelay, *messages: bytes | str) -> int | Non
 async def test_junk_for_a_hello_is_refused_and_nothing_is_said(
     relay: RunningRelay,
 ) -> None:
-    size = hello_size(SuiteId.S1)
+    size = hello_size(SuiteId.S1, SuiteId.S1)
     for hello in (b"", b"junk", bytes(size), bytes(size + 1), "text"):
         assert await refused_with(relay, hello) == POLICY
 
