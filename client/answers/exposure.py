@@ -22,6 +22,7 @@ from client.answers.proposals import state_of
 from client.core.history import old_name
 from client.core.machine import Machine
 from client.core.ports import Vault
+from client.core.reached import may_have
 from client.core.rows import IN, OUT, RecordRow, Target
 from client.core.showing import require_shown
 from client.exits import AgentRefusal, Exit
@@ -86,7 +87,7 @@ class ExposureCommands:
             elif self._shared(state, row, post, lost):
                 held.append({**self._line(state, row, record), "readable": HAS})
             elif row.name in again:
-                readable = _surest(again[row.name])
+                readable = self._surest(again[row.name])
                 held.append({**self._line(state, row, record), "readable": readable})
         return {
             "post": post.post,
@@ -192,31 +193,26 @@ class ExposureCommands:
             if receipt.post == post:
                 times[name] = times[name] or iso(receipt.at)
         return {
-            "readable": _surest(targets),
+            "readable": self._surest(targets),
             "open": any(not target.delivery.released for target in targets),
             "states": {
-                "sealed": any(target.place is not None for target in targets),
+                "sealed": any(may_have(self._vault, target) for target in targets),
                 "state": max(t.delivery.state for t in targets).name.lower(),
                 **times,
             },
         }
 
+    def _surest(self, targets: Iterable[Target]) -> str:
+        return max(map(self._readable, targets), key=_CERTAINTY.index)
+
+    def _readable(self, target: Target) -> str:
+        """Return how sure it is that this terminal can read the record."""
+        if target.delivery.state >= Reached.DELIVERED:
+            return HAS
+        return MAY_HAVE if may_have(self._vault, target) else HAS_NOT
+
 
 _CERTAINTY: Final = (HAS_NOT, MAY_HAVE, HAS)
-
-
-def _surest(targets: Iterable[Target]) -> str:
-    return max((_readable(target) for target in targets), key=_CERTAINTY.index)
-
-
-def _readable(target: Target) -> str:
-    """Return how sure it is that this terminal can read the record.
-
-    A place is given with the first seal, whichever way it went, and never taken back.
-    """
-    if target.delivery.state >= Reached.DELIVERED:
-        return HAS
-    return HAS_NOT if target.place is None else MAY_HAVE
 
 
 def _lost(post: PostRecord, number: int | None) -> list[Holder]:

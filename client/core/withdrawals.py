@@ -10,6 +10,7 @@ from typing import Final
 from client.core.compose import Wish
 from client.core.deadlines import Deadlines
 from client.core.ports import Vault
+from client.core.reached import may_have
 from client.core.rows import IN, RecordRow
 from crypto.types import Digest
 from protocol.bodies import WithdrawalBody
@@ -50,11 +51,10 @@ class Withdrawals:
             raise PolicyError(Reason.INCONSISTENT)
         reached: set[str] = set()
         for target in self._vault.targets(row.name):
-            # A place is given with the first seal, also with that for a courier.
-            if target.place is None:
-                self._vault.drop_target(target)
-            else:
+            if may_have(self._vault, target):  # by a courier too
                 reached.add(target.post)
+            else:
+                self._vault.drop_target(target)
             self._deadlines.acted(row.name, target.post, now)
         self._vault.put(_key(row), NOTHING)
         self._vault.add_event(now, "withdrawn", row.name, row.post)

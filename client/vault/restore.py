@@ -14,6 +14,7 @@ from typing import Final
 from client.clock import Clock
 from client.core.own_manifests import NAMED
 from client.core.prekeys import NUMBER, PUBLISHED
+from client.core.reached import note_place
 from client.core.rotation import IN_USE
 from client.files import sync_folder, write_atomic
 from client.home import Home, HomeError
@@ -177,6 +178,7 @@ def _forget_identity(database: Database, store: Store) -> None:
     """
     for target in store.open_targets():
         begun, _ = delivery.begin(target.delivery.deadline)
+        note_place(store, target)
         store.set_target(replace(target, place=None, delivery=begun, asked=0))
     database.run("UPDATE deposit SET sealed = NULL WHERE log_index IS NULL")
     for table in ("stream_in", "prekey_used", "nack_due"):

@@ -146,8 +146,11 @@ def heard(desktop: Desktop, home: str) -> list[Any]:
 def board(live: Live, witness: str) -> list[bytes]:
     """Return what a witness tells about restrictions."""
     address = (live.ministry.folder / witness / "run" / "address").read_text().strip()
-    with urlopen(f"http://{address}/bulletins", timeout=LIMIT) as answer:
-        found = decode(answer.read(), Bulletins, limit=MAX_SERVED)
+    try:
+        with urlopen(f"http://{address}/bulletins", timeout=LIMIT) as answer:
+            found = decode(answer.read(), Bulletins, limit=MAX_SERVED)
+    except OSError:
+        return []  # it is not there yet
     return [bulletin for bulletin in found.bulletins if b"vermist" in bulletin]
 
 
