@@ -329,6 +329,14 @@ def test_what_a_terminal_got_as_history_is_exposed_with_it(past: Past) -> None:
     )
 
 
+def test_who_may_not_be_shown_it_sees_no_subject_and_no_text(past: Past) -> None:
+    past.agree(past.ask())
+    past.new.desk.machine.take_seat(None, past.new.desk.now)
+    assert {line["subject"] for line in past.old()} == {""}
+    refusal = past.new.refused("history-read", id=hexes(past)[0])
+    assert refusal.code == "refused.member-not-active"
+
+
 # --- what is typed
 
 
