@@ -27,7 +27,7 @@ from server.storage.interfaces import (
     Work,
 )
 from tests.support.ministry import ministry
-from tests.support.relay import submit_to
+from tests.support.relay import PATIENCE, submit_to
 from tests.support.virtual_relay import Clock, Running, relay_in
 
 
@@ -256,7 +256,8 @@ async def test_a_disk_that_breaks_in_the_loop_ends_the_process_and_answers_nobod
             submit = submit_to(relay.box("tfc"), name="lost")
             deposit = relay.parts.relay.mailbox.deposit
             deposit(relay.terminal("bern"), 2, submit, told.append)
-            await relay.deposit()  # nor is what comes after it answered
+            async with asyncio.timeout(PATIENCE):
+                await relay.deposit()  # nor is what comes after it answered
 
     with pytest.raises(BaseExceptionGroup) as ended:
         await crash()
