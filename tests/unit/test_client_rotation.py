@@ -93,9 +93,10 @@ def test_a_key_that_was_rotated_into_a_strangers_is_an_alarm(desks: Desks) -> No
 def test_a_key_that_is_not_of_our_lineage_is_not_taken(desks: Desks, key: str) -> None:
     bern, tfc = desks
     known = {"tfc": tfc.machine.identity.terminal, "nobody": bern.ministry.key("x")}
-    bern.machine.identity.next_terminal = known[key]
-    bern.machine.identity.next_member = known[key]
     terminal, member = bern.machine.identity.terminal, bern.machine.identity.member
+    bern.machine.identity.next_terminal = known[key]
+    bern.machine.take_seat(member, bern.now, known[key])  # looks at once
+    assert bern.machine.identity.next_terminal is known[key]
     bern.write("tfc")
     exchange(bern, tfc)
     assert bern.machine.identity.terminal is terminal
