@@ -73,6 +73,8 @@ def asked(_: Live, desktop: Desktop) -> None:
 def approved(_: Live, desktop: Desktop) -> None:
     """Two operators agree."""
     root, file = "--root root.cbor", "tfc-rotation"
+    for left in desktop.folder.glob(f"{file}.*"):  # of the step before
+        left.unlink()
     for line in (
         f"anna operator rotate tfc.rotation {root} --out {file}.proposal",
         f"bram operator approve {file}.proposal {root} --out {file}.entry",

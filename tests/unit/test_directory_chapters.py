@@ -152,7 +152,7 @@ def test_the_numbers_in_the_text_are_the_codes() -> None:
     assert f"{SUPERSEDED // HOUR} hours after" in text
     assert f"goes {OVERDUE // DAY} days after" in text
     assert ONLINE == HOUR
-    assert "for at most one hour online" in text
+    assert "was online for an hour" in text
     assert [kind.value for kind in PrekeyKind] == [1, 2]
     assert "kind: 1 epoch, 2 one-time" in text
 
