@@ -14,7 +14,15 @@ from typing import Final
 from client.agent.transfers import Transfers
 from client.clock import Clock
 from client.core.machine import Machine
-from client.core.questions import BlobTag, Deposited, Drop, Effect, Question, Upload
+from client.core.questions import (
+    BlobTag,
+    CheckpointWanted,
+    Deposited,
+    Drop,
+    Effect,
+    Question,
+    Upload,
+)
 from protocol.codec import decode, encode
 from protocol.errors import BusyError, ErrorCode, MalformedError
 from protocol.limits import MAX_ENVELOPE
@@ -194,7 +202,8 @@ class Session:
             self._told(question, answer.body)
 
     def _refused(self, question: Question, *, busy: bool) -> None:
-        if busy and not isinstance(question.tag, BlobTag):
+        # A log without a leaf has no checkpoint, and is BUSY for as long: `sync` ends.
+        if busy and not isinstance(question.tag, BlobTag | CheckpointWanted):
             self._busy.append(question)
         else:
             self._told(question, None)

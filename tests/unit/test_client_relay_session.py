@@ -8,6 +8,7 @@ import pytest
 from client.agent.session import BATCH, Session
 from client.core.questions import (
     BlobAnnounced,
+    CheckpointWanted,
     Deposited,
     Drop,
     Effect,
@@ -27,6 +28,7 @@ from protocol.requests import (
     Ask,
     Delivery,
     KeyLog,
+    LogName,
     Notice,
     Request,
     Submit,
@@ -286,6 +288,15 @@ def test_people_are_told_that_there_is_no_room_for_an_attachment(scene: Scene) -
     assert scene.machine.told == [("answered", tag, None)]
     scene.session.tick()
     assert len(scene.line.offered) == 1
+
+
+def test_a_log_without_a_checkpoint_is_not_waited_for(scene: Scene) -> None:
+    """`sync` ends in a ministry in which nobody has sent anything."""
+    wanted = CheckpointWanted(LogName.MESSAGE, 0)
+    scene.session.carry_out([Question(wanted, Ask.KEY_LOG, KeyLog(start=0))])
+    scene.comes(Kind.ANSWER, encode(Answer(number=scene.number(), code=ErrorCode.BUSY)))
+    assert scene.machine.told == [("answered", wanted, None)]
+    assert not scene.session.asking
 
 
 def test_the_relays_word_on_a_deposit_reaches_the_core(scene: Scene) -> None:
