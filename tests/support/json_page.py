@@ -96,7 +96,7 @@ def _object(rows: Sequence[Row], value: dict[str, Any], path: str) -> Iterator[s
             name = re.split(r"[.\[]", row.path[len(start) :])[0]
             below[name] = below.get(name, True) and row.always
     for name, item in value.items():
-        shown = "*" if "*" in below else name
+        shown = name if name in below or "*" not in below else "*"
         if shown in below:
             yield from _faults(rows, item, f"{start}{shown}")
         else:
