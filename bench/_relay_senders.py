@@ -94,7 +94,7 @@ async def bare(url: str) -> AsyncIterator[Sender]:
 async def sealed(
     url: str, ministry: Ministry, own: OwnTerminal
 ) -> AsyncIterator[Sealed]:
-    relay = RootRelay(ministry.relay.verify_key, ministry.realm)
+    relay = RootRelay(ministry.relay.verify_key, ministry.suite, ministry.realm)
     session = client_session.start(own.key, relay, drawn("secret"), 0.0)
     async with (
         aiohttp.ClientSession() as http,

@@ -7,8 +7,7 @@ the CPU seconds that it has used, and its resident bytes.
 
 *relay* is the relay: sessions, cells, line, mailbox, both logs, group commit.  *bare*
 is the ceiling: an aiohttp WebSocket, the same bytes, one SQLite table, group commit,
-nothing else.  *bare-pg* inserts them into one PostgreSQL table with asyncpg.  *echo* is
-a plain socket that answers so many bytes at once, and keeps nothing.
+nothing else.  *bare-pg* inserts them into one PostgreSQL table with asyncpg.
 """
 
 import asyncio
@@ -27,7 +26,6 @@ from aiohttp import WSMsgType, web
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench._relay_senders import SIZE
 from server.allocator import one_heap
 from server.config import Quotas
 from server.serve import steady
@@ -39,7 +37,6 @@ from tests.support.relay import served, working
 
 Insert = Callable[[Sequence[bytes]], Awaitable[None]]
 MAX_BATCH = 256  # as the relay's
-ECHO = 256  # bytes of an echo's answer, as of the relay's
 MANY = 1 << 30
 UNBOUNDED = Quotas(
     post_messages=MANY,
@@ -129,55 +126,16 @@ class Bare:
         return app
 
 
-def others() -> list[str]:
-    """Return the processes that this one has started."""
-    return Path("/proc/thread-self/children").read_text(encoding="ascii").split()
-
-
-class Echo(asyncio.Protocol):
-    """Answers each SIZE bytes."""
-
-    def __init__(self) -> None:
-        self._came = 0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self._came += len(data)
-        if self._came >= SIZE:
-            self._came -= SIZE
-            self._transport.write(bytes(ECHO))
-
-
-async def echoing() -> None:
-    """Be *echo* until SIGTERM."""
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(Echo, "127.0.0.1", 0)
-    host, port = server.sockets[0].getsockname()
-    print(f"{host}:{port}", flush=True)
-    await until_stopped()
-    server.close()
-
-
 def resident() -> int:
-    """Return the resident bytes of this process and of those that it has started."""
-    pages = [
-        int(Path(f"/proc/{one}/statm").read_text(encoding="ascii").split()[1])
-        for one in ("self", *others())
-    ]
-    return sum(pages) * resource.getpagesize()
+    """Return the resident bytes of this process."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize()
 
 
 def used() -> float:
-    """Return the CPU seconds that they have used."""
+    """Return the CPU seconds that this process has used."""
     said = resource.getrusage(resource.RUSAGE_SELF)
-    more = [
-        int(Path(f"/proc/{one}/schedstat").read_text(encoding="ascii").split()[0])
-        for one in others()
-    ]
-    return said.ru_utime + said.ru_stime + sum(more) / 1e9
+    return said.ru_utime + said.ru_stime
 
 
 async def until_stopped() -> None:
@@ -193,9 +151,6 @@ async def until_stopped() -> None:
 
 
 async def main(kind: str, folder: Path, database: str, posts: int) -> None:
-    if kind == "echo":
-        await echoing()
-        return
     if kind == "relay":
         one_heap()  # as server.serve does
     async with AsyncExitStack() as stack:
@@ -203,7 +158,6 @@ async def main(kind: str, folder: Path, database: str, posts: int) -> None:
         if kind == "relay":
             support.QUOTAS = UNBOUNDED
             support.DATABASE = lambda _: database
-            support.SCRIBE = ()  # as server.serve does
             parts = await stack.enter_async_context(working(folder, people(posts)))
             app = public_app(parts.relay)
         else:

@@ -104,50 +104,6 @@ def of_relay(home: Home) -> Finding:
     return Finding("relay", Grade.OK, "doctor.relay-there")
 
 
-def of_witnesses(home: Home) -> Finding:
-    """Connect to each witness once, all at the same time: who is there now."""
-    named = read_root(home.root_file).document.witnesses
-    elsewhere = home.config().witnesses
-    places = [_place(elsewhere.get(w.name, w.address)) for w in named.witnesses]
-    there = asyncio.run(_there(places))
-    silent = [
-        w.name for w, found in zip(named.witnesses, there, strict=True) if not found
-    ]
-    heard = {
-        w.organisation for w, found in zip(named.witnesses, there, strict=True) if found
-    }
-    parts: dict[str, object] = {
-        "there": len(there) - len(silent),
-        "all": len(there),
-        "quorum": named.quorum,
-        "silent": ", ".join(silent),
-    }
-    if not silent:
-        return Finding("witnesses-there", Grade.OK, "doctor.witnesses-all", parts)
-    if len(heard) >= named.quorum:
-        return Finding("witnesses-there", Grade.WARN, "doctor.witnesses-some", parts)
-    return Finding("witnesses-there", Grade.FAIL, "doctor.witnesses-silent", parts)
-
-
-def _place(address: str) -> tuple[str, int]:
-    found = urlsplit(address)
-    return found.hostname or "", found.port or (443 if found.scheme == "https" else 80)
-
-
-async def _there(places: list[tuple[str, int]]) -> list[bool]:
-    return await asyncio.gather(*(_answers(place) for place in places))
-
-
-async def _answers(where: tuple[str, int]) -> bool:
-    try:
-        async with asyncio.timeout(PATIENCE):
-            _, writer = await asyncio.open_connection(*where)
-    except (OSError, TimeoutError):
-        return False
-    writer.close()
-    return True
-
-
 async def _connect(where: tuple[str, int], pin: Digest) -> None:
     async with asyncio.timeout(PATIENCE):
         _, writer = await asyncio.open_connection(
@@ -158,9 +114,6 @@ async def _connect(where: tuple[str, int], pin: Digest) -> None:
 
 def of_facts(facts: dict[str, Any]) -> Iterator[Finding]:
     """Yield what an open terminal's facts show."""
-    yield _pages(facts["pages"])
-    if facts["stuck"]:
-        yield Finding("writing", Grade.FAIL, "doctor.disk-stuck")
     if facts["enrolled"]:
         yield Finding("enrolment", Grade.OK, "doctor.enrolled")
     else:
@@ -175,7 +128,7 @@ def of_facts(facts: dict[str, Any]) -> Iterator[Finding]:
         yield Finding("prekeys", Grade.OK, "doctor.prekeys")
     else:
         yield Finding("prekeys", Grade.FAIL, "doctor.prekeys-none")
-    yield _witnesses(facts)
+    yield _witnesses(facts["witnesses"], facts["quorum"])
     yield _outbox(facts["oldest"])
     yield _alarms(facts["integrity"], facts["alarms"])
 
@@ -217,16 +170,8 @@ def _clock(facts: dict[str, Any]) -> Finding:
     return Finding("clock", Grade.OK, "doctor.clock")
 
 
-def _pages(pages: str) -> Finding:
-    """Say whether the vault's pages were read, and whether each is genuine."""
-    grades = {"sound": Grade.OK, "unread": Grade.OK, "hurt": Grade.ALARM}
-    return Finding("pages", grades[pages], f"doctor.pages-{pages}")
-
-
-def _witnesses(facts: dict[str, Any]) -> Finding:
-    count, quorum = facts["witnesses"], facts["quorum"]
-    minutes = (facts["age"] or 0) // 60
-    parts: dict[str, object] = {"count": count, "quorum": quorum, "minutes": minutes}
+def _witnesses(count: int, quorum: int) -> Finding:
+    parts: dict[str, object] = {"count": count, "quorum": quorum}
     if count < quorum:
         return Finding("witnesses", Grade.FAIL, "doctor.witnesses-few", parts)
     return Finding("witnesses", Grade.OK, "doctor.witnesses", parts)

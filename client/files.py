@@ -63,10 +63,7 @@ def write_atomic(path: Path, data: bytes) -> None:
             caller treats both as "not written".
     """
     fresh = path.with_name(path.name + ".new")
-    try:
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    except OSError as error:  # of the file that was asked for, by its own name
-        raise OSError(error.errno, error.strerror, str(path)) from None
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)

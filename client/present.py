@@ -11,8 +11,6 @@ from client.harmless import harmless, harmless_lines
 from crypto.types import Digest
 from protocol.bodies import (
     CableBody,
-    HistoryAnswerBody,
-    HistoryRequestBody,
     IncidentBody,
     ProposalBody,
     RefusalBody,
@@ -79,14 +77,8 @@ def withdrawal_of(record: Record) -> WithdrawalBody | None:
 
 
 def _reason(record: Record) -> str:
-    """Return why something is proposed, asked or refused; "" for other types."""
+    """Return why something is proposed or refused; "" for other types."""
     try:
-        if record.type == RecordType.HISTORY_REQUEST:
-            asked = decode(record.body, HistoryRequestBody, limit=MAX_RECORD)
-            return harmless(asked.reason)
-        if record.type == RecordType.HISTORY_ANSWER:
-            answer = decode(record.body, HistoryAnswerBody, limit=MAX_RECORD)
-            return harmless(answer.reason or "")
         if record.type == RecordType.PROPOSAL:
             proposed = decode(record.body, ProposalBody, limit=MAX_RECORD)
             return harmless(proposed.reason)

@@ -14,7 +14,6 @@ A tour, from the bottom:
 * ``session`` -- what the relay does open: hellos and the cells of a session.
 * ``stream`` -- attachments, in constant memory, with quarantine until verified.
 * ``passphrase``, ``recordbox``, ``kdf`` -- secrets at rest, and keys from keys.
-* ``certificate`` -- TLS, believed by a pin.
 * ``merkle`` -- the log's trees and their proofs.
 
 Rules that hold throughout.  Nothing here does I/O, reads a clock or draws randomness

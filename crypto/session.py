@@ -143,31 +143,25 @@ class Hello:
     proof: Signature
 
 
-def hello_size(suite_id: SuiteId, signer: SuiteId) -> int:
-    """Return the length of a hello, 4573 bytes to 6486.
-
-    Args:
-        suite_id: of the session: the relay's.
-        signer: of the terminal's identity key.
-    """
-    content = SESSION_SECRET + _KEY_ID + SUITES[signer].signature
-    return SUITES[suite_id].kem_enc + content + FRAME_OVERHEAD
+def hello_size(suite_id: SuiteId) -> int:
+    """Return the length of a hello, 4573 (S1) or 6486 bytes (S2)."""
+    suite = SUITES[suite_id]
+    content = SESSION_SECRET + _KEY_ID + suite.signature
+    return suite.kem_enc + content + FRAME_OVERHEAD
 
 
 def seal_hello(
     handshake: Handshake, terminal: KeyId, secret: Secret, proof: Signature
 ) -> bytes:
-    """Return the hello: HPKE over secret || terminal || proof, the proof of its suite.
+    """Return the hello: HPKE over secret || terminal || proof, each of fixed length.
 
     Raises:
         KeyFormatError: the relay's day key is not a key of the suite.
         ValueError: a part of another length, a caller's bug.
     """
     content = secret.reveal() + terminal + proof
-    signers = {row.signature for row in SUITES.values()}
-    if (len(secret), len(terminal)) != (SESSION_SECRET, _KEY_ID) or (
-        len(proof) not in signers
-    ):
+    lengths = (len(secret), len(terminal), len(proof))
+    if lengths != (SESSION_SECRET, _KEY_ID, SUITES[handshake.suite].signature):
         raise ValueError("a part of the hello has another length")
     return _hpke.seal(handshake.suite, handshake.day_key, handshake.info, content)
 
@@ -178,7 +172,7 @@ def open_hello(handshake: Handshake, key: SessionKemKey, hello: bytes) -> Hello:
     Raises:
         OpenError: another length, suite, relay, nonce or day key.
     """
-    if all(len(hello) != hello_size(handshake.suite, signer) for signer in SUITES):
+    if len(hello) != hello_size(handshake.suite):
         raise OpenError
     content = key.open_(handshake.suite, handshake.info, hello)
     return Hello(

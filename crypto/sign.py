@@ -45,7 +45,7 @@ from crypto._edwards import (
 )
 from crypto.digest import H, T
 from crypto.errors import KeyFormatError, SignatureError
-from crypto.suite import SUITES, SuiteId, suite_by_length
+from crypto.suite import SUITES, SuiteId
 from crypto.types import KeyId, PublicKey, Secret, Signature
 
 _KEY_LABEL: Final = b"koerier/v1/key"
@@ -86,15 +86,6 @@ def context(usage: Usage, realm: Realm) -> bytes:
 def key_id(suite_id: SuiteId, public: PublicKey) -> KeyId:
     """Return the name of a signature key, 32 bytes."""
     return KeyId(H(T(_KEY_LABEL, suite_id.octet, public)))
-
-
-def key_id_of(public: PublicKey) -> KeyId:
-    """Return the name of a key that was kept without its suite (SUITE-6).
-
-    Raises:
-        KeyFormatError: a key of no suite's length.
-    """
-    return key_id(suite_by_length(public=len(public)), public)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +163,6 @@ class SigningKey:
             ValueError: a seed of another length, a caller's bug.
         """
         return cls(suite_id, seed)
-
-    @classmethod
-    def of_seed(cls, seed: Secret) -> Self:
-        """Return the key of a seed that was kept; its length says the suite (SUITE-6).
-
-        Raises:
-            KeyFormatError: a seed of no suite's length.
-        """
-        return cls(suite_by_length(seed=len(seed)), seed)
 
     @property
     def verify_key(self) -> "VerifyKey":

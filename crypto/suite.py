@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from crypto.errors import KeyFormatError
-
 WRAP_SECRET: Final = 120  # bytes in a wrap: cek 32, stream 16, seq 8, prev 32, salt 32
 _AEAD_TAG: Final = 16
 
@@ -112,20 +110,3 @@ SUITES: Final[Mapping[SuiteId, Suite]] = MappingProxyType(
         ),
     }
 )
-
-
-def suite_by_length(*, seed: int = 0, public: int = 0, signature: int = 0) -> SuiteId:
-    """Return the suite whose signature keys have a part of this length in bytes.
-
-    No two suites share a length (docs/spec/suites.md, SUITE-6), so what is kept of a
-    key says of which suite it is, whatever the root document says by then.
-
-    Raises:
-        KeyFormatError: no suite has it.
-    """
-    wanted = (seed, public, signature)
-    for row in SUITES.values():
-        lengths = row.signature_seed, row.signature_public_key, row.signature
-        if any(length == size for length, size in zip(lengths, wanted, strict=True)):
-            return row.id
-    raise KeyFormatError

@@ -15,10 +15,8 @@ from protocol.decision import above, covers, info_above_action, may_sign, uncove
 from protocol.directory_view import Member
 from protocol.errors import MalformedError, PolicyError, Reason, StrangerError
 from protocol.genuine import Genuine
-from protocol.history import check_history
 from protocol.label import Label, flaws, refusals
 from protocol.limits import MAX_RECORD
-from protocol.machine_bodies import HistoryBody, HistoryEndBody
 from protocol.policy import Policy, least_level, rule_for
 from protocol.receiver import Receiver
 from protocol.record import ARCHIVE, Record
@@ -52,8 +50,6 @@ def accept(found: Genuine, receiver: Receiver) -> Message:
         _refuse_first(refusals(own.clearance, own.post, record.label))
         if receiver.archive:
             _check_archive(record, record.label, policy)
-    if isinstance(body, HistoryBody | HistoryEndBody):
-        check_history(found, body, receiver)
     return body
 
 

@@ -29,14 +29,12 @@ from protocol.fields import (
     UInt32,
 )
 from protocol.label import Label, Level
-from protocol.limits import MAX_DOCUMENT, MAX_NOTE, MAX_RECORD
+from protocol.limits import MAX_DOCUMENT, MAX_RECORD
 
 Stated = Annotated[str, Meta(min_length=1, max_length=1000)]  # a reason that is given
 Code = Annotated[str, Meta(pattern=r"\A[A-Z0-9][A-Z0-9.-]{0,15}\Z")]  # subject code
 Yes = Annotated[int, Meta(ge=1, le=1)]  # yes is 1, no is absent
-Note = Annotated[bytes, Meta(min_length=1, max_length=MAX_NOTE)]
 MAX_CODES = 16
-MAX_ENDS = 16
 MAX_PARAGRAPHS = 1_000
 MAX_POSTS = 1_000
 
@@ -172,25 +170,6 @@ class ApprovalBody(Message):
     document: DigestField  # H of the bytes that were signed
     signer: KeyIdField
     signature: SignatureField
-
-
-class HistoryRequestBody(Message):
-    """Asks a post to send the records again that it exchanged with ours."""
-
-    since: Time
-    until: Time
-    reason: Stated
-
-
-class HistoryAnswerBody(Message):
-    """A member's word on such a request; without ``granted`` it is a no."""
-
-    request: DigestField
-    granted: Yes | None = None
-    records: UInt32 | None = None  # how many will be sent again
-    reason: Stated | None = None
-    # Checkpoints of the key log from before keys of the two posts ended.
-    notes: Annotated[tuple[Note, ...], Meta(max_length=MAX_ENDS)] = ()
 
 
 class CaseStep(enum.IntEnum):

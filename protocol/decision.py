@@ -18,7 +18,6 @@ import enum
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from crypto.suite import SuiteId
 from protocol.bodies import CableBody, IncidentBody, StandingReleaseBody
 from protocol.codec import Message, decode
 from protocol.directory_view import DirectoryView, Member, Terminal
@@ -50,7 +49,6 @@ class Refusal:
     limit: Level | None = None  # up to where it would be allowed
     missing: tuple[str, ...] = ()  # caveats or schemes that are not held
     item: int | None = None  # paragraph or attachment, from 1
-    retired: tuple[SuiteId, int] | None = None  # its suite, and since when it is not
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +246,9 @@ def _terminals(
     others = [t for t in view.terminals(post) if t.key_id != own.key_id]
     if not others:
         return [], [], (Refusal(Reason.NOT_ACTIVE, post),)
-    why = {t.key_id: _hinders(t, label, view) for t in others}
+    if label is None:
+        return others, [], ()
+    why = {t.key_id: unread(t.clearance, post, label) for t in others}
     fit = [terminal for terminal in others if not why[terminal.key_id]]
     unfit = [terminal for terminal in others if why[terminal.key_id]]
     if fit:
@@ -256,20 +256,6 @@ def _terminals(
     # The nearest miss says what would help: fewest rules, then the highest level.
     nearest = min(unfit, key=lambda t: (len(why[t.key_id]), -t.clearance.level))
     return [], [], why[nearest.key_id]
-
-
-def _hinders(
-    terminal: Terminal, label: Label | None, view: DirectoryView
-) -> tuple[Refusal, ...]:
-    """Return why one terminal may not have it: its suite, or what it does not read."""
-    found: tuple[Refusal, ...] = ()
-    since = view.sealed_until(terminal.suite)
-    if since is not None and not view.seals(terminal.suite):
-        retired = terminal.suite, since
-        found = (Refusal(Reason.SUITE_RETIRED, terminal.post, retired=retired),)
-    if label is None:
-        return found
-    return (*found, *unread(terminal.clearance, terminal.post, label))
 
 
 def _archived(draft: Draft, label: Label, policy: Policy) -> bool:

@@ -21,7 +21,7 @@ from protocol.restrictions import (
     post_suspension,
     suspension,
 )
-from protocol.root import RootDocument, suite_sealed, suite_until
+from protocol.root import RootDocument, suite_until
 
 
 @final
@@ -45,17 +45,8 @@ class Snapshot:
 
     @property
     def suite(self) -> SuiteId:
-        """The suite of new keys (B16)."""
+        """The suite to seal with (B16)."""
         return self._state.root.document.suite
-
-    def sealed_until(self, suite: SuiteId) -> int | None:
-        """Return from when nothing is sealed to keys of ``suite``; None: it goes on."""
-        return suite_sealed(self.root, suite)
-
-    def seals(self, suite: SuiteId) -> bool:
-        """Tell whether keys of ``suite`` may be sealed to at this view's time."""
-        end = suite_sealed(self.root, suite)
-        return end is None or self._witnessed < end
 
     @property
     def policy(self) -> Policy:
@@ -193,7 +184,7 @@ class Snapshot:
             number=holder.number,
             clearance=effective(self._state, record, holder),
             usable_from=self._usable_from(record, holder),
-            valid_until=self._until(held),
+            valid_until=held.until,
             ended=self._ended(record, holder, held),
             lineage=tuple(key.key.id for key in holder.keys),
         )
@@ -212,7 +203,7 @@ class Snapshot:
             post=record.post,
             clearance=clearance,
             may_release=-1 if release is None else min(release, clearance.level),
-            valid_until=self._until(held),
+            valid_until=held.until,
             ended=self._ended(record, holder, held),
             lineage=tuple(key.key.id for key in holder.keys),
         )
@@ -220,15 +211,11 @@ class Snapshot:
     def _ended(self, record: PostRecord, holder: Holder, held: HeldKey) -> Ended | None:
         """Return the earliest of everything that ends a key by now."""
         ends = [held.ended, holder.ended, suspension(self._state, record, holder)]
-        until = self._until(held)
+        retired = suite_until(self.root, held.key.suite)
+        until = held.until if retired is None else min(held.until, retired)
         if self._witnessed >= until:
             ends.append(Ended("expired", None, until))
         return _earliest(end for end in ends if end is not None)
-
-    def _until(self, held: HeldKey) -> int:
-        """Return when a key ends by itself: by its entry, or with its suite."""
-        retired = suite_until(self.root, held.key.suite)
-        return held.until if retired is None else min(held.until, retired)
 
     def _usable_from(self, record: PostRecord, holder: Holder) -> int:
         """Return when a terminal that its post did not agree to may be used."""

@@ -43,11 +43,6 @@ class Terminal:
     ] = ()  # every key of it, oldest first, this one among them
 
     @property
-    def suite(self) -> SuiteId:
-        """The suite of its key: of its prekeys, and of what is sealed to them."""
-        return self.key.suite
-
-    @property
     def first(self) -> KeyId:
         """Its first key: what it is called where a rotation must change nothing."""
         return self.lineage[0] if self.lineage else self.key_id
@@ -88,13 +83,7 @@ class DirectoryView(Protocol):
 
     @property
     def suite(self) -> SuiteId:
-        """The suite of new keys; what is sealed is of its recipient's."""
-
-    def sealed_until(self, suite: SuiteId) -> int | None:
-        """Return from when nothing is sealed to keys of ``suite``; None: it goes on."""
-
-    def seals(self, suite: SuiteId) -> bool:
-        """Tell whether keys of ``suite`` may be sealed to at this view's time."""
+        """The suite to seal with."""
 
     @property
     def policy(self) -> Policy:

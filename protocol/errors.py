@@ -24,8 +24,6 @@ an error is for our own log: it holds no content, key, address, label or name.
 import enum
 from typing import ClassVar
 
-from crypto.suite import SuiteId
-
 
 class ErrorCode(enum.IntEnum):
     """Wire codes (docs/spec/errors.md).  A number is never reused."""
@@ -73,7 +71,6 @@ class Reason(enum.StrEnum):
     NOT_ACTIVE = "not-active"
     MEMBER_NOT_ACTIVE = "member-not-active"
     RESTRICTED = "restricted"
-    SUITE_RETIRED = "suite-retired"
     DIRECTORY_STALE = "directory-stale"
     LABEL_INCOMPLETE = "label-incomplete"
     LABEL_NOT_CANONICAL = "label-not-canonical"
@@ -89,29 +86,17 @@ class Reason(enum.StrEnum):
     TYPE_UNKNOWN = "type-unknown"
     INCONSISTENT = "inconsistent"  # contradicts itself or what its type demands
     TOO_LARGE = "too-large"
-    NOT_ASKED = "not-asked"  # history that nobody here asked that post for
-    HISTORY_FALSE = "history-false"  # what is sent again was not signed like that
 
 
 class PolicyError(ProtocolError):
-    """Refused by a rule; ``reason`` says which, ``post`` for whom, if for one.
-
-    Of a suite that has retired, ``retired`` is the suite and its date, POSIX seconds.
-    """
+    """Refused by a rule; ``reason`` says which, ``post`` for whom, if for one."""
 
     code = ErrorCode.NOT_ALLOWED
 
-    def __init__(
-        self,
-        reason: Reason,
-        *,
-        post: str | None = None,
-        retired: tuple[SuiteId, int] | None = None,
-    ) -> None:
+    def __init__(self, reason: Reason, *, post: str | None = None) -> None:
         super().__init__(reason.value)
         self.reason = reason
         self.post = post
-        self.retired = retired
 
 
 class BusyError(ProtocolError):

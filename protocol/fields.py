@@ -4,7 +4,7 @@ One alias per shape, used by every :class:`protocol.codec.Message`; msgspec chec
 them on reading, so that a document of the wrong shape never becomes an object.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -46,5 +46,4 @@ Sequence = Annotated[int, Meta(ge=1, lt=1 << 48)]  # of a stream: the first is 1
 Name = Annotated[str, Meta(min_length=1, max_length=200)]  # post, person, file
 Line = Annotated[str, Meta(max_length=1000)]  # subject, reason: one line
 Text = Annotated[str, Meta(max_length=MAX_TEXT)]  # prose
-POST_ID: Final = r"[a-z0-9][a-z0-9-]{0,62}"
-PostId = Annotated[str, Meta(pattern=rf"\A{POST_ID}\Z")]
+PostId = Annotated[str, Meta(pattern=r"\A[a-z0-9][a-z0-9-]{0,62}\Z")]

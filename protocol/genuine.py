@@ -260,12 +260,11 @@ def _first_end(terminal: Terminal, member: Member | None, now: int) -> Ended | N
     keys: list[Terminal | Member] = [terminal]
     if member is not None:
         keys.append(member)
-    ends = [end for key in keys if (end := end_of(key, now)) is not None]
+    ends = [end for key in keys if (end := _end_of(key, now)) is not None]
     return min(ends, key=lambda end: end.witnessed, default=None)
 
 
-def end_of(key: Terminal | Member, now: int) -> Ended | None:
-    """Return why and since when a key is not current; None: it is, at ``now``."""
+def _end_of(key: Terminal | Member, now: int) -> Ended | None:
     if key.ended is not None:
         return key.ended
     if now >= key.valid_until:

@@ -6,9 +6,9 @@
     terminal  -> relay      hello       HPKE to the day key: secret, terminal, proof
     relay     -> terminal   Ready       the first sealed frame: key confirmation
 
-The challenge is one CBOR document; the hello is HPKE ciphertext whose length says the
-suites of relay and terminal (:func:`crypto.session.hello_size`); `ready` is a frame.
-B20 binds relay, nonce, day key and the secret's hash into the proof and the frame keys.
+The challenge is one CBOR document; the hello is HPKE ciphertext of a fixed length
+per suite (:func:`crypto.session.hello_size`); `ready` is a frame.  B20 binds relay,
+nonce, day key and the secret's hash into the proof and the frame keys.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from crypto.entropy import Entropy
 from crypto.errors import SignatureError
 from crypto.session import Handshake, Hello
 from crypto.sign import Realm, SigningKey, Usage, VerifyKey
-from crypto.suite import SUITES, SuiteId, suite_by_length
+from crypto.suite import SUITES, SuiteId
 from crypto.types import PublicKey, Secret, Signature
 from protocol.codec import Message, decode, encode
 from protocol.errors import (
@@ -78,7 +78,8 @@ class Ready(Message):
 class RootRelay:
     """What a terminal knows of its relay, all of it from the root document."""
 
-    key: VerifyKey  # the relay's identity key; its suite is the session's too
+    key: VerifyKey  # the relay's identity key
+    suite: SuiteId
     realm: Realm
 
 
@@ -136,8 +137,7 @@ def read_challenge(data: bytes, relay: RootRelay, witnessed: int) -> Handshake:
 
     Args:
         data: the encoded challenge, as it arrived.
-        relay: whom the root document names; a day key of another suite than its
-            key is refused.
+        relay: whom the root document names; a day key of another suite is refused.
         witnessed: POSIX seconds, witnessed time.  It never falls and may lag behind,
             so it ends a day key and does not begin one: a client's wrong clock must
             not stop its post.
@@ -155,7 +155,7 @@ def read_challenge(data: bytes, relay: RootRelay, witnessed: int) -> Handshake:
     except SignatureError:
         raise VerificationError("the day key is not the relay's") from None
     day_key = decode(message.day_key, DayKey, limit=MAX_DAY_KEY)
-    if day_key.suite is not relay.key.suite:
+    if day_key.suite is not relay.suite:
         raise BindingError("B16")
     if day_key.relay != relay.key.id:
         raise BindingError("B20")
@@ -184,7 +184,7 @@ def prove(
 
 @cache
 def decoy(suite: SuiteId) -> VerifyKey:
-    """Return the key of a suite against which the proof of a stranger is checked.
+    """Return the key against which the proof of a stranger is checked.
 
     So an unknown or revoked terminal costs what a known one costs.  Everybody can
     derive its private half: it must never open a session, whatever it verifies.
@@ -208,7 +208,7 @@ def check_proof(
         UnauthenticatedError: unknown, revoked or not proven, after the same work.
     """
     transcript = handshake.transcript(hello.terminal, hello.secret)
-    checked = decoy(suite_by_length(signature=len(hello.proof))) if key is None else key
+    checked = decoy(handshake.suite) if key is None else key
     try:
         checked.verify(hello.proof, Usage.SESSION, transcript, realm)
     except SignatureError:

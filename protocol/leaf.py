@@ -15,7 +15,7 @@ from typing import Final
 
 from crypto.digest import H, T
 from crypto.types import Digest
-from protocol.errors import MalformedError
+from protocol.errors import BindingError, MalformedError
 
 LEAF_LABEL: Final = b"koerier/v1/leaf"
 VERSION: Final = b"\x01"
@@ -41,3 +41,13 @@ def message_leaf(commitment: bytes, body: Digest) -> bytes:
     if len(leaf) != LEAF_SIZE:
         raise MalformedError
     return leaf
+
+
+def check_leaf(leaf: bytes, *, r: bytes, slip: bytes, body: Digest) -> None:
+    """Return if ``leaf`` is that of this sealing.
+
+    Raises:
+        BindingError: it was logged for another slip or body (B18).
+    """
+    if leaf != message_leaf(leaf_commitment(r, slip), body):
+        raise BindingError("B18")

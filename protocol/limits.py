@@ -11,7 +11,6 @@ KIB: Final = 1024
 MAX_DEPTH: Final = 12  # nested arrays and maps: documents need 7, room for growth
 MAX_ITEMS: Final = 10_000  # CBOR items in one document: bounds decode time
 MAX_RECORD: Final = 4 * 1024 * KIB  # bytes: prose is small, files are attachments
-MAX_RESENT: Final = MAX_RECORD - 256 * KIB  # bytes of a record inside another one
 MAX_ENVELOPE: Final = 8 * 1024 * KIB  # bytes: record plus 1,000 wraps
 MAX_DOCUMENT: Final = 256 * KIB  # bytes: one signed document of the key log
 MAX_ADDRESSEES: Final = 1_000  # posts or terminals in one message

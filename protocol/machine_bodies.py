@@ -1,9 +1,8 @@
 """What terminals say to each other without a person: bodies without content.
 
-They carry no label, since they quote nothing: names of records, counts and times.  The
-one that does quote, a record that is sent again, has the label of what it holds.  Each
-takes a place in its stream; the ones that answer are never answered, so that no two
-machines talk for ever (docs/spec/delivery-and-streams.md).
+They carry no label, since they quote nothing: names of records, counts and times.
+Each takes a place in its stream; the ones that answer are never answered, so that
+no two machines talk for ever (docs/spec/delivery-and-streams.md).
 """
 
 import enum
@@ -11,19 +10,13 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from protocol.bodies import Note, Yes
+from protocol.bodies import Yes
 from protocol.codec import Message
-from protocol.fields import (
-    DigestField,
-    Sequence,
-    StreamIdField,
-    Time,
-    UInt32,
-    UInt48,
-)
-from protocol.limits import MAX_RESENT
+from protocol.fields import DigestField, Sequence, StreamIdField, Time, UInt48
+from protocol.limits import MAX_NOTE
 from protocol.slip import Heads
-from protocol.tlog_proof import MAX_PROOF
+
+Note = Annotated[bytes, Meta(min_length=1, max_length=MAX_NOTE)]
 
 
 class ReceiptBody(Message):
@@ -70,24 +63,6 @@ class AlarmBody(Message):
     seq: Sequence | None = None
     records: Annotated[tuple[DigestField, ...], Meta(max_length=16)] = ()
     heads: Heads | None = None
-
-
-class HistoryBody(Message):
-    """One record of long ago as it was signed then; has the label of what it holds."""
-
-    request: DigestField
-    number: UInt32  # from 1, in the order in which they are sent again
-    inner: Annotated[bytes, Meta(min_length=1, max_length=MAX_RESENT)]
-    body: DigestField  # H(body ciphertext) of the sealing that ``inner`` is of
-    proof: Annotated[bytes, Meta(max_length=MAX_PROOF)] | None = None  # tlog-proof
-
-
-class HistoryEndBody(Message):
-    """No more will come for this request."""
-
-    request: DigestField
-    sent: UInt32
-    left_out: UInt32  # that may not go to this terminal, or are too large
 
 
 class ViewQuestionBody(Message):

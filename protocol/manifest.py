@@ -23,7 +23,7 @@ from typing import Annotated, Final, NamedTuple
 from msgspec import Meta, structs
 
 from crypto.digest import H, T, u32, u64
-from crypto.merkle import leaf_hash, node_hash, root_of
+from crypto.merkle import Frontier, inclusion_path, leaf_hash, root_of
 from crypto.sign import Realm, SigningKey, Usage
 from crypto.suite import SUITES, SuiteId
 from crypto.types import (
@@ -172,35 +172,24 @@ def check_keys(manifest: Manifest, keys: Sequence[PublicKey]) -> None:
 
     Raises:
         VerificationError: the manifest contradicts itself.
-        BindingError: a key that has not the suite's length (B15), other keys, or
-            another number of them (B14).
+        BindingError: other keys, or another number of them (B14).
     """
     check_shape(manifest)
-    length = SUITES[manifest.suite].kem_public_key
-    if any(len(key) != length for key in keys):
-        raise BindingError("B15")
     if len(keys) != manifest.n or root_of(leaves_of(manifest, keys)) != manifest.root:
         raise BindingError("B14")
 
 
 def paths_of(leaves: Sequence[bytes]) -> list[tuple[Digest, ...]]:
-    """Return the inclusion path of each leaf, every hash computed once.
-
-    Pairing neighbours level by level, with the odd last one moved up, gives RFC
-    6962's tree; a path is the neighbour at each level where there is one.
-    """
-    level = [leaf_hash(leaf) for leaf in leaves]
-    paths: list[list[Digest]] = [[] for _ in leaves]
-    height = 0
-    while len(level) > 1:
-        for index, path in enumerate(paths):
-            neighbour = (index >> height) ^ 1
-            if neighbour < len(level):
-                path.append(level[neighbour])
-        paired = [node_hash(*level[i : i + 2]) for i in range(0, len(level) - 1, 2)]
-        level = paired + level[len(paired) * 2 :]
-        height += 1
-    return [tuple(path) for path in paths]
+    """Return the inclusion path of each leaf in the tree over ``leaves``."""
+    nodes: dict[tuple[int, int], Digest] = {}
+    frontier = Frontier()
+    for leaf in leaves:
+        frontier, made = frontier.append_hash(leaf_hash(leaf))
+        nodes.update({(level, index): hashed for level, index, hashed in made})
+    return [
+        inclusion_path(index, len(leaves), lambda *place: nodes[place])
+        for index in range(len(leaves))
+    ]
 
 
 def make_manifest(

@@ -8,8 +8,8 @@ only for the very deposit that it remembers (B22)::
 
     nack = CBOR{v, id, H(body ciphertext), mailbox, kid, reason}     usage "nack"
 
-The sender answers with a reseal, at most MAX_RESEALS times per terminal and each time
-to a prekey not used before (:mod:`protocol.delivery`); then a person is told.
+The sender answers with a reseal (client.core.sealing), at most MAX_RESEALS times
+per terminal and each time to a prekey not used before; then a person is told.
 
 Source: docs/spec/receipts.md section 4.
 """
@@ -26,7 +26,7 @@ from crypto.types import Digest, KeyId, Mailbox, MessageId, PrekeyId, Signature
 from protocol.codec import Message, decode, encode
 from protocol.directory_view import DirectoryView, Terminal
 from protocol.envelope import Envelope
-from protocol.errors import BindingError, VerificationError
+from protocol.errors import BindingError, BusyError, VerificationError
 from protocol.fields import (
     V1,
     DigestField,
@@ -34,6 +34,7 @@ from protocol.fields import (
     MessageIdField,
     PrekeyIdField,
 )
+from protocol.limits import MAX_RESEALS
 
 
 class Gone(enum.IntEnum):
@@ -165,3 +166,24 @@ def _signed(came: SignedNack, key: VerifyKey, view: DirectoryView) -> bool:
     except SignatureError:
         return False
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class Reseals:
+    """The prekeys that one record was sealed to for one terminal, first to last."""
+
+    kids: tuple[PrekeyId, ...]
+
+    def again(self, kid: PrekeyId) -> "Reseals":
+        """Return the list with one more reseal, to ``kid``.
+
+        Raises:
+            BindingError: that prekey was used before (B22): the relay hands out
+                one key twice.
+            BusyError: MAX_RESEALS reseals were made: tell a person.
+        """
+        if kid in self.kids:
+            raise BindingError("B22")
+        if len(self.kids) > MAX_RESEALS:
+            raise BusyError
+        return Reseals((*self.kids, kid))

@@ -131,6 +131,11 @@ def deadline(policy: Policy, precedence: Precedence) -> int | None:
     return None if seconds == NEXT_WORKING_DAY else seconds
 
 
+def grace(policy: Policy, lane: int) -> int:
+    """Return the seconds before a hole in a lane is asked for again."""
+    return policy.reorder_flash if lane == Precedence.FLASH.lane else policy.reorder
+
+
 def national_level(policy: Policy, scheme: str, marking: str) -> Level | None:
     """Return the level that a foreign marking is handled as; None: nobody decided.
 

@@ -9,11 +9,14 @@ signed (:func:`protocol.signed.sign_document`) and logged as they are::
     entry = propose(place, change, expires=..., reason=...)
     leaf = signed_leaf(LeafKind.DIRECTORY, sign_document(entry, operators, ...))
 
-No entry names a KEM key: these change daily, and the terminal's own manifest vouches
-for them (:mod:`protocol.manifest`).
+A KEM key's possession is shown by decrypting a challenge; that is a step of the
+enrolment ceremony and leaves nothing in the entry, because KEM keys change daily
+and are vouched for by the terminal's own manifest (:mod:`protocol.manifest`).
 """
 
 from dataclasses import dataclass
+
+from msgspec import structs
 
 from crypto.sign import Realm, SigningKey, Usage
 from crypto.types import Digest
@@ -28,6 +31,8 @@ from protocol.directory_entry import (
 )
 from protocol.directory_state import State
 from protocol.errors import ExpiredError
+from protocol.root import RootDocument
+from protocol.trusted_root import TrustedRoot
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +101,12 @@ def require_open(entry: DirectoryEntry, now: int) -> None:
     """
     if now >= entry.expires:
         raise ExpiredError("a proposal")
+
+
+def next_root(trusted: TrustedRoot, document: RootDocument) -> bytes:
+    """Return ``document`` encoded as the version that follows ``trusted``."""
+    return encode(
+        structs.replace(
+            document, version=trusted.document.version + 1, prev=trusted.digest
+        )
+    )

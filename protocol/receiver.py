@@ -8,7 +8,6 @@ from crypto.suite import SuiteId
 from crypto.types import Digest
 from protocol.bodies import StandingReleaseBody
 from protocol.directory_view import DirectoryView, Terminal
-from protocol.root import RootDocument
 
 
 class LogRoots(Protocol):
@@ -29,11 +28,6 @@ class StandingRelease:
     body: StandingReleaseBody
 
 
-def nothing_asked(_: Digest) -> str | None:
-    """Say that no request for history was made."""
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class Receiver:
     """One terminal at one moment."""
@@ -46,6 +40,3 @@ class Receiver:
     suites: frozenset[SuiteId]  # the root's: to seal with, or still to be opened (B16)
     archive: bool  # whether the root lists an archive key
     now: int  # witnessed time W, POSIX seconds
-    # H(record) of a request for history that we made -> the post that was asked.
-    asked: Callable[[Digest], str | None] = nothing_asked
-    root: RootDocument | None = None  # in force: whose proofs of old records count

@@ -18,8 +18,6 @@ from protocol.bodies import (
     ConsentRequestBody,
     CopyBody,
     DraftBody,
-    HistoryAnswerBody,
-    HistoryRequestBody,
     IncidentBody,
     ProposalBody,
     RefusalBody,
@@ -33,8 +31,6 @@ from protocol.codec import Message
 from protocol.machine_bodies import (
     AlarmBody,
     HeartbeatBody,
-    HistoryBody,
-    HistoryEndBody,
     ReceiptBody,
     ResendBody,
     ViewAnswerBody,
@@ -60,16 +56,12 @@ class RecordType(enum.IntEnum):
     APPROVAL = 13
     CASE = 14
     COPY = 15
-    HISTORY_REQUEST = 16
-    HISTORY_ANSWER = 17
     RECEIPT = 64
     HEARTBEAT = 65
     RESEND = 66
     ALARM = 67
     VIEW_QUESTION = 68
     VIEW_ANSWER = 69
-    HISTORY = 70
-    HISTORY_END = 71
 
 
 class Hand(enum.Enum):
@@ -87,14 +79,9 @@ class TypeRule:
 
     body: type[Message]
     hand: Hand
-    labelled: bool  # carries a label: what people write, and what quotes it
+    labelled: bool  # carries a label: what people write does, machines quote nothing
     receipted: bool  # answered by *delivered*; otherwise kept until a heartbeat
     own_post: bool = False  # only between terminals of one post
-
-    @property
-    def written(self) -> bool:
-        """Whether people write it: what a terminal lists, shows and looks after."""
-        return self.labelled and self.hand is not Hand.MACHINE
 
 
 def _people(
@@ -126,18 +113,12 @@ RULES: Final[Mapping[RecordType, TypeRule]] = MappingProxyType(
         RecordType.APPROVAL: _people(ApprovalBody),
         RecordType.CASE: _people(CaseBody, own_post=True),
         RecordType.COPY: _people(CopyBody),
-        RecordType.HISTORY_REQUEST: _people(HistoryRequestBody),
-        RecordType.HISTORY_ANSWER: _people(HistoryAnswerBody),
         RecordType.RECEIPT: _machine(ReceiptBody, Hand.EITHER),
         RecordType.HEARTBEAT: _machine(HeartbeatBody),
         RecordType.RESEND: _machine(ResendBody),
         RecordType.ALARM: _machine(AlarmBody, receipted=True),
         RecordType.VIEW_QUESTION: _machine(ViewQuestionBody, receipted=True),
         RecordType.VIEW_ANSWER: _machine(ViewAnswerBody, receipted=True),
-        RecordType.HISTORY: TypeRule(
-            HistoryBody, Hand.MACHINE, labelled=True, receipted=True
-        ),
-        RecordType.HISTORY_END: _machine(HistoryEndBody, receipted=True),
     }
 )
 

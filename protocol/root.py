@@ -47,11 +47,10 @@ ClientVersion = Annotated[str, Meta(pattern=r"\A\d{1,4}\.\d{1,4}\.\d{1,4}\Z")]
 
 
 class OpenSuite(NamedTuple):
-    """A suite that goes: no key of it is new, and it ends in two steps."""
+    """A suite that is no longer sealed with, and until when it is opened."""
 
     suite: SuiteId
-    sealed: Time  # from then on nothing is sealed to a key of it
-    until: Time  # from then on its keys have ended, and nothing of it is opened
+    until: Time
 
 
 class Threshold(NamedTuple):
@@ -132,20 +131,13 @@ def operators_needed(root: RootDocument, action: Action) -> int:
 
 
 def suite_until(root: RootDocument, suite: SuiteId) -> int | None:
-    """Return when keys of ``suite`` end, and what is of it is no longer opened.
+    """Return when what is of ``suite`` is no longer opened.
 
-    None for the suite of new keys; 0 for one that the root does not name.
+    None for the suite that is sealed with; 0 for one that the root does not name.
     """
     if suite is root.suite:
         return None
     return next((old.until for old in root.opens if old.suite is suite), 0)
-
-
-def suite_sealed(root: RootDocument, suite: SuiteId) -> int | None:
-    """Return from when nothing is sealed to keys of ``suite``: as `suite_until`."""
-    if suite is root.suite:
-        return None
-    return next((old.sealed for old in root.opens if old.suite is suite), 0)
 
 
 def suites_opened(root: RootDocument, witnessed: int) -> frozenset[SuiteId]:

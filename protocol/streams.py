@@ -15,7 +15,7 @@ and the hash there) and a map of what came above it::
   claims the places, a resend is asked for.
 
 A record that is refused by policy *arrives* like any other: it moves the stream.
-The sender's half is :mod:`protocol.given`: places are given once and survive a reseal.
+The sender's half is :class:`Given`: places are given once and survive a reseal.
 
 Source: docs/spec/delivery-and-streams.md, sections 2-4.
 """

@@ -159,6 +159,8 @@ def read_bundle(data: bytes, width: int) -> tuple[bytes, ...]:
     for _ in range(width):
         start = position + 2
         position = start + int.from_bytes(data[position:start], "big")
+        if position > len(data) or start > len(data):
+            raise MalformedError
         entries.append(data[start:position])
     if position != len(data):
         raise MalformedError

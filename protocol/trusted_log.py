@@ -117,17 +117,12 @@ class TrustedLog:
             raise ChainError("the root document names another log")
         return replace(self, key=key, policy=policy)
 
-    def recalled(self, data: bytes, since: int = 0) -> "TrustedLog":
+    def recalled(self, data: bytes) -> "TrustedLog":
         """Return the log at a note that was adopted before, from our own store.
 
         The store is authenticated, so size and root are taken as they were verified.
         Where the root document has changed its witnesses since, the note may have no
         quorum any more: it then vouches for no time.
-
-        Args:
-            data: the note as it was adopted.
-            since: witnessed time when it was: a quorum whose clocks went back had
-                cosigned it earlier, and time does not fall at a restart either.
 
         Raises:
             MalformedError: not a note.
@@ -144,8 +139,8 @@ class TrustedLog:
             size=checkpoint.size,
             root=checkpoint.root,
             note=data,
-            witnessed=max(time, since),
-            shown=max(time, since),
+            witnessed=time,
+            shown=time,
         )
 
     def check_inclusion(self, leaf: bytes, index: int, path: Sequence[Digest]) -> None:

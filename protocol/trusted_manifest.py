@@ -22,7 +22,6 @@ from crypto.errors import KeyFormatError, ProofError
 from crypto.kem import parse_public
 from crypto.merkle import verify_inclusion
 from crypto.sign import Usage
-from crypto.suite import SuiteId
 from crypto.types import Digest, KeyId, Mailbox, PrekeyId, PublicKey
 from protocol.codec import decode
 from protocol.directory_state import Notice
@@ -70,7 +69,6 @@ class Prekey:
     kid: PrekeyId
     public: PublicKey
     window: Window
-    suite: SuiteId  # of what is sealed to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +86,7 @@ class PrekeyBook:
             ChainError: the terminal is not current, or the log names another.
             VerificationError: the signature is not by the terminal's current key.
             MalformedError: not a manifest.
-            BindingError: another terminal, mailbox (B14) or suite than the terminal's,
-                or one that is not sealed with any more (B16).
+            BindingError: another terminal, mailbox (B14) or suite (B16).
             RollbackError: a number that is not above the last verified one.
         """
         owner = _current(terminal, view)
@@ -101,7 +98,7 @@ class PrekeyBook:
         check_shape(manifest)
         if manifest.terminal != terminal or manifest.mailbox != owner.mailbox:
             raise BindingError("B14")
-        if manifest.suite is not owner.suite or not view.seals(owner.suite):
+        if manifest.suite is not view.suite:
             raise BindingError("B16")
         found = TrustedManifest(manifest, H(signed.manifest))
         _named(terminal, found, view)
@@ -125,13 +122,10 @@ class PrekeyBook:
         Raises:
             ChainError: the terminal is not current, or its named manifest is not
                 the one in this book: fetch it, and seal nothing until then.
-            BindingError: a suite that is not sealed with any more (B16); another key,
-                index or day than the manifest's (B14), or a key that must be refused
-                (B15).
+            BindingError: another key, index or day than the manifest's (B14), or a
+                key that must be refused (B15).
         """
         owner = _current(terminal, view)
-        if not view.seals(owner.suite):
-            raise BindingError("B16")
         found = self.manifests.get(terminal)
         if found is None:
             raise ChainError("no manifest of this terminal")
@@ -153,7 +147,6 @@ class PrekeyBook:
             kid=prekey_id(manifest.suite, found.digest, index),
             public=public,
             window=when,
-            suite=manifest.suite,
         )
 
 

@@ -14,7 +14,6 @@ Source: C2SP tlog-witness; docs/spec/log.md section 5.
 """
 
 import base64
-import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -74,14 +73,6 @@ class Inconsistent(WitnessRefusal):
     """The proof, or the mirrored entries, do not lead to the checkpoint's root."""
 
     status = 422
-
-
-class Odd(enum.Enum):
-    """How a checkpoint that the log signed disagrees with what was cosigned."""
-
-    SPLIT = "split"  # as large, another root: two signatures that exclude each other
-    SMALLER = "smaller"  # of a log that was put back, or brought by who kept its note
-    UNPROVEN = "unproven"  # larger, and nothing shows that it grew from there
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,23 +160,6 @@ def decide(seen: Seen, request: WitnessRequest, key: LogKey) -> tuple[Seen, Note
     except ProofError:
         raise Inconsistent from None
     return Seen(checkpoint.size, checkpoint.root), own
-
-
-def oddity(seen: Seen, checkpoint: Checkpoint, refusal: WitnessRefusal) -> Odd | None:
-    """Return what a refused checkpoint, whose log signed it, is evidence of.
-
-    Only a split proves by itself that the log lied: the others anybody can bring.
-
-    Args:
-        seen: the latest checkpoint cosigned for this log.
-        checkpoint: the one that was refused.
-        refusal: what :func:`decide` said.
-    """
-    if checkpoint.size < seen.size:
-        return Odd.SMALLER
-    if checkpoint.size == seen.size:
-        return None if checkpoint.root == seen.root else Odd.SPLIT
-    return Odd.UNPROVEN if isinstance(refusal, Inconsistent) else None
 
 
 def require_mirrored(stored: Frontier, checkpoint: Checkpoint) -> None:

@@ -8,20 +8,16 @@ Source: docs/spec/root-and-directory.md, DIR-12.
 """
 
 from dataclasses import replace
-from typing import Final
 
 from crypto.sign import Usage
 from crypto.types import KeyId
 from protocol.codec import decode
 from protocol.directory_rules import ZEROISE_OPERATORS
 from protocol.directory_state import State
-from protocol.errors import ExpiredError, MalformedError
-from protocol.policy import WEEK
+from protocol.errors import MalformedError
 from protocol.restriction import ZeroiseOrder
 from protocol.signed import Signed, require, signers
 from protocol.trusted_root import TrustedRoot
-
-OPEN: Final = WEEK  # seconds from an order's time for it to be signed and logged
 
 
 def is_order(signed: Signed) -> bool:
@@ -50,23 +46,6 @@ def zeroise_order(
     who = signers(signed, root.operators, usage=Usage.ZEROISE, realm=root.realm)
     require(who, permitted=root.operators.keys(), required=ZEROISE_OPERATORS)
     return decode(signed.document, ZeroiseOrder), who
-
-
-def closes(order: ZeroiseOrder) -> int:
-    """Return when tools sign an order no more, and relays log it no more."""
-    return order.time + OPEN
-
-
-def require_timely(order: ZeroiseOrder, now: int) -> None:
-    """Return if the order may still be approved and logged.
-
-    Who reads it in the log or on a board does not ask: it never lapses there.
-
-    Raises:
-        ExpiredError: propose again.
-    """
-    if now >= closes(order):
-        raise ExpiredError("an order")
 
 
 def zeroise(state: State, order: ZeroiseOrder) -> State:

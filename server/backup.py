@@ -21,9 +21,9 @@ from sqlalchemy.engine import URL
 
 from server.config import ConfigError
 from server.files import sync_folder
+from server.storage.engine import BUSY_TIMEOUT
 from server.storage.interfaces import StoreBrokenError
 from server.storage.opening import check_file, located
-from server.storage.pragmas import BUSY_TIMEOUT
 
 WITH_PG_DUMP: Final = (
     "the store is PostgreSQL: `pg_dump --format=custom --file=OUT URL` copies it,"

@@ -110,11 +110,6 @@ def init(
     multiple=True,
     help="What is rotated; may be given more than once.",
 )
-@click.option(
-    "--suite",
-    type=click.Choice(["1", "2"]),
-    help="With --what identity: S1 or S2, else as it was.",
-)
 @click.option("--finish", is_flag=True, help="Forget all keys but the last ones.")
 @click.option(
     "--root",
@@ -123,12 +118,7 @@ def init(
     help="With --finish: the root document in force, which must name the last ones.",
 )
 def rotate(
-    home: Home,
-    *,
-    what: tuple[str, ...],
-    suite: str | None,
-    finish: bool,
-    root_file: Path | None,
+    home: Home, *, what: tuple[str, ...], finish: bool, root_file: Path | None
 ) -> None:
     """Rotate the relay's keys; the root document says when they count."""
     from crypto import entropy
@@ -138,12 +128,8 @@ def rotate(
 
     if finish is not (root_file is not None) or finish is bool(what):
         _program.fail(Exit.BAD_INPUT, "give --what, or --finish with --root")
-    if suite is not None and "identity" not in what:
-        _program.fail(Exit.BAD_INPUT, "--suite is of a new identity: --what identity")
     if root_file is None:
-        other = None if suite is None else SuiteId(int(suite))
-        public = rotate_relay(home, what, entropy.system, suite=other)
-        click.echo(json.dumps(public, indent=2))
+        click.echo(json.dumps(rotate_relay(home, what, entropy.system), indent=2))
         return
     root = read_root(root_file)[1].document
     click.echo(json.dumps({"forgotten": finish_relay(home, root, entropy.system)}))

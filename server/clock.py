@@ -5,7 +5,7 @@ wrong by years must still admit the right terminals and hand out today's keys.
 """
 
 import time
-from typing import Final, Protocol
+from typing import Protocol
 
 
 class Clock(Protocol):
@@ -38,7 +38,6 @@ class WitnessedClock:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self.monotonic: Final = clock.monotonic  # itself: each submission asks often
         self._base: tuple[int, float] | None = None  # W, and when it was seen
 
     def wall(self) -> int:
@@ -47,6 +46,10 @@ class WitnessedClock:
             return self._clock.wall()
         witnessed, at = self._base
         return witnessed + int(self._clock.monotonic() - at)
+
+    def monotonic(self) -> float:
+        """Return seconds since an arbitrary start."""
+        return self._clock.monotonic()
 
     def saw(self, witnessed: int) -> None:
         """Take note of the witnessed time of a published checkpoint; 0: unknown."""

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from crypto.entropy import Entropy
-from crypto.suite import SuiteId
 from protocol.requests import LogName
 from server.app import note_key
 from server.config import ConfigError, Home, RelayConfig, WitnessConfig, dump
@@ -118,20 +117,16 @@ def witness_public(seeds: WitnessSeeds, *, mirror: bool) -> Mapping[str, object]
 
 
 def rotate_relay(
-    home: Home, what: Sequence[str], entropy: Entropy, *, suite: SuiteId | None = None
+    home: Home, what: Sequence[str], entropy: Entropy
 ) -> Mapping[str, object]:
     """Make the relay's next keys; return their public part, written beside the first.
-
-    ``suite``: of a new identity; None: as it was.
 
     Raises:
         ConfigError: no relay here.
     """
     old = json.loads((home.path / RELAY_PUBLIC).read_text(encoding="utf-8"))
     name = str(old["key_log"]["origin"]).removesuffix("/keys")
-    public = relay_public(
-        next_relay(home, what, entropy, suite=suite), entropy, name=name
-    )
+    public = relay_public(next_relay(home, what, entropy), entropy, name=name)
     _write(home, RELAY_NEXT, public)
     return public
 

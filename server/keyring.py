@@ -25,7 +25,7 @@ from crypto.certificate import Certificate
 from crypto.entropy import Entropy
 from crypto.notekey import NoteAlgorithm, NoteSigningKey
 from crypto.sign import SigningKey
-from crypto.suite import SUITES, SuiteId
+from crypto.suite import SUITES
 from crypto.types import Secret
 from protocol.codec import encode
 from protocol.requests import LogName
@@ -169,12 +169,8 @@ def load_witness_ring(home: Home) -> list[WitnessSeeds]:
     return [load_seeds(path, WitnessSeeds) for path in files]
 
 
-def next_relay(
-    home: Home, what: Iterable[str], entropy: Entropy, *, suite: SuiteId | None = None
-) -> RelaySeeds:
+def next_relay(home: Home, what: Iterable[str], entropy: Entropy) -> RelaySeeds:
     """Write the relay's next set of seeds, and return it.
-
-    ``suite``: of the identity, which is among ``what`` then; None: as it was.
 
     A crash before the rename leaves no new set; one after it a set that no root
     document names, and that nobody uses: `rotate` is typed again.
@@ -184,13 +180,12 @@ def next_relay(
     """
     load_relay_ring(home, entropy)
     seeds = load_seeds(seed_files(home, RELAY)[-1], RelaySeeds)
-    suite = seeds.suite if suite is None else suite
     fresh: dict[str, bytes] = {}
     for part in what:
         for name in PARTS[part]:
-            size = SUITES[suite].signature_seed if name == "identity" else 32
+            size = SUITES[seeds.suite].signature_seed if name == "identity" else 32
             fresh[name] = entropy(size)
-    made = structs.replace(seeds, suite=suite, **fresh)
+    made = structs.replace(seeds, **fresh)
     write_atomic(_next_file(home, RELAY), encode(made))
     return made
 

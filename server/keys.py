@@ -98,6 +98,24 @@ def save(home: Home, seeds: RelaySeeds | WitnessSeeds) -> None:
     write_atomic(path, encode(seeds))
 
 
+def load_relay(home: Home) -> RelaySeeds:
+    """Return the relay's seeds.
+
+    Raises:
+        ConfigError: not there, readable by others, or not a seeds file.
+    """
+    return load_seeds(_path(home, RelaySeeds), RelaySeeds)
+
+
+def load_witness(home: Home) -> WitnessSeeds:
+    """Return the witness's seeds.
+
+    Raises:
+        ConfigError: not there, readable by others, or not a seeds file.
+    """
+    return load_seeds(_path(home, WitnessSeeds), WitnessSeeds)
+
+
 def _path(home: Home, of: type) -> Path:
     return home.keys / (RELAY_SEEDS if of is RelaySeeds else WITNESS_SEEDS)
 

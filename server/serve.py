@@ -84,8 +84,8 @@ async def serve(
     ring = load_relay_ring(home, entropy)
     first, _ = read_root(home.roots)
     async with AsyncExitStack() as stack:
-        lock = stack.enter_context(alone(home))
-        store = await open_store(config.database, home.path, scribe=(lock,))
+        stack.enter_context(alone(home))
+        store = await open_store(config.database, home.path)
         stack.push_async_callback(store.close)
         ports = Ports(SystemClock(), entropy)
         state = await founded(store, first, ports)
@@ -190,7 +190,6 @@ async def _work(parts: Parts) -> None:
         parts.checkpoints.run,
         relay.attachments.run,
         relay.retention.run,
-        parts.store.lost,
         until_broken,
         until_stopped,
     )

@@ -191,19 +191,3 @@ def database_of(request: pytest.FixtureRequest) -> Located:
 def either_database(database_of: Located, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run every relay of this test over each engine."""
     monkeypatch.setattr("tests.support.relay.DATABASE", database_of)
-
-
-@pytest.fixture(
-    params=["sqlite", "scribe", pytest.param("postgresql", marks=pytest.mark.pg)]
-)
-def every_writer(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Run every relay of this test over each way to write; one is by the scribe."""
-    database: Located = in_file
-    if request.param == "postgresql":
-        database = on_server(request.getfixturevalue("pg_server"))
-    if request.param == "scribe":
-        monkeypatch.setattr("tests.support.relay.SCRIBE", ())
-        monkeypatch.setattr("server.storage.dictating.MANY", 1)
-    monkeypatch.setattr("tests.support.relay.DATABASE", database)

@@ -13,7 +13,6 @@ from client.files import private_folder
 from client.home import Home, HomeError
 from client.vault.opening import own_vault
 
-PID: Final = "agent.pid"  # in the folder run
 LIMIT: Final = 60.0  # seconds: the key derivation takes a few
 STEP: Final = 0.05
 MAX_WORDS: Final = 65_536  # bytes of the log that are looked at
@@ -60,7 +59,7 @@ def _wait(
 ) -> None:
     limit = time.monotonic() + LIMIT
     while time.monotonic() < limit:
-        if is_running(home) and _is(process, home):
+        if is_running(home):
             return
         if process.poll() is not None:
             ended = HomeError("agent.ended", why=_last_words(log, start))
@@ -70,19 +69,6 @@ def _wait(
     process.terminate()
     process.wait()
     raise HomeError("agent.silent", seconds=int(LIMIT))
-
-
-def _is(process: "subprocess.Popen[bytes]", home: Home) -> bool:
-    """Tell whether the agent that answers is this process.
-
-    Of two that unlock at once one is the agent; the other ends, and says why.
-    """
-    if os.name == "nt":  # there, what we started may start Python in its turn
-        return process.poll() is None
-    try:
-        return (home.run / PID).read_text() == str(process.pid)
-    except FileNotFoundError:  # it answers a moment before it writes that
-        return False
 
 
 def _status(code: int) -> Exit:

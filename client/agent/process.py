@@ -14,13 +14,11 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
-from client.agent.background import PID
 from client.agent.bell import Bell
 from client.agent.polling import Polling
 from client.agent.rounds import Rounds
 from client.agent.session import Session
 from client.agent.succession import Succession, keep_roots
-from client.agent.telling import Telling
 from client.agent.terminal import OpenTerminal
 from client.agent.transfers import Job, Transfers
 from client.answers.news import news_of, watching
@@ -45,6 +43,7 @@ from protocol.line.machine import Line
 from protocol.root import RootDocument
 from protocol.trusted_root import TrustedRoot
 
+PID: Final = "agent.pid"
 TICK: Final = 5.0  # seconds between looks at what the time asks for
 STEADY: Final = 60.0  # seconds of session after which a cut is the first failure
 EVENTS: Final = 200  # in one look
@@ -76,8 +75,6 @@ class Agent:
         )
         self._link = Link(self._line, self._session, clock, system)
         self._polling = Polling(home, self._root, self._hear, system)
-        posting = self._machine.posting
-        self._telling = Telling(home, self._root, posting, system)
         self._succession = Succession(home)
         self._kept = self._terminal.root.digest  # what the home starts from
         self._stop = asyncio.Event()
@@ -91,7 +88,7 @@ class Agent:
             self._session,
             self._bell,
             lambda: self._failures,
-            self._witnesses,
+            self._polling.everybody,
         )
 
     def _root(self) -> RootDocument:
@@ -101,10 +98,6 @@ class Agent:
         with contextlib.suppress(DiskError):  # it is told again at the next poll
             effects = self._machine.said(said, self._clock.wall())
             self._session.carry_out(effects)
-
-    async def _witnesses(self) -> None:
-        """Hear all witnesses, and bring them what they lack: somebody waits for it."""
-        await asyncio.gather(self._polling.everybody(), self._telling.hurried())
 
     def _nudge(self) -> None:
         self._link.nudge()
@@ -130,7 +123,6 @@ class Agent:
                     self._work(),
                     self._tick(),
                     self._polling.run(),
-                    self._telling.run(),
                 )
                 tasks = [group.create_task(part) for part in parts]
                 await self._stop.wait()
@@ -207,7 +199,7 @@ class Agent:
                     await self._link.run(
                         self._address(root),
                         Digest(relay.tls_pin),
-                        RootRelay(relay.key.parsed(), root.realm),
+                        RootRelay(relay.key.parsed(), root.document.suite, root.realm),
                         self._terminal.identity.shaking_hands(failures),
                         self._machine.beliefs.witnessed,
                     )

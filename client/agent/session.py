@@ -2,9 +2,7 @@
 
 No decisions: the core's effects are written into the line, and what the line brings
 is given to the core with the time.  An answer finds its question by number; what a
-cut lost is asked again by the core, from the vault.  What a relay is too busy for is
-asked again at the next tick, the same bytes (REQ-15); the core hears nothing of it,
-but for attachments, of whose bounds people are told.
+cut lost is asked again by the core, from the vault.
 """
 
 from collections import deque
@@ -14,20 +12,13 @@ from typing import Final
 from client.agent.transfers import Transfers
 from client.clock import Clock
 from client.core.machine import Machine
-from client.core.questions import (
-    BlobTag,
-    CheckpointWanted,
-    Deposited,
-    Drop,
-    Effect,
-    Question,
-    Upload,
-)
+from client.core.questions import Deposited, Drop, Effect, Question, Tag, Upload
+from crypto.types import Digest
 from protocol.codec import decode, encode
-from protocol.errors import BusyError, ErrorCode, MalformedError
+from protocol.errors import BusyError, MalformedError
 from protocol.limits import MAX_ENVELOPE
 from protocol.line import effects as line_effects
-from protocol.line.frames import CloseReason, Kind
+from protocol.line.frames import Kind
 from protocol.line.inbound import MAX_STREAMS
 from protocol.line.machine import Line
 from protocol.requests import Answer, Delivery, Notice, Request
@@ -60,11 +51,10 @@ class Session:
         self._nudge = nudge
         self.progressed = False  # this session moved something that a cut keeps
         self._number = 0
-        self._questions: dict[int, Question] = {}
+        self._tags: dict[int, Tag] = {}
         self._requests: dict[bytes, int] = {}  # object id -> request number
-        self._deposits: dict[bytes, Deposited] = {}  # by object id
+        self._deposits: dict[bytes, Digest] = {}  # object id -> H(envelope)
         self._waiting: deque[Effect] = deque()  # the line is full: later
-        self._busy: list[Effect] = []  # the relay was: at the next tick
         # Came in this turn of the loop, or before the directory did.
         self._early: dict[bytes, Delivery] = {}
         self._fresh = 0  # of them that the core has not seen
@@ -72,7 +62,7 @@ class Session:
     @property
     def asking(self) -> bool:
         """Whether something was asked that is not answered yet."""
-        return bool(self._questions or self._waiting or self._busy)
+        return bool(self._tags or self._waiting)
 
     # --- from the core
 
@@ -90,16 +80,16 @@ class Session:
     def _offer(self, effect: Effect) -> None:
         now = self._clock.monotonic()
         match effect:
-            case Question(_, ask, body, lane):
+            case Question(tag, ask, body, lane):
                 number = self._number + 1
                 request = Request(number=number, ask=ask, body=encode(body))
                 sent = self._line.offer(Kind.REQUEST, encode(request), lane, now)
                 self._number = number
-                self._questions[number] = effect
+                self._tags[number] = tag
                 self._requests[sent] = number
-            case Deposited(_, body, lane):
+            case Deposited(envelope, body, lane):
                 sent = self._line.offer(Kind.SUBMISSION, encode(body), lane, now)
-                self._deposits[sent] = effect
+                self._deposits[sent] = envelope
             case Upload():
                 self._transfers.begin(effect)
             case Drop(file):
@@ -112,19 +102,17 @@ class Session:
         self.carry_out(self._machine.connected(self._clock.wall()))
 
     def tick(self) -> None:
-        """Let the core do what the time asks for; ask a busy relay again."""
-        again, self._busy = self._busy, []
-        self.carry_out([*again, *self._machine.tick(self._clock.wall())])
+        """Let the core do what the time asks for."""
+        self.carry_out(self._machine.tick(self._clock.wall()))
 
     def cut(self) -> None:
         """Take note that the session ended; the core asks anew in the next one."""
         self.progressed = False
         self._machine.disconnected()
         self._transfers.cut()
-        self._questions.clear()
+        self._tags.clear()
         self._requests.clear()
         self._waiting.clear()
-        self._busy.clear()
         self._early.clear()
         self._fresh = 0
 
@@ -135,19 +123,13 @@ class Session:
             case line_effects.ObjectComplete():
                 self._complete(effect)
             case line_effects.ObjectAccepted(sent, index, leaf):
-                deposit = self._deposits.pop(sent, None)
-                if deposit is not None:
+                envelope = self._deposits.pop(sent, None)
+                if envelope is not None:
                     now = self._clock.wall()
-                    self._machine.stored(deposit.envelope, index, leaf, now)
+                    self._machine.stored(envelope, index, leaf, now)
                     self.carry_out(self._machine.pump(now))  # its attachments follow
-            case line_effects.ObjectRefused(sent, why) if sent in self._requests:
-                question = self._questions.pop(self._requests.pop(sent), None)
-                if question is not None:
-                    self._refused(question, busy=why is CloseReason.BUSY)
-            case line_effects.ObjectRefused(sent, CloseReason.BUSY) if (
-                sent in self._deposits
-            ):
-                self._busy.append(self._deposits.pop(sent))
+            case line_effects.ObjectRefused(sent) if sent in self._requests:
+                self._gone(sent)
             case _:
                 self._transfers.effect(effect)
         if self._waiting:
@@ -191,26 +173,12 @@ class Session:
             self._line.stored(effect.id)  # a relay that talks nonsense is let talk
 
     def _answer(self, answer: Answer) -> None:
-        question = self._questions.pop(answer.number, None)
-        if question is None:
+        tag = self._tags.pop(answer.number, None)
+        if tag is None:
             return
-        waiting = self._questions
-        self._requests = {s: n for s, n in self._requests.items() if n in waiting}
-        if answer.code:
-            self._refused(question, busy=answer.code == ErrorCode.BUSY)
-        else:
-            self._told(question, answer.body)
-
-    def _refused(self, question: Question, *, busy: bool) -> None:
-        # A log without a leaf has no checkpoint, and is BUSY for as long: `sync` ends.
-        if busy and not isinstance(question.tag, BlobTag | CheckpointWanted):
-            self._busy.append(question)
-        else:
-            self._told(question, None)
-
-    def _told(self, question: Question, body: bytes | None) -> None:
-        now = self._clock.wall()
-        effects = self._machine.answered(question.tag, body, now)
+        self._requests = {s: n for s, n in self._requests.items() if n in self._tags}
+        body = None if answer.code else answer.body
+        effects = self._machine.answered(tag, body, self._clock.wall())
         if self._deliver():
             effects = [*effects, *self._machine.pump(self._clock.wall())]
         self.carry_out(effects)
@@ -231,3 +199,8 @@ class Session:
                     self._line.stored(sent)  # the ACK leaves after the vault's commit
                     taken = True
         return taken
+
+    def _gone(self, sent: bytes) -> None:
+        tag = self._tags.pop(self._requests.pop(sent), None)
+        if tag is not None:
+            self.carry_out(self._machine.answered(tag, None, self._clock.wall()))

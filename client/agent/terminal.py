@@ -15,9 +15,8 @@ from client.core.beliefs import Beliefs
 from client.core.identity import Identity
 from client.core.machine import Machine
 from client.core.questions import Effect
-from client.core.recalling import restore
 from client.core.station import Station
-from client.core.sync import Sync
+from client.core.sync import Sync, restore
 from client.exits import AgentRefusal, Exit
 from client.home import Home, HomeError
 from client.operator.rootfile import read_root
@@ -29,7 +28,7 @@ from client.vault.opening import DATABASE, OpenVault
 from client.vault.spool import Spool
 from client.vault.store import Store
 from crypto.entropy import Entropy
-from crypto.sign import SigningKey, key_id_of
+from crypto.sign import SigningKey, key_id
 from crypto.types import Digest
 from protocol.trusted_root import TrustedRoot
 
@@ -46,19 +45,19 @@ class OpenTerminal:
         self.vault = vault
         self.clock = clock
         self.root = read_root(home.root_file)
-        store = vault.store
+        suite, store = self.root.document.suite, vault.store
         self.identity = Identity(
             realm=self.root.realm,
             post=_needed(store, POST).decode(),
-            terminal=SigningKey.of_seed(vault.terminal),
-            member=SigningKey.of_seed(vault.seat.seed),
+            terminal=SigningKey.from_seed(suite, vault.terminal),
+            member=SigningKey.from_seed(suite, vault.seat.seed),
         )
         self._next = NextKeys(home, vault.key, vault.database, entropy)
         seat = Unlocked(vault.key, vault.seat.name, vault.seat.own)
         if (seed := self._next.terminal()) is not None:
-            self.identity.next_terminal = SigningKey.of_seed(seed)
+            self.identity.next_terminal = SigningKey.from_seed(suite, seed)
         if (seed := self._next.member(seat)) is not None:
-            self.identity.next_member = SigningKey.of_seed(seed)
+            self.identity.next_member = SigningKey.from_seed(suite, seed)
         beliefs = Beliefs.of_root(self.root)
         pin = Digest(_needed(store, PIN))
         restore(store, beliefs, pin, self.root.realm)
@@ -94,9 +93,9 @@ class OpenTerminal:
             return
         if self.identity.next_terminal is None:
             self._next.settle_terminal()
-        view = beliefs.view()
+        suite, view = self.root.document.suite, beliefs.view()
         self._next.settle_members(
-            lambda public: view.member(key_id_of(public)) is not None
+            lambda public: view.member(key_id(suite, public)) is not None
         )
 
     def current_root(self) -> TrustedRoot:

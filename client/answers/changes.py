@@ -59,12 +59,10 @@ class ChangeCommands:
         }
 
     def _office(self, _: Arguments) -> Any:  # noqa: ANN401 -- JSON
-        """Say what a signer has to know: suite, own paper key, operators, witnesses."""
-        state = state_of(self._machine)
-        root, own = state.root, state.posts.get(self._machine.identity.post)
+        """Say what a signer has to know: the suite in force, and who is operator."""
+        root = state_of(self._machine).root
         return {
             "suite": root.document.suite.value,
-            "recovery": None if own is None else own.recovery.id.hex(),
             "root": root.digest.hex(),
             "operators": [key.hex() for key in root.operators],
             "witnesses": {

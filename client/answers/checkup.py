@@ -34,7 +34,6 @@ def checkup(machine: Machine, vault: Vault, clock: Clock) -> dict[str, Any]:
         "quorum": beliefs.key_log.policy.quorum,
         "root": None,
         "keys": keys_of(machine, clock.wall()),
-        "stuck": vault.stuck(),
         "oldest": _oldest(vault, clock.wall()),
         **_alarms(vault),
     }

@@ -15,7 +15,6 @@ from client.answers.checkup import keys_of
 from client.answers.directory import DirectoryCommands
 from client.answers.exposure import ExposureCommands
 from client.answers.following import FollowingCommands
-from client.answers.history import HistoryCommands
 from client.answers.names import Answer, Arguments
 from client.answers.operators import OperatorCommands
 from client.answers.oversight import OversightCommands
@@ -29,7 +28,6 @@ from client.core.questions import Effect
 from client.exits import AgentRefusal, Exit
 from client.home import HomeError
 from client.operator.voice import said
-from client.present import iso
 from client.vault.database import DiskError
 from client.vault.making import VOICE
 from client.vault.spool import Spool
@@ -58,7 +56,6 @@ class Commands:
                 **ChangeCommands(machine, clock).methods,
                 **DirectoryCommands(machine, vault, clock).methods,
                 **ExposureCommands(machine, vault).methods,
-                **HistoryCommands(machine, vault, clock).methods,
                 **AttachmentCommands(machine, vault, clock, spool).methods,
                 **AuditAnswers(machine, vault).methods,
             }
@@ -75,9 +72,10 @@ class Commands:
         try:
             answer = self._methods[method](arguments)
         except PolicyError as error:
-            code = f"refused.{error.reason.value}"
             raise AgentRefusal(
-                code, Exit.REFUSED, refusal_parts(error, arguments)
+                f"refused.{error.reason.value}",
+                Exit.REFUSED,
+                {"post": error.post or ", ".join(arguments.get("to", ()))},
             ) from None
         except HomeError as error:
             raise refused(error) from None
@@ -116,17 +114,5 @@ class Commands:
             "entries": beliefs.key_log.size,
             "log": beliefs.message_log.size,
             "waiting": waiting,
-            "stuck": self._vault.stuck(),
             "keys": keys_of(self._machine, self._clock.wall()),
         }
-
-
-def refusal_parts(error: PolicyError, arguments: Arguments) -> dict[str, object]:
-    """Return whom a refusal is about; of a suite that has retired, which and when."""
-    parts: dict[str, object] = {
-        "post": error.post or ", ".join(arguments.get("to", ()))
-    }
-    if error.retired is not None:
-        suite, since = error.retired
-        parts |= {"suite": suite.name, "date": iso(since)}
-    return parts

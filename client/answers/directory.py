@@ -10,7 +10,6 @@ from typing import Any
 from client.answers.names import Answer, Arguments
 from client.answers.proposals import state_of
 from client.clock import Clock
-from client.core.key_ends import key_end
 from client.core.machine import Machine
 from client.core.ports import Vault
 from client.operator.changes import find_post, standing
@@ -105,8 +104,7 @@ def _holder(state: State, record: PostRecord, holder: Holder) -> Arguments:
         "key_id": holder.current.hex(),
         "rights": cleared(effective(state, record, holder)),
         "release": level_name(holder.may_release),
-        "suite": holder.keys[-1].key.suite.name,
-        "until": iso(key_end(state.root.document, holder)),
+        "until": iso(holder.keys[-1].until),
         "ended": None if holder.ended is None else holder.ended.reason,
         "keys": len(holder.keys),
     }
@@ -145,7 +143,7 @@ def _ends(state: State) -> Iterator[Arguments]:
                 "post": record.post,
                 "who": holder.name if kind == "member" else str(holder.number),
                 "key": short_id(last.key.id),
-                "end": key_end(state.root.document, holder),
+                "end": last.until,
             }
     document = state.root.document
     named = [

@@ -19,10 +19,8 @@ from typing import Any, Final
 
 from client.answers.names import Answer, Arguments, short
 from client.answers.proposals import state_of
-from client.core.history import old_name
 from client.core.machine import Machine
 from client.core.ports import Vault
-from client.core.reached import may_have
 from client.core.rows import IN, OUT, RecordRow, Target
 from client.core.showing import require_shown
 from client.exits import AgentRefusal, Exit
@@ -31,7 +29,7 @@ from client.operator.changes import find_post
 from client.operator.effects import whom
 from client.operator.showing import short_id
 from client.present import iso, level_of, subject_of
-from crypto.types import Digest, KeyId
+from crypto.types import KeyId
 from protocol.by_position import parse_inner, parse_slip
 from protocol.codec import decode
 from protocol.delivery import State as Reached
@@ -42,7 +40,6 @@ from protocol.label import SHORT, Caveat, Level
 from protocol.limits import MAX_RECORD
 from protocol.receipt import Kind
 from protocol.record import Record
-from protocol.record_type import RecordType
 from protocol.restrictions import suspension
 from protocol.slip import Slip
 
@@ -72,10 +69,9 @@ class ExposureCommands:
         post = find_post(state, arguments["post"])
         lost = _lost(post, arguments.get("terminal"))
         since = _since(arguments.get("since"))
-        again = self._again(lost)
         sent, received, held = [], [], []
         for row, record in self._messages(OUT, since):
-            targets = [*self._targets(row, lost), *again.get(row.name, ())]
+            targets = self._targets(row, lost)
             if targets:
                 line = self._line(state, row, record)
                 sent.append({**line, **self._reached(row, post.post, targets)})
@@ -86,9 +82,6 @@ class ExposureCommands:
                 received.append({**self._line(state, row, record), "readable": HAS})
             elif self._shared(state, row, post, lost):
                 held.append({**self._line(state, row, record), "readable": HAS})
-            elif row.name in again:
-                readable = self._surest(again[row.name])
-                held.append({**self._line(state, row, record), "readable": readable})
         return {
             "post": post.post,
             "here": self._machine.identity.post,
@@ -112,15 +105,6 @@ class ExposureCommands:
     def _targets(self, row: RecordRow, lost: list[Holder]) -> list[Target]:
         keys = _keys(lost)
         return [t for t in self._vault.targets(row.name) if t.terminal in keys]
-
-    def _again(self, lost: list[Holder]) -> dict[Digest, list[Target]]:
-        """Return what was sent to a lost terminal again, as history, by its name."""
-        found: dict[Digest, list[Target]] = {}
-        for row in self._vault.history.of_type(RecordType.HISTORY):
-            targets = self._targets(row, lost)
-            if targets:
-                found.setdefault(old_name(row), []).extend(targets)
-        return found
 
     def _written_by(self, row: RecordRow, lost: list[Holder]) -> bool:
         """Tell whether a terminal of ``lost`` sealed it; at home, whether it is ours.
@@ -193,26 +177,27 @@ class ExposureCommands:
             if receipt.post == post:
                 times[name] = times[name] or iso(receipt.at)
         return {
-            "readable": self._surest(targets),
+            "readable": max((_readable(t) for t in targets), key=_CERTAINTY.index),
             "open": any(not target.delivery.released for target in targets),
             "states": {
-                "sealed": any(may_have(self._vault, target) for target in targets),
+                "sealed": any(target.place is not None for target in targets),
                 "state": max(t.delivery.state for t in targets).name.lower(),
                 **times,
             },
         }
 
-    def _surest(self, targets: Iterable[Target]) -> str:
-        return max(map(self._readable, targets), key=_CERTAINTY.index)
-
-    def _readable(self, target: Target) -> str:
-        """Return how sure it is that this terminal can read the record."""
-        if target.delivery.state >= Reached.DELIVERED:
-            return HAS
-        return MAY_HAVE if may_have(self._vault, target) else HAS_NOT
-
 
 _CERTAINTY: Final = (HAS_NOT, MAY_HAVE, HAS)
+
+
+def _readable(target: Target) -> str:
+    """Return how sure it is that this terminal can read the record.
+
+    A place is given with the first seal, whichever way it went, and never taken back.
+    """
+    if target.delivery.state >= Reached.DELIVERED:
+        return HAS
+    return HAS_NOT if target.place is None else MAY_HAVE
 
 
 def _lost(post: PostRecord, number: int | None) -> list[Holder]:

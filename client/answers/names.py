@@ -18,7 +18,7 @@ from protocol.record_type import RULES
 ENOUGH: Final = 2  # messages that begin alike: which is meant is not known
 LEAST: Final = 6  # characters a person must give: fewer hit a message by accident
 _HEXADECIMAL: Final = re.compile("[0-9a-fA-F]*")
-SHOWN_TYPES: Final = frozenset(t for t, rule in RULES.items() if rule.written)
+SHOWN_TYPES: Final = frozenset(t for t, rule in RULES.items() if rule.labelled)
 
 Arguments = dict[str, Any]
 Answer = Callable[[Arguments], Any]

@@ -17,7 +17,7 @@ from client.core.ports import Vault
 from client.core.proposals import Proposal, Standing, counted
 from client.exits import AgentRefusal, Exit
 from client.home import HomeError
-from client.operator.effects import require_next, require_timely_order
+from client.operator.effects import require_next
 from crypto.digest import H
 from crypto.types import Digest, KeyId, Signature
 from protocol.bodies import ApprovalBody, ProposalBody, RefusalBody, Subject
@@ -29,7 +29,6 @@ from protocol.label import Label, Level, Precedence
 from protocol.policy import WEEK
 from protocol.record_type import RecordType
 from protocol.signed import SignatureLine
-from protocol.zeroising import closes
 
 LABEL: Final = Level.DEP_V  # names and rights of people; over when the proposal is
 
@@ -52,7 +51,6 @@ class OperatorCommands:
             "operator-approve": self._approve,
             "operator-reject": self._reject,
             "operator-log": self._log,
-            "bulletin-kept": self._kept,
         }
 
     def _propose(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
@@ -66,9 +64,6 @@ class OperatorCommands:
         if subject is Subject.DIRECTORY_ENTRY:
             entry = require_next(state, document, now)
             until, reason = entry.expires, entry.reason
-        if subject is Subject.ZEROISE:
-            order = require_timely_order(document, now)
-            until, reason = closes(order), order.reason
         body = ProposalBody(
             subject=subject,
             document=document,
@@ -110,8 +105,6 @@ class OperatorCommands:
             after = self._shown.find(proposal.name.hex())
             if self._machine.proposals.standing(after, now) is Standing.COMPLETE:
                 self._machine.appending.add(after.leaf)
-                if subject is Subject.ZEROISE:
-                    self._machine.posting.add(encode(after.signed))
         # A crash before the commit: nothing was approved; behind it: it is carried.
         return {
             **self._shown.said(after),
@@ -142,8 +135,6 @@ class OperatorCommands:
             kind, signed = _kind_of(leaf)
             if kind is LeafKind.DIRECTORY and directory is not None:
                 require_next(directory.state, signed, self._clock.wall())
-            if kind is LeafKind.ZEROISE:
-                require_timely_order(signed, self._clock.wall())
             if directory is not None:
                 directory.check(leaf)
         except HomeError as error:
@@ -153,18 +144,8 @@ class OperatorCommands:
             raise AgentRefusal("operator.budget-spent", Exit.REFUSED, {}) from None
         except ProtocolError:
             raise AgentRefusal("operator.counts-not", Exit.REFUSED, {}) from None
-        with self._vault.transaction():
-            name = self._machine.appending.add(leaf)
-            if kind in {LeafKind.RESTRICTION, LeafKind.ZEROISE}:
-                self._machine.posting.add(read_leaf(leaf).body)
-        # A crash before the commit: nothing waits, and nobody was told that it does.
+        name = self._machine.appending.add(leaf)
         return {"document": name.hex(), "online": self._machine.online}
-
-    def _kept(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
-        """Take note of the witnesses that have a bulletin; the others get it later."""
-        document = Digest(bytes.fromhex(arguments["document"]))
-        self._machine.posting.kept(document, arguments["witnesses"])
-        return {}
 
     def _require_open(self, proposal: Proposal, now: int) -> None:
         """Return if more signatures are wanted, or refuse with the reason why not."""

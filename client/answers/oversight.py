@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from client.answers.names import Answer, Arguments, find, short
 from client.clock import Clock
-from client.core.alarms import INTEGRITY, Alarm
+from client.core.alarms import INTEGRITY
 from client.core.beliefs import Beliefs
 from client.core.held import signed_before
 from client.core.machine import Machine
@@ -54,30 +54,18 @@ class OversightCommands:
     def _alarms(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
         rows = self._vault.alarms(SHOWN, ended=bool(arguments.get("ended")))
         return [
-            *self._now(),
-            *(
-                {
-                    "what": row.what,
-                    "integrity": row.what in INTEGRITY,
-                    "post": row.post or None,
-                    "id": None if row.name is None else short(row.name),
-                    "since": iso(row.since),
-                    "last": iso(row.last),
-                    "times": row.times,
-                    "ended": None if row.ended is None else iso(row.ended),
-                }
-                for row in rows
-            ),
+            {
+                "what": row.what,
+                "integrity": row.what in INTEGRITY,
+                "post": row.post or None,
+                "id": None if row.name is None else short(row.name),
+                "since": iso(row.since),
+                "last": iso(row.last),
+                "times": row.times,
+                "ended": None if row.ended is None else iso(row.ended),
+            }
+            for row in rows
         ]
-
-    def _now(self) -> list[Arguments]:
-        """Return the alarm that cannot be kept: the disk takes nothing."""
-        if not self._vault.stuck():
-            return []
-        now = iso(self._clock.wall())
-        about: Arguments = {"what": Alarm.DISK_FULL.value, "integrity": False}
-        times: Arguments = {"since": now, "last": now, "times": 1, "ended": None}
-        return [{**about, "post": None, "id": None, **times}]
 
     def _withdraw(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
         row = find(self._vault, arguments["id"], OUT)

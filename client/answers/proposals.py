@@ -13,7 +13,7 @@ from client.core.machine import Machine
 from client.core.proposals import Proposal, Standing
 from client.exits import AgentRefusal, Exit
 from client.home import HomeError
-from client.operator.effects import effects, require_next, require_timely_order
+from client.operator.effects import effects, require_next
 from client.operator.showing import sentences, short_id
 from client.present import iso
 from crypto.types import Digest
@@ -66,7 +66,7 @@ class ProposalCommands:
             "from": proposal.record.sender,
             "to": [to.post for to in proposal.record.to],
             "at": iso(proposal.row.at),
-            "until": iso(proposal.until),
+            "until": iso(proposal.body.until),
             "reason": proposal.body.reason,
             "standing": standing.value,
             "operators": [short_id(k) for k in sorted(proposals.operators(proposal))],
@@ -100,8 +100,6 @@ class ProposalCommands:
             return {"sentences": lines}
         if subject is Subject.DIRECTORY_ENTRY:
             require_next(state, document, self._clock.wall())
-        if subject is Subject.ZEROISE:
-            require_timely_order(document, self._clock.wall())
         return {"sentences": [*lines, *effects(state, document, subject)]}
 
     def _leaf(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON

@@ -22,7 +22,6 @@ from client.present import (
     subject_of,
     withdrawal_of,
 )
-from client.vault.database import DiskError
 from client.vault.spool import Spool
 from protocol.codec import decode
 from protocol.errors import PolicyError
@@ -78,26 +77,10 @@ class ReadingCommands:
         row = find(self._vault, arguments["id"], IN)
         record = decode(row.document, Record, limit=MAX_RECORD)
         self._require_shown(record)
-        noted = self._noted(row)
+        self._machine.read(row, self._clock.wall())
         line = {**self._line(row), **envelope_of(record), "parts": parts_of(record)}
         files = listed(row, self._vault.blobs, self._spool)
-        return {
-            **line,
-            "files": files,
-            "directory": self._directory_of(row),
-            "noted": noted,
-        }
-
-    def _noted(self, row: RecordRow) -> bool:
-        """Write down that it was read; a disk that is full keeps nobody from reading.
-
-        Nothing is said to the sender then: it is said when it is read again.
-        """
-        try:
-            self._machine.read(row, self._clock.wall())
-        except DiskError:
-            return False
-        return True
+        return {**line, "files": files, "directory": self._directory_of(row)}
 
     def _target(self, record: Record) -> str | None:
         """Return which message this one withdraws; None: it is no withdrawal."""

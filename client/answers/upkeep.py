@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from client.answers.checkup import checkup
-from client.answers.leaving import Leaving
 from client.answers.names import Answer, Arguments
 from client.clock import Clock
 from client.core.machine import Machine
@@ -28,12 +27,12 @@ from client.operator.rotation import (
     ask_rotation,
 )
 from client.vault.backup import write_backup
-from client.vault.check import faults_of, pages_of
+from client.vault.check import faults_of
 from client.vault.locked import Unlocked, holds
 from client.vault.making import keep_member
 from client.vault.next_keys import NextKeys
-from client.vault.opening import DATABASE, VAULT_KEY, OpenVault, member_seed
-from crypto.sign import SigningKey, key_id_of
+from client.vault.opening import VAULT_KEY, OpenVault, member_seed
+from crypto.sign import SigningKey, key_id
 from crypto.types import PublicKey, Secret
 from protocol.codec import decode, encode
 from protocol.directory_entry import Action
@@ -61,13 +60,11 @@ class Upkeep:
         self._clock = clock
         self._following = following
         self._seated = vault.seat.name
-        self._leaving = Leaving(home, vault, machine, following)
         self._methods: Mapping[str, Answer] = MappingProxyType(
             {
                 "members": self._members,
                 "member-add": self._member_add,
                 "member-request": self._member_request,
-                "member-remove": self._member_remove,
                 "seat": self._seat,
                 "rotate": self._rotate,
                 "position": self._position,
@@ -101,11 +98,12 @@ class Upkeep:
     def _members(self, _: Arguments) -> Any:  # noqa: ANN401 -- JSON
         beliefs = self._machine.beliefs
         view = None if beliefs.directory is None else beliefs.view()
+        suite = self._machine.identity.terminal.suite
         found = []
         for name, public in self._vault.database.rows(
             "SELECT name, public FROM member ORDER BY name"
         ):
-            own = key_id_of(PublicKey(public))
+            own = key_id(suite, PublicKey(public))
             member = None if view is None else view.member(own)
             found.append(
                 {
@@ -113,7 +111,6 @@ class Upkeep:
                     "key": own.hex()[:SHORT_ID],
                     "enrolled": member is not None and member.ended is None,
                     "seated": name == self._seated,
-                    "waiting": self._leaving.waiting(public),
                 }
             )
         return found
@@ -131,14 +128,6 @@ class Upkeep:
                 bytes.fromhex(arguments["box"]),
             )
         return {"name": name}
-
-    def _member_remove(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
-        """Take away a place; the caller's passphrase opened another member's key."""
-        by = Unlocked(
-            self._vault.key, arguments["by"], Secret(bytes.fromhex(arguments["own"]))
-        )
-        now = self._clock.wall()
-        return self._leaving.remove(arguments["name"], by, self._seated, now)
 
     def _member_request(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
         """Return a member's request, for the place that an operator invited to."""
@@ -161,7 +150,8 @@ class Upkeep:
         """Return the member whose own key the caller's passphrase opened."""
         opened = self._opened(arguments)
         seed = member_seed(self._vault.database, opened)
-        return opened.who, SigningKey.of_seed(seed)
+        suite = self._machine.identity.terminal.suite
+        return opened.who, SigningKey.from_seed(suite, seed)
 
     def _opened(self, arguments: Arguments) -> Unlocked:
         own = Secret(bytes.fromhex(arguments["own"]))
@@ -171,7 +161,7 @@ class Upkeep:
         """Let a member sit down: what follows is signed by them."""
         name, key = self._key_of(arguments)
         seed = self._following.member(self._opened(arguments))
-        following = None if seed is None else SigningKey.of_seed(seed)
+        following = None if seed is None else SigningKey.from_seed(key.suite, seed)
         self._machine.take_seat(key, self._clock.wall(), following)
         self._seated = name
         return {"name": name}
@@ -179,14 +169,13 @@ class Upkeep:
     def _rotate(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
         """Draw keys to follow ours, and ask for the entry that brings them."""
         identity, pairs = self._machine.identity, []
-        suite = self._machine.beliefs.view().suite  # of new keys (DIR-4)
         if arguments["terminal"]:
-            new = self._following.draw_terminal(suite)
+            new = self._following.draw_terminal(identity.terminal.suite)
             identity.next_terminal = new
             pairs.append(Successor(identity.terminal, new, TERMINAL_LIFE))
         if arguments["own"]:
             name, old = self._key_of(arguments)
-            new = self._following.draw_member(suite, self._opened(arguments))
+            new = self._following.draw_member(old.suite, self._opened(arguments))
             if name == self._seated:
                 identity.next_member = new
             pairs.append(Successor(old, new, MEMBER_LIFE))
@@ -215,7 +204,7 @@ class Upkeep:
         try:
             proposed = decode(bytes.fromhex(arguments["proposal"]), Signed)
             signed = consented(
-                proposed, [identity.terminal], identity.post, realm=identity.realm
+                proposed, identity.terminal, identity.post, realm=identity.realm
             )
         except (ProtocolError, ValueError):
             raise AgentRefusal("terminal.no-consent", Exit.REFUSED, {}) from None
@@ -223,12 +212,8 @@ class Upkeep:
 
     # --- the vault
 
-    def _checkup(self, arguments: Arguments) -> Any:  # noqa: ANN401 -- JSON
-        size = (self._home.data / DATABASE).stat().st_size
-        deep = bool(arguments.get("deep"))
-        pages = pages_of(self._vault.database, size, deep=deep)
-        found = checkup(self._machine, self._vault.store, self._clock)
-        return {**found, "pages": pages}
+    def _checkup(self, _: Arguments) -> Any:  # noqa: ANN401 -- JSON
+        return checkup(self._machine, self._vault.store, self._clock)
 
     def _check(self, _: Arguments) -> Any:  # noqa: ANN401 -- JSON
         return {"faults": faults_of(self._vault.database)}

@@ -14,7 +14,6 @@ from client.exits import AgentRefusal, Exit
 from client.vault.spool import Spool
 from protocol.bodies import MAX_PARAGRAPHS, CableBody, Paragraph
 from protocol.errors import PolicyError, Reason
-from protocol.fields import POST_ID
 from protocol.incident.check import parse
 from protocol.incident.model import to_body
 from protocol.incident.problems import ReportError
@@ -24,7 +23,7 @@ from protocol.record import Addressee, Role
 from protocol.record_type import RecordType
 
 MAX_LINE: Final = 1_000  # characters: protocol.fields.Line; a test compares them
-_POST: Final = re.compile(POST_ID)
+_POST: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _LEVELS: Final = {short_name: level for level, short_name in SHORT.items()}
 
 

@@ -5,7 +5,7 @@ from its relay or from a copy.
 """
 
 import base64
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,7 +27,6 @@ from crypto.types import Digest
 from protocol.requests import LogName
 from protocol.root import RootDocument
 from protocol.root_chain import leading_root
-from protocol.trusted_root import TrustedRoot
 
 T = TypeVar("T")
 
@@ -42,7 +41,6 @@ class Ministry:
     relay: str  # address, as the root document or the configuration writes it
     witnesses: dict[str, str]  # name -> URL
     entries: tuple[bytes, ...] | None  # of the key log; None: nobody has them
-    roots: tuple[bytes, ...] = ()  # what led on from the home's root document
 
     def case(self) -> Case:
         """Return what is to be verified."""
@@ -62,7 +60,6 @@ def ministry_of(
     root: Path | None,
     relay: str | None,
     entries: tuple[bytes, ...] | None,
-    known: tuple[bytes, ...] = (),
 ) -> Ministry:
     """Return the ministry of a home, or of a root document in a file.
 
@@ -71,7 +68,6 @@ def ministry_of(
         root: a file with the root documents.
         relay: ``host:port``, instead of the address that is known.
         entries: of the key log: the last root document among them is in force.
-        known: what led to a root document in entries that came before these.
 
     Raises:
         HomeError: no home, or a file that is no root document.
@@ -79,7 +75,7 @@ def ministry_of(
     _, chain = read_chain(home.root_file if root is None else root)
     trusted = chain[-1]
     config = home.config() if root is None else None
-    current, roots = _led(trusted, (*known, *(entries or ())))
+    current = trusted if entries is None else leading_root(trusted, entries[1:])
     chosen = relay or (config.relay if config is not None else "")
     named = {w.name: w.address for w in current.document.witnesses.witnesses}
     instead = {} if config is None else config.witnesses
@@ -90,35 +86,20 @@ def ministry_of(
         relay=chosen or current.document.relay.addresses[0],
         witnesses={name: instead.get(name, address) for name, address in named.items()},
         entries=entries,
-        roots=roots,
     )
 
 
-def _led(
-    root: TrustedRoot, leaves: Iterable[bytes]
-) -> tuple[TrustedRoot, tuple[bytes, ...]]:
-    """Return the root document that leaves lead to, and those that did it."""
-    steps = []
-    for leaf in leaves:
-        after = leading_root(root, (leaf,))
-        if after is not root:
-            root = after
-            steps.append(leaf)
-    return root, tuple(steps)
-
-
-def entries_of(ask: Callable[[int], Any], start: int = 0) -> tuple[bytes, ...]:
+def entries_of(ask: Callable[[int], Any]) -> tuple[bytes, ...]:
     """Return the key log's entries that a terminal adopted, page by page.
 
     Args:
         ask: the agent's answer from a position on.
-        start: position of the first that is wanted.
     """
     entries: list[bytes] = []
     while True:
-        page = ask(start + len(entries))
+        page = ask(len(entries))
         entries += [base64.b64decode(entry) for entry in page["entries"]]
-        if not page["entries"] or start + len(entries) >= page["size"]:
+        if not page["entries"] or len(entries) >= page["size"]:
             return tuple(entries)
 
 
@@ -160,11 +141,6 @@ async def watch_once(
 ) -> tuple[Looked, ...]:
     """Ask each witness and then the relay, once.
 
-    Args:
-        ministry: with the entries that came since the last look, if anybody has them.
-        memory: of the looks before.
-        now: this machine's clock, POSIX seconds.
-
     Raises:
         SourceError: the relay does not answer.
     """
@@ -177,7 +153,7 @@ async def watch_once(
         said[name] = dict(answer.notes)
     monitor = Monitor(ministry.root, memory)
     if ministry.entries is not None:
-        monitor.entries(ministry.entries, ministry.roots, now)
+        monitor.entries(ministry.entries, now)
     return await _with_source(
         ministry, None, lambda source: monitor.look(source, said, now)
     )

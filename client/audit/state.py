@@ -19,17 +19,14 @@ from protocol.errors import MalformedError
 from protocol.fields import V1, DigestField, Line, Time, UInt48
 from protocol.limits import MAX_NOTE
 from protocol.requests import LogName
-from protocol.root_file import MAX_ROOT_FILE
 
 FOLDER: Final = "audit"
 STATE: Final = "state.cbor"
 EVIDENCE: Final = "evidence"
 MAX_ALARMS: Final = 1_000
-MAX_ROOTS: Final = 1_000
 MAX_STATE: Final = 16 * 1024 * 1024  # bytes
 
 Note = Annotated[bytes, Meta(max_length=MAX_NOTE)]
-RootLeaf = Annotated[bytes, Meta(max_length=MAX_ROOT_FILE)]
 
 
 class Point(Message):
@@ -62,8 +59,6 @@ class AuditState(Message):
     points: Annotated[tuple[Point, ...], Meta(max_length=2)] = ()
     entries: UInt48 = 0  # of the key log that were read; 0: none yet
     alarms: Annotated[tuple[Standing, ...], Meta(max_length=MAX_ALARMS)] = ()
-    # Of the entries that were read: what led on from the home's root document.
-    roots: Annotated[tuple[RootLeaf, ...], Meta(max_length=MAX_ROOTS)] = ()
 
 
 class StateError(Exception):
@@ -104,10 +99,10 @@ class Memory:
         points = tuple(sorted((*others, point), key=lambda p: p.log))
         self._write(structs.replace(self.state, points=points))
 
-    def read(self, entries: int, roots: tuple[bytes, ...]) -> None:
-        """Remember how many entries of the key log were read, and the roots in them."""
-        if (entries, roots) != (self.state.entries, self.state.roots):
-            self._write(structs.replace(self.state, entries=entries, roots=roots))
+    def read(self, entries: int) -> None:
+        """Remember how many entries of the key log were read."""
+        if entries != self.state.entries:
+            self._write(structs.replace(self.state, entries=entries))
 
     def standing(self) -> tuple[Standing, ...]:
         """Return the alarms that nobody settled and whose cause did not end."""
@@ -124,7 +119,7 @@ class Memory:
         for alarm in self.standing():
             if (alarm.what, alarm.about) == (what, about):
                 return None
-        number = max((one.number for one in self.state.alarms), default=0) + 1
+        number = len(self.state.alarms) + 1
         folder = ""
         if evidence:
             folder = f"{EVIDENCE}/{number}-{what}"

@@ -257,25 +257,21 @@ class Monitor:
         except ProtocolError:
             return 0
 
-    def entries(
-        self, fresh: Sequence[bytes], roots: tuple[bytes, ...], now: int
-    ) -> None:
+    def entries(self, entries: Sequence[bytes], now: int) -> None:
         """Tell of entries that came since the last look and are no manifests.
 
         Args:
-            fresh: the key log's, as a terminal adopted them, from where we were on.
-            roots: of all that were read, those that led to the root document.
+            entries: the key log's, as a terminal adopted them, from the first on.
             now: this machine's clock, POSIX seconds.
         """
         seen = self._memory.state.entries
-        came = enumerate(fresh, seen) if seen else ()
-        changed = {at: entry for at, entry in came if _is_change(entry)}
+        fresh = range(seen, len(entries)) if seen else ()
+        changed = [at for at in fresh if _is_change(entries[at])]
         if changed:
-            about = f"{min(changed)}-{max(changed)}"
-            evidence = {f"{at}.entry": entry for at, entry in changed.items()}
+            about = f"{changed[0]}-{changed[-1]}"
+            evidence = {f"{at}.entry": entries[at] for at in changed}
             self._memory.tell(DIRECTORY, about, now, evidence)
-        # A crash before this: the next look reads and tells the same, with what came.
-        self._memory.read(seen + len(fresh), roots)
+        self._memory.read(max(seen, len(entries)))
 
     def _tell(
         self, what: str, log: LogName, pair: tuple[Shown, Shown], now: int

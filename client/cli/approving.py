@@ -5,13 +5,12 @@ file that somebody handed over.  What is signed is shown from its bytes first.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from client.cli.bulletins import witness_option
 from client.cli.dates import clock
-from client.cli.proposal_files import USAGES, proposal_in, subject_of
 from client.cli.shell import Shell, as_json, passphrase_fd, print_json, with_shell
 from client.cli.signing import (
     Office,
@@ -28,9 +27,8 @@ from client.clock import SystemClock
 from client.exits import Exit
 from client.home import HomeError
 from client.operator.documents import read_document
-from client.operator.effects import require_timely_order
 from client.operator.rootfile import read_root
-from client.operator.showing import sentences
+from client.operator.showing import sentences, short_id
 from crypto.sign import Usage
 from crypto.types import KeyId
 from protocol.bodies import Subject
@@ -40,6 +38,13 @@ from protocol.errors import ProtocolError
 from protocol.key_log_entry import LeafKind, signed_leaf
 from protocol.proposal import require_open
 from protocol.signed import Signed, signers
+from protocol.zeroising import is_order
+
+USAGES: Final = {
+    Subject.DIRECTORY_ENTRY: Usage.DIR,
+    Subject.RESTRICTION: Usage.SUSPEND,
+    Subject.ZEROISE: Usage.ZEROISE,
+}
 
 
 @click.command("list", cls=SpokenCommand)
@@ -48,9 +53,7 @@ from protocol.signed import Signed, signers
 @with_shell
 def list_(shell: Shell, /, *, files: tuple[Path, ...], as_json: bool) -> None:
     """List proposals: those that came or were made here, or those in files."""
-    found = (
-        [proposal_in(file) for file in files] if files else shell.ask("operator-list")
-    )
+    found = [_of_file(file) for file in files] if files else shell.ask("operator-list")
     if as_json:
         print_json(found)
         return
@@ -67,8 +70,8 @@ def list_(shell: Shell, /, *, files: tuple[Path, ...], as_json: bool) -> None:
 def show(shell: Shell, /, *, proposal: str, as_json: bool) -> None:
     """Show one proposal whole: what it says, what it would change, who signed."""
     if Path(proposal).is_file():
-        line = proposal_in(Path(proposal))
-        lines = sentences(bytes.fromhex(line["document"]), _subject(line))
+        line = _of_file(Path(proposal))
+        lines = sentences(bytes.fromhex(line["document"]))
     else:
         line = shell.ask("operator-proposal", id=proposal)
         lines = _sentences_of(shell, line)
@@ -152,8 +155,6 @@ def reject(
 def _the_open_one(shell: Shell) -> str:
     """Return the id of the only open proposal, for who types none."""
     ids = [str(p["id"]) for p in shell.ask("operator-list") if p["standing"] == "open"]
-    if not ids:
-        shell.refuse("operator.none-open", Exit.BAD_INPUT)
     if len(ids) != 1:
         shell.refuse("operator.which", Exit.BAD_INPUT, count=len(ids))
     return ids[0]
@@ -171,8 +172,8 @@ def _approve_file(
     if out is None and office.by_file:
         shell.refuse("operator.out-needed", Exit.BAD_INPUT)
     proposed = read_document(file, Signed, "proposal")
-    subject = subject_of(proposed)
-    order = subject is Subject.ZEROISE
+    order = is_order(proposed)
+    subject = Subject.ZEROISE if order else Subject.DIRECTORY_ENTRY
     kind = LeafKind.ZEROISE if order else LeafKind.DIRECTORY
     office.show(proposed.document, subject)
     before = (
@@ -203,7 +204,6 @@ def _signers(
     try:
         before = signers(proposed, root.operators, usage=usage, realm=root.realm)
         if usage is Usage.ZEROISE:
-            require_timely_order(proposed.document, SystemClock().wall())
             return before
         entry = decode(proposed.document, DirectoryEntry)
     except ProtocolError:
@@ -234,6 +234,32 @@ def _sentences_of(shell: Shell, line: dict[str, Any]) -> list[Any]:
 
 def _subject(line: dict[str, Any]) -> Subject:
     return Subject[line["subject"].upper()]
+
+
+def _of_file(file: Path) -> dict[str, Any]:
+    """Return a proposal in a file as the list shows one; nothing of it is believed."""
+    proposed = read_document(file, Signed, "proposal")
+    try:
+        entry = decode(proposed.document, DirectoryEntry)
+    except ProtocolError:
+        raise HomeError("operator.bad-file", file=file, kind="proposal") from None
+    ended = SystemClock().wall() >= entry.expires
+    return {
+        "id": str(file),
+        "subject": Subject.DIRECTORY_ENTRY.name.lower(),
+        "action": entry.action.name,
+        "post": entry.post,
+        "reason": entry.reason,
+        "document": proposed.document.hex(),
+        "standing": "expired" if ended else "open",
+        "signers": [short_id(line.key) for line in proposed.signatures],
+        "operators": [short_id(line.key) for line in proposed.signatures],
+        "needed": None,
+        "refusals": [],
+        "index": None,
+        "witnessed": None,
+        "carrying": None,
+    }
 
 
 def _say_line(shell: Shell, line: dict[str, Any]) -> None:

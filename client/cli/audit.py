@@ -29,7 +29,6 @@ from client.cli.shell import Shell, as_json, print_json, with_shell
 from client.cli.spoken import group
 from client.clock import SystemClock
 from client.exits import Exit
-from client.present import iso
 
 
 @group
@@ -50,7 +49,7 @@ def status(shell: Shell, /, *, as_json: bool) -> None:
             (p for p in memory.state.points if p.log.name.lower() == name), None
         )
         log["computed"] = 0 if point is None else point.whole
-        log["computed_at"] = None if point is None else iso(point.checked)
+        log["computed_at"] = None if point is None else point.checked
     if as_json:
         print_json({**found, "evidence": evidence})
         return

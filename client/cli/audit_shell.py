@@ -38,18 +38,6 @@ def ministry_for(
     return ministry_of(shell.home, root, relay, entries or None)
 
 
-def ministry_watched(
-    shell: Shell, root: Path | None, relay: str | None, memory: Memory
-) -> Ministry:
-    """Return the ministry, with the entries that came since the last look."""
-    if root is not None:
-        return ministry_of(shell.home, root, relay, None)
-    shell.home.config()
-    seen = memory.state.entries
-    fresh = entries_of(lambda start: shell.ask("audit-entries", start=start), seen)
-    return ministry_of(shell.home, None, relay, fresh, memory.state.roots)
-
-
 def run(shell: Shell, work: Coroutine[Any, Any, T]) -> T:
     """Return what the work finds; a log that cannot be read ends the command."""
     try:

@@ -13,7 +13,7 @@ from client.audit.source import SourceError
 from client.audit.state import Memory
 from client.audit.verifying import NAMES
 from client.audit.watching import Looked
-from client.cli.audit_shell import at_relay, ministry_watched, remembered, root_file
+from client.cli.audit_shell import at_relay, ministry_for, remembered, root_file
 from client.cli.dates import clock
 from client.cli.shell import Shell, as_json, print_json, with_shell
 from client.cli.spoken import SpokenCommand
@@ -55,7 +55,7 @@ def watch(
         return
     elsewhere = dict(pair.partition("=")[::2] for pair in witnesses)
     while True:
-        known = ministry_watched(shell, root, relay, memory)
+        known = ministry_for(shell, root, relay, None)
         ministry = replace(known, witnesses={**known.witnesses, **elsewhere})
         away = _look(shell, ministry, memory, wall(), as_json=as_json, line=not once)
         if once:

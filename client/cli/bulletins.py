@@ -8,9 +8,6 @@ import click
 
 from client.cli.signing import Office
 from client.operator.rootfile import read_root
-from protocol.bulletins import MAX_BULLETIN
-from protocol.codec import decode
-from protocol.signed import Signed
 
 witness_option = click.option(
     "--witness", "witnesses", multiple=True, metavar="NAME=URL"
@@ -23,8 +20,6 @@ def tell_witnesses(
 ) -> dict[str, str]:
     """Post a bulletin to all of them at once; say what became of each.
 
-    Who did not take it gets it from the terminal, later (:mod:`client.agent.telling`).
-
     Args:
         office: whose root document names the witnesses.
         witnesses: as typed, where some of them really are.
@@ -32,12 +27,7 @@ def tell_witnesses(
 
     Returns by name: "kept", "refused" or "silent".
     """
-    heard = asyncio.run(_tell(_addresses(office, witnesses), data))
-    if not office.by_file:
-        document = decode(data, Signed, limit=MAX_BULLETIN).digest.hex()
-        names = [name for name, state in heard.items() if state == KEPT]
-        office.shell.ask("bulletin-kept", document=document, witnesses=names)
-    return heard
+    return asyncio.run(_tell(_addresses(office, witnesses), data))
 
 
 def kept_by(heard: Mapping[str, str]) -> int:

@@ -24,12 +24,6 @@ def dtg(iso: str) -> str:
     return f"{moment:%d%H%M}Z {month} {moment:%y}"
 
 
-def end_of(day: str) -> int:
-    """Return the end of a day in UTC, as POSIX seconds."""
-    start = dt.datetime.fromisoformat(day).replace(tzinfo=dt.UTC)
-    return int((start + dt.timedelta(days=1)).timestamp())
-
-
 class Day(click.ParamType[str]):
     """A day as 30-06-2027 or 2027-06-30; its value is the second form."""
 

@@ -21,7 +21,7 @@ from client.cli.spoken import command
 from client.demo.ground import GroundError, ground
 from client.demo.leak import canaries, search
 from client.demo.ministry import NAME, UNITS, Ministry
-from client.demo.processes import DiedError, Services, StepFailedError
+from client.demo.processes import Services, StepFailedError
 from client.demo.props import SUBJECT, WARNING, make_props
 from client.demo.sample import sample
 from client.demo.scenes import News, Scenes, Sent
@@ -70,7 +70,7 @@ def demo(
             ground(folder, fresh=fresh) as own,
             Services(private_folder(own / "log")) as services,
         ):
-            summary = _played(_Play(shell, own, services), report_file, report)
+            summary = _Play(shell, own, services).run(report_file, report)
             if as_json:
                 print_json(summary)
             else:
@@ -81,10 +81,6 @@ def demo(
                 _stay(shell, own, services)
     except GroundError as error:
         shell.refuse(error.code, Exit.BAD_INPUT, **error.parts)
-    except DiedError as error:
-        logs = ", ".join(map(str, error.logs))
-        names = ", ".join(error.names)
-        shell.refuse("demo.died", Exit.FAILED, names=names, logs=logs)
     except StepFailedError as error:
         shell.refuse("demo.failed", Exit.FAILED, what=error)
 
@@ -102,32 +98,16 @@ def _report(shell: Shell, file: Path) -> bytes:
     return data
 
 
-def _played(play: "_Play", report_file: Path, report: bytes) -> dict[str, Any]:
-    """Return the summary; where a step fails because something died, say that.
-
-    Raises:
-        DiedError: a relay, witness or terminal runs no more.
-        StepFailedError: something else failed.
-    """
-    try:
-        return play.run(report_file, report)
-    except StepFailedError:
-        play.services.require_running()
-        raise
-
-
 class _Play:
     """The scenes in order, and what is told of them."""
 
     def __init__(self, shell: Shell, folder: Path, services: Services) -> None:
         self._shell = shell
         self._folder = folder
-        self.services = services
         self._started = time.monotonic()
         self._ministry = Ministry(
             folder, services, lambda: shell.entropy(PASSPHRASE_BYTES).hex(), UNITS
         )
-        self._ministry.tell = self._step
         self._scenes = Scenes(self._ministry, self._news)
 
     def run(self, report_file: Path, report: bytes) -> dict[str, Any]:
@@ -174,11 +154,6 @@ class _Play:
             raise StepFailedError(original.name)
         self._shell.tell("demo.saved", name=original.name, bytes=len(saved))
 
-    def _step(self, code: str, **parts: object) -> None:
-        """Tell a step of the founding with the time since the start."""
-        said = self._shell.sentence(code, **parts)
-        self._shell.tell("demo.step", seconds=self._passed(), said=said)
-
     def _news(self, news: News) -> None:
         click.echo(line_of(news, self._passed(), self._shell.words), err=True)
 
@@ -195,9 +170,9 @@ def _stay(shell: Shell, folder: Path, services: Services) -> None:
     """Keep the ministry up until Ctrl+C or one of it dies, and say what to try."""
     shell.tell("demo.next", home=folder / "terminals", program=_program())
     try:
-        while True:
-            services.require_running()
+        while not (ended := services.ended()):
             time.sleep(LOOK)
+        shell.refuse("demo.died", Exit.FAILED, names=", ".join(ended))
     except KeyboardInterrupt:
         return
 

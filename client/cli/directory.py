@@ -11,10 +11,6 @@ from client.cli.spoken import SpokenCommand, group
 DAYS: Final = 90  # before an end: the first warning
 
 
-# Of use to who signs, and to nobody who looks back.
-SIGNING: Final = frozenset({"showing.voice", "operator.show-expires"})
-
-
 @group
 def directory() -> None:
     """The directory that this terminal adopted."""
@@ -46,8 +42,7 @@ def show(shell: Shell, /, *, post: str, as_json: bool) -> None:
     _say_post(shell, found)
     shell.say("directory.place", version=found["version"], key=found["recovery"])
     for holder in found["holders"]:
-        until = clock(holder["until"])
-        parts = {**holder, "who": holder["name"] or holder["number"], "until": until}
+        parts = {**holder, "who": holder["name"] or holder["number"]}
         state = "ended" if holder["ended"] else "holds"
         shell.say(f"directory.{holder['kind']}-{state}", **parts)
     for cut in found["restrictions"]:
@@ -94,8 +89,7 @@ def _say_post(shell: Shell, line: dict[str, Any]) -> None:
 
 
 def _say_entry(shell: Shell, line: dict[str, Any]) -> None:
-    signed = "entry" if line["signers"] else "entry-plain"
-    code = signed if line["counts"] else "entry-refused"
+    code = "entry" if line["counts"] else "entry-refused"
     shell.say(
         f"directory.{code}",
         index=line["index"],
@@ -105,9 +99,7 @@ def _say_entry(shell: Shell, line: dict[str, Any]) -> None:
         signers=", ".join(line["signers"]) or "-",
     )
     for code, parts in line["sentences"]:
-        if code not in SIGNING:
-            past = f"history.{code.partition('.')[2]}"
-            shell.say(past if shell.words.knows(past) else code, **parts)
+        shell.say(code, **parts)
 
 
 COMMANDS: Final = {"directory": directory}

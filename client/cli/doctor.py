@@ -3,27 +3,20 @@
 import sys
 from typing import Final
 
-import click
-
 from client.cli.shell import Shell, as_json, print_json, with_shell
 from client.cli.spoken import command
-from client.doctor import Finding, Grade, of_facts, of_files, of_relay, of_witnesses
-from client.exits import AgentRefusal, Exit
-from client.home import HomeError
-
-NEEDED: Final = frozenset({"home", "vault"})  # without them there is nothing inside
+from client.doctor import Finding, Grade, of_facts, of_files, of_relay
+from client.exits import Exit
 
 
 @command()
-@click.option("--deep", is_flag=True)
 @as_json
 @with_shell
-def doctor(shell: Shell, /, *, deep: bool, as_json: bool) -> None:
+def doctor(shell: Shell, /, *, as_json: bool) -> None:
     """Look at everything that can be wrong with this terminal."""
     found = list(of_files(shell.home))
-    fails = {finding.check for finding in found if finding.grade is Grade.FAIL}
-    if fails.isdisjoint(NEEDED):  # a full disk is no reason to see nothing else
-        found += _inside(shell, deep=deep)
+    if not any(finding.grade is Grade.FAIL for finding in found):
+        found += _inside(shell)
     if as_json:
         print_json([_line(shell, finding) for finding in found])
     else:
@@ -37,29 +30,16 @@ def doctor(shell: Shell, /, *, deep: bool, as_json: bool) -> None:
         sys.exit(Exit.FAILED)
 
 
-def _inside(shell: Shell, *, deep: bool) -> list[Finding]:
+def _inside(shell: Shell) -> list[Finding]:
     """Return what the agent knows, or what can be seen without one."""
-    try:
-        running, facts = shell.facts(deep=deep)
-    except (AgentRefusal, HomeError) as refusal:
-        return [_hurt(shell, refusal)]
+    running, facts = shell.facts()
     code = "doctor.agent" if running else "doctor.agent-none"
     agent = Finding("agent", Grade.OK if running else Grade.WARN, code)
     if facts is not None and facts["online"]:
         relay = Finding("relay", Grade.OK, "doctor.relay")
     else:
         relay = of_relay(shell.home)
-    witnesses = of_witnesses(shell.home)
-    return [agent, relay, witnesses, *(() if facts is None else of_facts(facts))]
-
-
-def _hurt(shell: Shell, refusal: AgentRefusal | HomeError) -> Finding:
-    """Return the finding of a vault that does not open; another refusal ends this."""
-    status = refusal.exit_code if isinstance(refusal, AgentRefusal) else refusal.status
-    if not refusal.code.startswith("vault."):
-        shell.refuse(refusal.code, Exit(status), **refusal.parts)
-    grade = Grade.ALARM if status == Exit.INTEGRITY else Grade.FAIL
-    return Finding("vault", grade, refusal.code, dict(refusal.parts))
+    return [agent, relay, *(() if facts is None else of_facts(facts))]
 
 
 def _line(shell: Shell, finding: Finding) -> dict[str, str]:

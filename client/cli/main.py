@@ -37,7 +37,6 @@ COMMANDS: Final = {
     "operator": "client.cli.operator",
     "directory": "client.cli.directory",
     "exposure": "client.cli.exposure",
-    "history": "client.cli.history",
     "root": "client.cli.root",
     "relay": "client.cli.elsewhere",
     "witness": "client.cli.elsewhere",

@@ -23,7 +23,7 @@ from client.exits import Exit
 from client.files import read_bounded, write_atomic
 from client.operator.addition import Addition, AdditionRequest, consented
 from client.operator.documents import read_document, write_document
-from client.operator.enrolment import paper_keys
+from client.operator.enrolment import paper_key
 from client.operator.rootfile import read_root
 from client.operator.showing import sentences
 from client.operator.voice import of_request, said
@@ -57,8 +57,6 @@ def list_(shell: Shell, /, *, as_json: bool) -> None:
         enrolled = "enrolled" if one["enrolled"] else "asked"
         code = "seated" if one["seated"] else enrolled
         shell.say(f"member.{code}", name=one["name"], key=one["key"])
-        if one["waiting"]:
-            shell.say("member.waiting", count=one["waiting"])
 
 
 @member.command()
@@ -121,20 +119,6 @@ def _new_place(
     add_people(shell, opened.secret, [*person.people()])
     write_sheet(shell, Kind.VAULT, person.sheet, name)
     return Unlocked(opened.secret, name, person.own)
-
-
-@member.command()
-@click.argument("name", type=OneLine(), metavar="NAME")
-@passphrase_fd
-@with_shell
-def remove(shell: Shell, /, *, name: str, passphrase_fd: int | None) -> None:
-    """Take away the place of somebody who left.  The archive stays."""
-    typed = shell.passphrase(passphrase_fd)
-    opened = try_passphrase(shell.home, typed, SystemClock())
-    gone = shell.ask("member-remove", name=name, by=opened.who, own=_own(opened))
-    shell.say("member.removed", name=name)
-    if gone["unsigned"]:
-        shell.tell("member.unsigned", count=gone["unsigned"])
 
 
 def change_seats(shell: Shell, name: str, descriptor: int | None) -> None:
@@ -219,8 +203,8 @@ def consent(
         root = read_root(shell.home.root_file)
         post = shell.home.config().post
         try:
-            keys = paper_keys(secret)
-            agreed = consented(proposed, keys, post, realm=root.realm)
+            key = paper_key(root.document.suite, secret)
+            agreed = consented(proposed, key, post, realm=root.realm)
         except ProtocolError:
             shell.refuse("terminal.no-consent", Exit.REFUSED)
         write_document(out, agreed)

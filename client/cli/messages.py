@@ -132,15 +132,13 @@ def read_message(shell: Shell, message: str, *, as_json: bool) -> None:
         shell.say("message.not-logged")
     _doubts(shell, opened)
     for code, text in opened["parts"]:
-        say_part(shell, shell.words.say(f"part.{code}"), text)
+        _part(shell, shell.words.say(f"part.{code}"), text)
     for file in opened["files"]:
         say_file(shell, file)
     shell.say("message.banner", level=opened["level"])
-    if not opened["noted"]:
-        shell.tell("message.not-noted")
 
 
-def say_part(shell: Shell, name: str, text: str) -> None:
+def _part(shell: Shell, name: str, text: str) -> None:
     """Print a part; of several lines each is marked, so that none looks like ours."""
     lines = text.split("\n")
     if len(lines) == 1:

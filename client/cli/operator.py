@@ -16,11 +16,16 @@ from client.cli import approving, directory, proposing, restricting, zeroising
 from client.cli.shell import Shell, passphrase_fd, with_shell
 from client.cli.signing import FILE, ROLE
 from client.cli.spoken import group
-from client.cli.texts import OneLine, PostName
+from client.cli.texts import OneLine
 from client.clock import SystemClock
 from client.exits import Exit
 from client.home import CONFIG, Config
-from client.operator.addition import Position, invite_addition, invite_again
+from client.operator.addition import (
+    Position,
+    invite_addition,
+    invite_again,
+    read_invitation,
+)
 from client.operator.documents import read_document, write_document
 from client.operator.enrolment import invite as make_invitation
 from client.operator.keyfile import make_key
@@ -37,24 +42,22 @@ def operator() -> None:
 
 
 @operator.command()
-@click.option("--suite", type=click.Choice(["1", "2"]), default="1")
 @passphrase_fd
 @with_shell
-def init(shell: Shell, /, *, suite: str, passphrase_fd: int | None) -> None:
+def init(shell: Shell, /, *, passphrase_fd: int | None) -> None:
     """Make this operator's key, in a home of its own or beside a terminal."""
     if (shell.home.keys / f"{ROLE}.key").exists():
         shell.refuse("operator.key-there", Exit.BAD_INPUT, path=str(shell.home.path))
     if not (shell.home.path / CONFIG).exists():
         shell.home.create(Config())
     passphrase = shell.passphrase(passphrase_fd, fresh=True)
-    chosen = SuiteId(int(suite))
-    public, _ = make_key(shell.home, ROLE, chosen, passphrase, shell.entropy)
+    public, _ = make_key(shell.home, ROLE, SuiteId.S1, passphrase, shell.entropy)
     shell.say("operator.made", file=public)
 
 
 @operator.command()
 @click.option("--root", "root_file", type=FILE, required=True)
-@click.option("--post", type=PostName())
+@click.option("--post")
 @click.option("--name-nl", type=OneLine())
 @click.option("--name-en", type=OneLine())
 @click.option("--terminal", is_flag=True)
@@ -95,6 +98,7 @@ def invite(
     else:
         shell.refuse("operator.whom", Exit.BAD_INPUT)
     write_document(out, document)
+    read_invitation(out)  # a wrong post id shows here
     shell.say("operator.invited", post=post, file=out)
 
 

@@ -44,8 +44,6 @@ def restore(
     passphrase_fd: int | None,
 ) -> None:
     """Restore a backup.  Whom you write to is told that this terminal was restored."""
-    if not file.exists():  # before anybody is asked for a passphrase
-        shell.refuse("file.missing", Exit.BAD_INPUT, file=file)
     if invite is None and root_file is None and out is None:
         shell.home.config()
         typed = shell.passphrase(passphrase_fd)
@@ -68,10 +66,8 @@ def _elsewhere(
     root = read_root(root_file)
     addition = read_document(invite, Addition, "invitation")
     where = addition.position
-    if addition.action is not Action.ADD_TERMINAL:
-        shell.refuse("terminal.for-member", Exit.BAD_INPUT, file=invite)
-    if where.root != root.digest:
-        shell.refuse("terminal.other-root", Exit.BAD_INPUT, file=invite)
+    if where.root != root.digest or addition.action is not Action.ADD_TERMINAL:
+        shell.refuse("operator.bad-file", Exit.BAD_INPUT, file=invite, kind="root")
     typed = shell.passphrase(descriptor)
     config = Config(post=where.post, relay=relay)
     shell.home.create(config)
@@ -81,8 +77,7 @@ def _elsewhere(
         shell.home, (file, typed), seed, SystemClock(), shell.entropy
     )
     if post != where.post:
-        parts = {"file": invite, "post": post, "invited": where.post}
-        shell.refuse("backup.other-post", Exit.BAD_INPUT, **parts)
+        shell.refuse("operator.bad-file", Exit.BAD_INPUT, file=invite, kind=post)
     asked = request_terminal(
         addition,
         key,

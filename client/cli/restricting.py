@@ -28,11 +28,10 @@ from client.cli.spoken import SpokenCommand, command
 from client.clock import SystemClock
 from client.exits import Exit
 from client.operator.changes import Whom, typed_key
-from client.operator.enrolment import paper_key, paper_keys
+from client.operator.enrolment import paper_key
 from client.paper import Kind
-from crypto.sign import SigningKey, Usage
-from crypto.suite import SuiteId
-from crypto.types import KeyId, Secret
+from crypto.sign import Usage
+from crypto.types import KeyId
 from protocol.bodies import Subject
 from protocol.codec import decode, encode
 from protocol.key_log_entry import LeafKind, signed_leaf
@@ -112,7 +111,6 @@ def restrict(
 @_highest
 @_reason
 @click.option("--paper", is_flag=True)
-@click.option("--suite", type=click.Choice(["1", "2"]))
 @root_option
 @out_option
 @witness_option
@@ -127,7 +125,6 @@ def restrict_self(
     highest: str | None,
     reason: str,
     paper: bool,
-    suite: str | None,
     root_file: Path | None,
     sheet_fd: int | None,
     **options: Any,  # noqa: ANN401 -- options that others share
@@ -139,7 +136,7 @@ def restrict_self(
             shell.refuse("operator.paper-suspends", Exit.BAD_INPUT)
         if office.by_file and way.out is None:
             shell.refuse("operator.out-needed", Exit.BAD_INPUT)
-        key = _of_paper(office, read_sheet(shell, Kind.POST, sheet_fd), suite)
+        key = paper_key(office.suite, read_sheet(shell, Kind.POST, sheet_fd))
         document = _restriction(key.id, None, reason)
         office.show(document, Subject.RESTRICTION)
         signed = sign_document(document, [key], usage=Usage.SUSPEND, realm=office.realm)
@@ -151,25 +148,12 @@ def restrict_self(
     _deliver(office, signed, way)
 
 
-def _of_paper(office: Office, paper: Secret, suite: str | None) -> SigningKey:
-    """Return the key of a paper: the one that the directory has, or of a suite.
-
-    With files alone nobody knows the post's key: it is of the suite that is typed, or
-    of new keys today.
-    """
-    if office.by_file or suite is not None:
-        return paper_key(office.suite if suite is None else SuiteId(int(suite)), paper)
-    known = office.shell.ask("operator-office")["recovery"]
-    found = [key for key in paper_keys(paper) if key.id.hex() == known]
-    return found[0] if found else paper_key(office.suite, paper)
-
-
 def _deliver(office: Office, signed: Signed, way: Way) -> None:
     """Send it everywhere at once; say where it arrived, and end with that."""
     shell, leaf = office.shell, signed_leaf(LeafKind.RESTRICTION, signed)
     relay: dict[str, Any] = {"index": None, "carrying": None}
     if way.out is not None:
-        write_leaf(shell, way.out, leaf, aside=way.as_json)
+        write_leaf(shell, way.out, leaf)
     if not office.by_file:
         shell.ask("operator-log", leaf=leaf.hex())
     heard = tell_witnesses(office, way.witnesses, encode(signed))
@@ -190,8 +174,6 @@ def _deliver(office: Office, signed: Signed, way: Way) -> None:
         shell.say("operator.witnesses-have", kept=kept, all=len(heard))
     if relay["index"] is None and not kept:
         shell.refuse("operator.arrived-nowhere", Exit.FAILED)
-    if kept < len(heard) and not office.by_file:
-        shell.tell("operator.witnesses-later")
     if relay["index"] is None or kept < len(heard):
         raise click.exceptions.Exit(Exit.QUEUED)
 

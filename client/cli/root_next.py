@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 
-from client.cli.dates import Day, end_of
 from client.cli.root_options import (
     FILE,
     life_days,
@@ -29,7 +28,6 @@ from client.operator.keyfile import read_json, read_public
 from client.operator.policyfile import read_policy
 from client.operator.rootfile import read_root
 from client.operator.succession import Changes, next_document
-from crypto.suite import SuiteId
 from protocol.codec import Message
 from protocol.root import DAY, Extension
 from protocol.trusted_root import TrustedRoot
@@ -54,9 +52,6 @@ in_force = click.option("--root", "root_file", type=FILE, required=True)
 @click.option("--drop-witness", "drop_witnesses", multiple=True, metavar="NAME")
 @click.option("--quorum", type=click.IntRange(1, 16))
 @policy_file
-@click.option("--suite", type=click.Choice(["1", "2"]))
-@click.option("--sealed-until", "sealed", type=Day(), metavar="DAY")
-@click.option("--opened-until", "opened", type=Day(), metavar="DAY")
 @life_days
 @transcript
 @click.option("--out", type=FILE, required=True)
@@ -80,9 +75,6 @@ def next_(
     drop_witnesses: tuple[str, ...],
     quorum: int | None,
     policy: Path | None,
-    suite: str | None,
-    sealed: str | None,
-    opened: str | None,
     days: int,
     transcript: Path | None,
     out: Path,
@@ -104,23 +96,10 @@ def next_(
         policy=(
             None if policy is None else read_policy(policy, current.document.policy)
         ),
-        suite=None if suite is None else SuiteId(int(suite)),
-        retires=_retires(shell, sealed, opened),
         life=days * DAY,
     )
     document = next_document(current, changes, SystemClock().wall())
     _made(shell, document, current, out, transcript)
-
-
-def _retires(
-    shell: Shell, sealed: str | None, opened: str | None
-) -> tuple[int, int] | None:
-    """Return the two dates of the suite that goes, as the ends of these days in UTC."""
-    if sealed is None and opened is None:
-        return None
-    if sealed is None or opened is None:
-        shell.refuse("root.two-dates", Exit.BAD_INPUT)
-    return end_of(sealed), end_of(opened)
 
 
 def _witnesses(

@@ -6,6 +6,7 @@ import click
 
 from client.cli.root_options import (
     FILE,
+    PUBLIC,
     ROLE,
     current_root,
     record,
@@ -26,7 +27,7 @@ from client.operator.ceremony import (
 )
 from client.operator.documents import write_document
 from client.operator.fingerprint import short_words, words_of
-from client.operator.keyfile import open_key
+from client.operator.keyfile import open_key, read_public
 from client.operator.rootfile import read_chain, read_root
 from protocol.root import RootDocument
 from protocol.root_file import write_roots
@@ -60,7 +61,8 @@ def sign(
     digest = words_of(subject.carrier.digest)
     show(shell, subject)
     shell.tell("root.about-to-sign", digest=digest, hex=subject.carrier.digest.hex())
-    key = open_key(shell.home, ROLE, shell.passphrase(passphrase_fd))
+    suite = read_public(shell.home.path / PUBLIC).suite
+    key = open_key(shell.home, ROLE, suite, shell.passphrase(passphrase_fd))
     if key.id not in subject.keys:
         shell.refuse("root.not-holder", Exit.REFUSED, key=short_words(key.id))
     write_document(out, signature(subject, key))

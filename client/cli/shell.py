@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from functools import wraps
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec
 
 import click
@@ -83,18 +82,11 @@ class Shell:
 
     def sentence(self, code: str, **parts: object) -> str:
         """Return the sentence; what others wrote in it is shown and not obeyed."""
-        if code == "operator.bad-file":
-            parts = {**parts, "kind": self._kind(str(parts["kind"]))}
         safe = {
             name: part if isinstance(part, (int, float)) else harmless(str(part))
             for name, part in parts.items()
         }
         return self.words.say(code, **safe)
-
-    def _kind(self, kind: str) -> str:
-        """Return what a file should have been, in the reader's language."""
-        code = f"kind.{kind.replace(' ', '-')}"
-        return self.words.say(code) if self.words.knows(code) else kind
 
     def _shown(self, code: str, parts: dict[str, object], *, err: bool) -> str:
         """Return the sentence as the screen gets it."""
@@ -140,19 +132,18 @@ class Shell:
             self._require_seat()
             yield from asking.stream(self.home, method, **arguments)
         except asking.NoAgentError:
-            self.require_home()
             self.refuse("agent.locked", Exit.LOCKED)
         except AgentRefusal as refusal:
             self.refuse(refusal.code, Exit(refusal.exit_code), **refusal.parts)
 
-    def facts(self, *, deep: bool) -> tuple[bool, Any]:
+    def facts(self) -> tuple[bool, Any]:
         """Return whether an agent runs, and what is known inside the vault, if open."""
         try:
-            return True, asking.ask(self.home, "checkup", deep=deep)
+            return True, asking.ask(self.home, "checkup")
         except asking.NoAgentError:
             if self._descriptor is None and self._known is None:
                 return False, None  # nothing is asked of who only wants to look
-        return False, self._answer("checkup", {"deep": deep})
+        return False, self.ask("checkup")
 
     def round(self, wait: int) -> Any:  # noqa: ANN401 -- JSON
         """Return what one round of synchronising changed, by the agent or without."""
@@ -173,20 +164,12 @@ class Shell:
 
     def _unlocking(self) -> str:
         """Return the passphrase of a command that has no agent to ask."""
-        self.require_home()
+        self.home.require_whole()
         known = self._known is not None or self._descriptor is not None
         if not known and not _at_a_terminal():  # nobody there to ask
             self.refuse("agent.locked", Exit.LOCKED)
-        return self._known or self.passphrase(self._descriptor)
-
-    def require_home(self) -> None:
-        """Return if there is a home: a mistyped one is not locked, it is not there.
-
-        Raises:
-            HomeError: there is none, or nothing is left in it.
-        """
-        self.home.require_whole()
         self.home.config()
+        return self._known or self.passphrase(self._descriptor)
 
     @property
     def alone(self) -> bool:
@@ -274,20 +257,12 @@ def with_shell(
             if error.filename is None:
                 _drop_output(error)
                 shell.refuse("file.no-output", Exit.FAILED)
-            _refuse_file(shell, error)
+            code = FILE_TROUBLE.get(error.errno or 0, "file.other")
+            shell.refuse(code, Exit.BAD_INPUT, file=str(error.filename))
         finally:
             shell.close()
 
     return wrapped
-
-
-def _refuse_file(shell: Shell, error: OSError) -> NoReturn:
-    """Say what the system says of a file, in our words."""
-    folder = Path(str(error.filename)).parent
-    if error.errno == errno.ENOENT and not folder.is_dir():
-        shell.refuse("file.no-folder", Exit.BAD_INPUT, folder=folder)
-    code = FILE_TROUBLE.get(error.errno or 0, "file.other")
-    shell.refuse(code, Exit.BAD_INPUT, file=str(error.filename))
 
 
 def _drop_output(error: OSError) -> None:

@@ -16,7 +16,6 @@ from client.cli.shell import Shell
 from client.exits import Exit
 from client.files import write_atomic
 from client.operator.documents import write_document
-from client.operator.effects import require_suite
 from client.operator.keyfile import open_key, read_public
 from client.operator.rootfile import read_root
 from client.operator.showing import sentences
@@ -69,8 +68,6 @@ class Office:
         """Tell what the bytes are and what they would change, on standard error."""
         if self.by_file:
             lines = sentences(document, subject)
-            if subject is Subject.DIRECTORY_ENTRY:
-                require_suite(document, self.suite)
         else:
             asked = {"document": document.hex(), "subject": subject.value}
             lines = self.shell.ask("operator-show", **asked)["sentences"]
@@ -78,14 +75,14 @@ class Office:
 
     def sign(self, document: bytes, usage: Usage, descriptor: int | None) -> Signed:
         """Return the bytes signed by this home's operator."""
-        realm = self.realm
-        key = self._opened(descriptor)
+        suite, realm = self.suite, self.realm
+        key = self._opened(suite, descriptor)
         return sign_document(document, [key], usage=usage, realm=realm)
 
-    def _opened(self, descriptor: int | None) -> SigningKey:
+    def _opened(self, suite: SuiteId, descriptor: int | None) -> SigningKey:
         self._key_there(f"keys/{ROLE}.key")
         typed = self.shell.passphrase(descriptor)
-        return open_key(self.shell.home, ROLE, typed)
+        return open_key(self.shell.home, ROLE, suite, typed)
 
     def _key_there(self, name: str) -> Path:
         path = self.shell.home.path / name
@@ -130,17 +127,9 @@ def hand_on(
 
 
 def require_out(office: Office, out: Path | None) -> None:
-    """Refuse files without a file to write, or one that is there."""
+    """Refuse files without a file to write."""
     if office.by_file and out is None:
         office.shell.refuse("operator.out-needed", Exit.BAD_INPUT)
-    if out is not None:
-        require_new(office.shell, out)
-
-
-def require_new(shell: Shell, out: Path) -> None:
-    """Refuse a file that is there: it may be another's proposal, not yet approved."""
-    if out.exists():
-        shell.refuse("file.exists", Exit.BAD_INPUT, file=out)
 
 
 def with_own(proposed: Signed, own: Signed) -> Signed:
@@ -153,14 +142,7 @@ def lines_of(signed: Signed) -> list[list[str]]:
     return [[line.key.hex(), line.signature.hex()] for line in signed.signatures]
 
 
-def write_leaf(shell: Shell, out: Path, leaf: bytes, *, aside: bool = False) -> None:
-    """Write a finished leaf, for ``koerier-relay append``.
-
-    Args:
-        shell: of the command.
-        out: the file.
-        leaf: its bytes.
-        aside: say so on standard error, where the result is JSON.
-    """
+def write_leaf(shell: Shell, out: Path, leaf: bytes) -> None:
+    """Write a finished leaf, for ``koerier-relay append``."""
     write_atomic(out, leaf)
-    (shell.tell if aside else shell.say)("operator.approved", file=out)
+    shell.say("operator.approved", file=out)

@@ -123,10 +123,8 @@ def require_invited(
         where, wrong = invitation.position, invitation.action is not Action.ADD_TERMINAL
     else:
         where, wrong = invitation, False
-    if wrong:
-        shell.refuse("terminal.for-member", Exit.BAD_INPUT, file=file)
-    if where.root != root.digest:
-        shell.refuse("terminal.other-root", Exit.BAD_INPUT, file=file)
+    if wrong or where.root != root.digest:
+        shell.refuse("operator.bad-file", Exit.BAD_INPUT, file=file, kind="root")
     return where.post
 
 
@@ -171,10 +169,8 @@ def lock(shell: Shell, /) -> None:
 
     try:
         asking.ask(shell.home, "lock")
-    except asking.NoAgentError:  # what was asked for is so
-        shell.require_home()
-        shell.say("terminal.locked-already")
-        return
+    except asking.NoAgentError:
+        shell.refuse("agent.locked", Exit.LOCKED)
     wait_until_free(shell.home)
     shell.say("terminal.locked")
 
@@ -193,8 +189,7 @@ def status(shell: Shell, /, *, as_json: bool) -> None:
         if found["request"] is not None:
             shell.say("terminal.voice", **found["request"])
         return
-    state = "stuck" if found["stuck"] else "up" if found["online"] else "down"
-    connection = shell.words.say(f"connection.{state}")
+    connection = shell.words.say(f"connection.{'up' if found['online'] else 'down'}")
     shell.say(
         "terminal.status",
         post=found["post"],

@@ -14,13 +14,13 @@ from client.words import Words
 SHOWN: Final = 40  # characters of what was typed
 KINDS: Final = {
     "integer": "usage.not-a-number",
+    "integer range": "usage.not-a-number",
     "filename": "usage.not-readable",
     "file": "usage.not-readable",
     "path": "usage.not-readable",
-    "directory": "usage.no-folder",
+    "directory": "usage.not-readable",
     "day": "usage.not-a-day",
     "line": "usage.not-a-line",
-    "post": "usage.not-a-post",
 }
 
 
@@ -66,16 +66,7 @@ def _bad(error: click.BadParameter, words: Words) -> str:
     if isinstance(param.type, click.Choice):
         choices = ", ".join(map(str, param.type.choices))
         return words.say("usage.not-a-choice", name=name, choices=choices)
-    if isinstance(param.type, click.IntRange):
-        return _range(param.type, name, words)
     return words.say(KINDS.get(param.type.name, "usage.wrong"), name=name)
-
-
-def _range(allowed: click.IntRange, name: str, words: Words) -> str:
-    if allowed.max is None:
-        return words.say("usage.too-small", name=name, least=allowed.min)
-    ends = {"least": allowed.min, "most": allowed.max}
-    return words.say("usage.not-in-range", name=name, **ends)
 
 
 def _name(param: click.Parameter | None) -> str:

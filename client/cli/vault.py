@@ -44,7 +44,6 @@ def passphrase(
     new_passphrase_fd: int | None,
 ) -> None:
     """Change a member's passphrase.  Messages and keys stay as they are."""
-    shell.require_home()
     old = shell.passphrase(passphrase_fd)
     opened = try_passphrase(shell.home, old, SystemClock(), member=member)
     new = shell.passphrase(new_passphrase_fd, fresh=True)
@@ -70,7 +69,6 @@ def recover(
     The sheet is in the safe, with the member's name on it.  The post's paper key is
     another sheet and does not open the vault.
     """
-    shell.require_home()
     secret = read_sheet(shell, Kind.VAULT, sheet_fd)
     opened = try_passphrase(shell.home, of_sheet(secret), SystemClock(), sheet=True)
     new = shell.passphrase(passphrase_fd, fresh=True)

@@ -93,6 +93,5 @@ def tell_order(office: Office, witnesses: tuple[str, ...], data: bytes) -> None:
     kept = kept_by(heard)
     office.shell.say("operator.order-at-witnesses", kept=kept, all=len(heard))
     if kept < len(heard):
-        code = "order-again" if office.by_file else "witnesses-later"
-        office.shell.tell(f"operator.{code}")
+        office.shell.tell("operator.order-again")
         raise click.exceptions.Exit(Exit.QUEUED)

@@ -54,7 +54,6 @@ class Alarm(enum.StrEnum):
     KEY_30_DAYS = "key-ends-30"
     KEY_7_DAYS = "key-ends-7"
     PREKEYS_LOST = "prekeys-lost"  # the key sheet is gone
-    DISK_FULL = "disk-full"  # told while it is so; such a disk keeps no alarm
     # --- messages
     UNDELIVERED = "undelivered"  # no receipt by the deadline
     UNFETCHED = "unfetched"  # nobody came for it, and the relay lets it go
@@ -85,10 +84,7 @@ INTEGRITY: Final = frozenset(
 
 
 class Alarms:
-    """Raises and ends alarms, each in a transaction: the caller's, where there is one.
-
-    A crash before its commit: whatever is wrong shows itself again.
-    """
+    """Raises and ends alarms, inside the caller's transaction."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
@@ -104,16 +100,14 @@ class Alarms:
             name: the record that it is about.
             post: whom it is about.
         """
-        with self._vault.transaction():
-            fresh = self._vault.raise_alarm(now, what.value, name, post)
-            if fresh:
-                self._vault.add_event(now, what.value, name, post)
+        fresh = self._vault.raise_alarm(now, what.value, name, post)
+        if fresh:
+            self._vault.add_event(now, what.value, name, post)
         return fresh
 
     def over(
         self, what: Alarm, now: int, name: Digest | None = None, post: str = ""
     ) -> None:
         """Note that the cause of an alarm went away; nothing if it never stood."""
-        with self._vault.transaction():
-            if self._vault.end_alarm(now, what.value, name, post):
-                self._vault.add_event(now, what.value + OVER, name, post)
+        if self._vault.end_alarm(now, what.value, name, post):
+            self._vault.add_event(now, what.value + OVER, name, post)

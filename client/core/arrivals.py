@@ -12,7 +12,6 @@ from client.core.compose import Wish, action
 from client.core.credit import Credit
 from client.core.deadlines import Deadlines
 from client.core.heartbeats import Heartbeats
-from client.core.history import History
 from client.core.holes import Holes, Queue
 from client.core.renewal import Renewal
 from client.core.station import Station
@@ -24,13 +23,7 @@ from protocol.bodies import WithdrawalBody
 from protocol.genuine import Genuine
 from protocol.label import Precedence
 from protocol.machine_bodies import Alarm as Told
-from protocol.machine_bodies import (
-    AlarmBody,
-    HeartbeatBody,
-    HistoryBody,
-    HistoryEndBody,
-    ResendBody,
-)
+from protocol.machine_bodies import AlarmBody, HeartbeatBody, ResendBody
 from protocol.record_type import RecordType
 
 # What a peer noticed about us, and what our own people are told because of it.
@@ -63,7 +56,6 @@ class Arrivals:
         self._alarms = Alarms(station.vault)
         self._again = again
         self.renewal = Renewal(station, again)
-        self.history = History(station)
 
     def accepted(self, outcome: Admitted, now: int, queue: Queue) -> None:
         """Carry out what an admitted record means."""
@@ -82,10 +74,6 @@ class Arrivals:
                 if body.alarm is Told.FORK:
                     terminal = found.terminal.first
                     self.renewal.frozen(terminal, post, body.stream, now)
-            case HistoryBody() as body:
-                self.history.came(found, body, now)
-            case HistoryEndBody() as body:
-                self.history.ended(found, body, now)
             case WithdrawalBody() as body:
                 note_withdrawal(self._vault, found.name, body.target, post, now)
                 self._deadlines.acted(Digest(body.target), self._post, now)

@@ -1,8 +1,7 @@
 """What this terminal believes at the moment: directory, prekeys, both logs, time.
 
 The values are immutable; this holder names the current ones, so that every part of
-the core speaks of the same view.  They are replaced only by :mod:`client.core.sync`,
-and at a start by :mod:`client.core.recalling`.
+the core speaks of the same view.  They are replaced only by :mod:`client.core.sync`.
 """
 
 from collections.abc import Iterable
@@ -40,8 +39,6 @@ class Beliefs:
     adopted: dict[int, tuple[Adopted, int]] = field(default_factory=dict)  # and W
     refused: set[int] = field(default_factory=set)
     logged: dict[Digest, int] = field(default_factory=dict)  # H(document): position
-    # What became of leaves that nobody looked at for alarms yet: client.core.watching.
-    unwatched: list[Outcome] = field(default_factory=list)
     # Witnessed time and the wall clock's at the latest adoption of this process.
     anchor: tuple[int, int] | None = None
     # The directory and the time that the last view was made of, and that view.
@@ -74,7 +71,6 @@ class Beliefs:
     def note(self, outcomes: Iterable[Outcome], witnessed: int) -> None:
         """Remember what became of leaves that were adopted, and when they were seen."""
         for outcome in outcomes:
-            self.unwatched.append(outcome)
             if not isinstance(outcome, Adopted):
                 self.refused.add(outcome.index)
             elif outcome.kind is not LeafKind.MANIFEST:

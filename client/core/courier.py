@@ -11,8 +11,7 @@ Source: docs/spec/courier-bundle.md.
 """
 
 import enum
-from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from client.core.inbox import Inbox
@@ -22,8 +21,7 @@ from client.core.rows import RecordRow
 from client.core.sealing import Arrived, UnreadableError, arrived, open_envelope
 from client.core.station import Station
 from crypto.kem import KemKey
-from crypto.suite import SuiteId
-from crypto.types import Digest, KeyId, Secret
+from crypto.types import Digest, Secret
 from protocol.admit import Outcome
 from protocol.courier import (
     SenderView,
@@ -35,7 +33,6 @@ from protocol.courier import (
 from protocol.delivery import State
 from protocol.errors import MalformedError, ProtocolError, StrangerError
 from protocol.manifest import PrekeyKind
-from protocol.trusted_manifest import Prekey
 
 _ARRIVED = frozenset({State.DELIVERED, State.READ, State.ACKNOWLEDGED, State.REFUSED})
 
@@ -67,7 +64,7 @@ class Packed:
     data: bytes
     posts: tuple[str, ...]  # each has a terminal that can open it
     without: tuple[str, ...]  # addressees that it is not for
-    view: int  # when its directory was witnessed, as the receiver will see it
+    view: int  # W of the directory it was sealed at, POSIX seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,21 +127,15 @@ class Courier:
         }
         if not keys:
             raise CourierError(Trouble.NO_KEY)
-        suite = _suite(keys)  # a bundle is one envelope, and that is of one suite
-        chosen = [
-            target
-            for target in missing
-            if target.terminal in keys and keys[target.terminal].suite is suite
-        ]
+        chosen = [target for target in missing if target.terminal in keys]
         envelope = self._outbox.seal_apart(row, chosen, keys, now)
         posts = {target.post for target in chosen}
         every = {target.post for target in self._vault.targets(row.name)}
-        note = self._beliefs.key_log.note
         return Packed(
-            data=make_bundle(envelope, note),
+            data=make_bundle(envelope, self._beliefs.key_log.note),
             posts=tuple(sorted(posts)),
             without=tuple(sorted(every - posts)),
-            view=sender_view(note, self._beliefs.key_log).witnessed,
+            view=self._beliefs.witnessed,
         )
 
     # --- in
@@ -204,9 +195,3 @@ class Courier:
 def view_of(name: Digest) -> str:
     """Return the vault's name for the view that a record by courier was sealed at."""
     return f"courier.view.{name.hex()}"
-
-
-def _suite(keys: Mapping[KeyId, Prekey]) -> SuiteId:
-    """Return the suite that reaches most terminals; of two, the stronger one."""
-    counted = Counter(key.suite for key in keys.values())
-    return max(counted, key=lambda suite: (counted[suite], suite))

@@ -3,7 +3,7 @@
 The vault has the signed bytes and the proofs that were verified when they came.  What
 it lacks are the paths from the message log that each signer saw to the checkpoint of
 the proof, and those of leaves that nobody asked to prove yet: whoever calls brings
-them, from the relay's tiles or from a copy of them (:mod:`client.audit.paths`)::
+them, from the relay's tiles or from a copy of them (:mod:`client.audit.tiles`)::
 
     gathered = gather(vault, row)
     data = made(vault, gathered, paths_of(wanted(gathered)), reigning(vault, realm))
@@ -255,19 +255,14 @@ def _sealed(vault: Vault, row: RecordRow, *, fresh: bool) -> Logged:
 
 def _sent(vault: Vault, row: RecordRow, deposit: Deposit) -> Logged:
     """Return a sealing of our own: the record, the slip, and who signed them."""
-    slip, inner = parse_slip(deposit.slip), inner_sent(row, deposit)
-    place = _place(vault, deposit.log_index, deposit.proof)
-    return Logged(inner, slip, Digest(deposit.leaf[-32:]), *place)
-
-
-def inner_sent(row: RecordRow, deposit: Deposit) -> bytes:
-    """Return the inner parts of a sealing of our own, as its receivers opened them."""
-    key = parse_slip(deposit.slip).key
-    lines = [SignatureLine(key, Signature(deposit.signature))]
+    slip = parse_slip(deposit.slip)
+    lines = [SignatureLine(slip.key, Signature(deposit.signature))]
     if row.release:
         record = decode(row.document, Record, limit=MAX_RECORD)
         lines.append(SignatureLine(record.by[0], Signature(row.release)))
-    return encode(Inner(row.document, deposit.slip, tuple(lines)))
+    inner = encode(Inner(row.document, deposit.slip, tuple(lines)))
+    place = _place(vault, deposit.log_index, deposit.proof)
+    return Logged(inner, slip, Digest(deposit.leaf[-32:]), *place)
 
 
 def _place(

@@ -20,7 +20,7 @@ from client.core.deadlines import delivery_deadline
 from client.core.outbox import Outbox
 from client.core.rows import RecordRow, Target
 from client.core.station import Station
-from crypto.types import Digest, KeyId
+from crypto.types import Digest
 from protocol import delivery
 from protocol.codec import decode
 from protocol.directory_view import Ended, Terminal
@@ -30,7 +30,6 @@ from protocol.record import Record
 from protocol.record_type import RULES, RecordType
 
 REVOKED: Final = "revoked"  # for good, where a suspension may be lifted
-Rights = tuple[object, ...]  # compared, and nothing else
 
 
 class Heirs:
@@ -39,45 +38,23 @@ class Heirs:
     def __init__(self, station: Station, outbox: Outbox) -> None:
         self._vault = station.vault
         self._beliefs = station.beliefs
-        self._identity = station.identity
         self._outbox = outbox
-        # By ended terminal that something waits for: the rights it was last looked at
-        # with.  Under the same ones the answer is the same.
-        self._looked: dict[KeyId, Rights] = {}
 
     def look(self, now: int) -> None:
         """Give what waits for ended terminals to others of their posts.
 
         At each checkpoint of the key log that is adopted, the same one in a new
-        session too: a crash may have come between.  It costs a step for each terminal
-        that is waited for; what waits is read where rights have changed.
+        session too: a crash may have come between.
         """
         if self._beliefs.directory is None:
             return
-        view, looked = self._beliefs.view(), self._looked
-        self._looked = {}
-        for key in self._vault.open_terminals():
-            terminal = view.successor(key)
-            if terminal is None or terminal.ended is None:
-                continue
-            rights = self._rights(terminal)
-            if looked.get(key) != rights:
-                self._give(key, now)
-            self._looked[key] = rights
-
-    def _rights(self, ended: Terminal) -> Rights:
-        """Return all of the directory that decides who may have what waits."""
-        view, own = self._beliefs.view(), self._identity.post
-        return (
-            *(ended.ended, view.terminals(ended.post), view.root.version),
-            *(view.terminals(own), view.members(own)),
-        )
-
-    def _give(self, key: KeyId, now: int) -> None:
-        waiting = {target.name: target.post for target in self._vault.open_of(key)}
-        for name, post in waiting.items():
+        waiting: dict[tuple[Digest, str], None] = {}
+        for target in self._vault.open_targets():
+            if self._ended(target) is not None:
+                waiting[target.name, target.post] = None
+        for name, post in waiting:
             row = self._vault.record(name)
-            if row is not None and RULES[RecordType(row.type)].written:
+            if row is not None and RULES[RecordType(row.type)].labelled:
                 self._pass_on(row, post, now)
 
     def _pass_on(self, row: RecordRow, post: str, now: int) -> None:

@@ -9,9 +9,8 @@ from crypto.sign import Realm, SigningKey
 class Identity:
     """Keys of an unlocked terminal.
 
-    ``member`` changes when another member sits down
-    (:meth:`client.core.machine.Machine.take_seat`), so that every part of the core
-    speaks of the same person.  A key that was drawn to
+    ``member`` changes when another member sits down (:meth:`Machine.take_seat`), so
+    that every part of the core speaks of the same person.  A key that was drawn to
     follow another waits beside it, and takes its place when the directory says so
     (:mod:`client.core.rotation`); nothing else changes.
     """

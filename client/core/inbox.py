@@ -38,7 +38,7 @@ from protocol.root import suites_opened
 
 # Kept as evidence and never shown, as HELD: one that comes in good order is news.
 FORK = "fork"
-MAX_STRANGERS = 32  # of a rotated peer all may come at once; half of a line's streams
+MAX_STRANGERS = 8  # far below the streams of a line
 
 
 class Inbox:
@@ -132,7 +132,7 @@ class Inbox:
             FreshnessError, BusyError: as :meth:`delivered`, for this one.
         """
         if isinstance(opened, UnreadableError):
-            self._alarms.tell(Alarm.UNREADABLE, now)
+            self._alarm(Alarm.UNREADABLE, now)
             return None
         found = opened.found
         if found is None or batch.is_spent(opened):
@@ -141,7 +141,7 @@ class Inbox:
         if isinstance(found, UnreadableError):
             if isinstance(found.__cause__, StrangerError):
                 self._wait_for(H(came.envelope))
-            self._alarms.tell(Alarm.UNREADABLE, now)
+            self._alarm(Alarm.UNREADABLE, now)
             return None
         self.take(found, came.index, now)
         if not batch.is_once(opened):
@@ -157,9 +157,8 @@ class Inbox:
                 return  # evidence was never answered, and is not now
             with self._vault.transaction():
                 self._answer_again(row, index, now)
-                # A crash before the commit: it is delivered again, and answered then.
         elif not self._nacks.say(came, batch.seeds(), now):
-            self._alarms.tell(Alarm.PREKEY_UNKNOWN, now)
+            self._alarm(Alarm.PREKEY_UNKNOWN, now)
 
     def _wait_for(self, envelope: Digest) -> None:
         """Keep an envelope waiting until the directory was synchronised once more.
@@ -179,7 +178,6 @@ class Inbox:
         used = self._vault.used_prekeys()
         if used:
             self._seeds.erase(used)
-            # A crash here: the next start erases what is erased already.
             with self._vault.transaction():
                 self._vault.forget_used(used)
 
@@ -197,8 +195,6 @@ class Inbox:
             suites=suites_opened(view.root, view.witnessed),
             archive=bool(view.root.archive),
             now=view.witnessed,
-            asked=self._arrivals.history.asked,
-            root=view.root,
         )
 
     def take(self, outcome: Outcome, index: int | None, now: int) -> None:
@@ -323,3 +319,7 @@ class Inbox:
     def _verified(self, name: Digest, record: Record) -> tuple[Digest, ...]:
         rows = self._vault.blobs.of(name) if record.atts else []
         return tuple(row.blob for row in rows if row.state is not BlobState.WAITING)
+
+    def _alarm(self, what: Alarm, now: int) -> None:
+        with self._vault.transaction():
+            self._alarms.tell(what, now)

@@ -11,8 +11,6 @@ from client.core.alarms import Alarm, Alarms
 from client.core.beliefs import Beliefs
 from client.core.identity import Identity
 from client.core.ports import Vault
-from protocol.directory_state import Holder
-from protocol.root import RootDocument, suite_sealed, suite_until
 from protocol.root_end import Ending, nearness
 
 _TOLD: Final = {
@@ -51,29 +49,17 @@ class KeyEnds:
     def first_end(self) -> int | None:
         """Return the first end of a key of ours; None: we are not in the directory."""
         directory = self._beliefs.directory
-        if directory is None:
-            return None
-        state, own = directory.state, self._identity.terminal.id
-        record = state.posts.get(self._identity.post)
+        record = None
+        if directory is not None:
+            record = directory.state.posts.get(self._identity.post)
         if record is None:
             return None
+        own = self._identity.terminal.id
         return min(
             (
-                key_end(state.root.document, holder)
+                holder.keys[-1].until
                 for holder in record.live()
                 if holder.mailbox is None or holder.current == own
             ),
             default=None,
         )
-
-
-def key_end(root: RootDocument, holder: Holder) -> int:
-    """Return by when a holder's key is to be changed: its own end, or its suite's.
-
-    A terminal that nobody seals to any more is cut off, though its key still signs
-    for a while (SUITE-9).
-    """
-    held = holder.keys[-1]
-    ends = suite_until if holder.mailbox is None else suite_sealed
-    retired = ends(root, held.key.suite)
-    return held.until if retired is None else min(held.until, retired)

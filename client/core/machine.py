@@ -30,7 +30,6 @@ from client.core.inbox import Inbox
 from client.core.kept_keys import KeptKeys
 from client.core.nacks import NacksIn, NacksOut
 from client.core.outbox import Outbox, deposited
-from client.core.posting import Posting
 from client.core.prekeys import Prekeys
 from client.core.proofs import Proofs
 from client.core.proposals import Proposals
@@ -50,7 +49,6 @@ from client.core.questions import (
     ProofWanted,
     Tag,
 )
-from client.core.resending import Resending
 from client.core.rows import RecordRow
 from client.core.station import Station
 from client.core.sync import EntriesLackingError, Sync
@@ -111,12 +109,11 @@ class Machine:
             station, self._holes, arrivals, self._nacks_out, self._writing.queue
         )
         self.courier = Courier(station, self._outbox, self._inbox, self._kept)
-        self.renewal, self.history = arrivals.renewal, arrivals.history
-        self.resending = Resending(station, self._writing)
+        self.renewal = arrivals.renewal
         self._forgotten, self._unfetched = Forgotten(station), Unfetched(station)
         self._proofs = Proofs(station, sync, self._inbox, self._outbox, self._forgotten)
         self.proposals, self.appending = Proposals(station), Appending(station)
-        self._witnesses, self.posting = Witnesses(station), Posting(station)
+        self._witnesses = Witnesses(station)
         self._online = False
         self._inbox.erase_used()  # a crash may have come between use and erasure
 
@@ -300,8 +297,9 @@ class Machine:
         """Adopt a checkpoint, and tell those who wait for news."""
         if again := self._sync.overtaken(tag):
             return again
+        first = self.beliefs.directory is None
         try:
-            self._sync.checkpoint(tag.log, answer)
+            outcomes = self._sync.checkpoint(tag.log, answer)
         except EntriesLackingError:
             return [self._sync.more()]
         except RollbackError:
@@ -310,7 +308,7 @@ class Machine:
         compared = self._witnesses.told(tag.log, now)
         if tag.log is LogName.MESSAGE:
             return [*compared, *self._sync.proofs()]
-        self._watching.adopted(now)
+        self._watching.adopted(outcomes, now, first=first)
         self._prekeys.synced()
         self._outbox.synced()
         self._heirs.look(now)
@@ -325,7 +323,6 @@ class Machine:
             publish = self._prekeys.pump(now)
             self._prekeys.erase_old(now)
             self._writing.queue_receipts(now)
-            self.resending.pump(now)
             return [
                 *publish,
                 *self._nacks_out.pump(),
@@ -388,7 +385,8 @@ class Machine:
 
     def alarm(self, what: Alarm, now: int) -> None:
         """Write down an alarm that was noticed outside the core."""
-        self._alarms.tell(what, now)
+        with self._vault.transaction():
+            self._alarms.tell(what, now)
 
 
 def _read(body: bytes, of: type[T]) -> T:

@@ -112,7 +112,6 @@ class NacksOut:
         """Forget a nack: the relay has it durably, and tells it for 14 days."""
         with self._vault.transaction():
             self._vault.forget_nack(body)
-            # A crash before the commit: it is given again, and the relay has it.
 
 
 class NacksIn:
@@ -136,7 +135,7 @@ class NacksIn:
             document = decode(request.nack, NackDocument)
             (signature,) = request.signatures
         except (MalformedError, ValueError):
-            self._alarms.tell(Alarm.NACK_ODD, now)
+            self._odd(now)
             return None
         deposit = self._vault.deposit_of(Digest(document.body))
         if deposit is None:
@@ -160,7 +159,7 @@ class NacksIn:
         try:
             check_nack(came, remembered, view)
         except (VerificationError, MalformedError):
-            self._alarms.tell(Alarm.NACK_ODD, now)
+            self._odd(now)
             return None
         with self._vault.transaction():
             after = self._tracking.move(target, delivery.Nacked(kid), now)
@@ -183,3 +182,7 @@ class NacksIn:
             if current and terminal is not None and terminal.ended is None:
                 found[terminal.mailbox] = target, terminal.key_id
         return found
+
+    def _odd(self, now: int) -> None:
+        with self._vault.transaction():
+            self._alarms.tell(Alarm.NACK_ODD, now)

@@ -10,7 +10,6 @@ its effects.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from client.core.addressees import Addressees
 from client.core.alarms import Alarm, Alarms
 from client.core.compose import Composed
 from client.core.deadlines import delivery_deadline
@@ -24,10 +23,11 @@ from client.core.station import Station
 from client.core.tracking import Tracking
 from crypto.digest import H
 from crypto.merkle import leaf_hash
-from crypto.suite import SuiteId
 from crypto.types import Digest, KeyId
 from protocol import delivery
 from protocol.codec import decode
+from protocol.decision import Decision, draft_of, may_send
+from protocol.directory_view import Terminal
 from protocol.errors import ExpiredError, FreshnessError, PolicyError, Reason
 from protocol.label import Level
 from protocol.leaf import message_leaf
@@ -47,7 +47,6 @@ class Outbox:
         self._beliefs = station.beliefs
         self._entropy = station.entropy
         self._kept = kept
-        self._addressees = Addressees(station)
         self._offered = Offered(station)
         self._sealing = PlacedSealing(station)
         self._tracking = Tracking(station.vault)
@@ -76,7 +75,7 @@ class Outbox:
         self._looked = composed.name, record
         targets = [
             terminal
-            for terminal in self._addressees.receivers(record)
+            for terminal in self._receivers(record)
             if only in {None, terminal.first}
         ]
         if not targets:
@@ -101,17 +100,51 @@ class Outbox:
                 Target(composed.name, terminal.first, terminal.post, None, started)
             )
 
-    def may_have(self, name: Digest) -> frozenset[KeyId]:
+    def _receivers(self, record: Record) -> tuple[Terminal, ...]:
+        """Return every terminal to seal to, or refuse for the first rule broken."""
+        decision = self._decision(record)
+        for refusal in decision.refusals:
+            raise PolicyError(refusal.reason, post=refusal.post)
+        return decision.terminals
+
+    def _allowed(self, name: Digest) -> tuple[Terminal, ...]:
         """Return the terminals that may have a waiting record by today's directory.
 
         What an addressee lost since holds up that addressee; what the message or
         this terminal lost holds up all.
+        """
+        try:
+            decision = self._decision(self._record(name))
+        except PolicyError:
+            return ()
+        own = self._identity.post
+        if any(refusal.post in {None, own} for refusal in decision.refusals):
+            return ()
+        return decision.terminals
+
+    def may_have(self, name: Digest) -> frozenset[KeyId]:
+        """Return the terminals that may have a waiting record by today's directory.
 
         Raises:
             PolicyError: the message, or this terminal, may not go at all any more.
         """
-        terminals = self._addressees.may_have(self._record(name))
-        return frozenset(terminal.first for terminal in terminals)
+        decision = self._decision(self._record(name))
+        for refusal in decision.refusals:
+            if refusal.post in {None, self._identity.post}:
+                raise PolicyError(refusal.reason, post=refusal.post)
+        return frozenset(terminal.first for terminal in decision.terminals)
+
+    def _decision(self, record: Record) -> Decision:
+        view = self._beliefs.view()
+        own = view.terminal(self._identity.terminal.id)
+        if own is None or own.ended is not None:
+            raise PolicyError(Reason.NOT_ACTIVE)
+        if any(view.member(key) is None for key in record.by):
+            # No receiver could verify it; it waits for the member's enrolment.
+            raise PolicyError(Reason.MEMBER_NOT_ACTIVE, post=record.sender)
+        return may_send(
+            draft_of(record), own, view, now=record.ts, archive=bool(view.root.archive)
+        )
 
     # --- sealing
 
@@ -213,33 +246,16 @@ class Outbox:
         row = self._vault.record(name)
         if row is None or not self._may_seal(name, now):
             return []
-        try:
-            allowed = self.may_have(name)
-        except PolicyError:
-            return []  # it waits for another directory
-        by_suite: dict[SuiteId, list[Target]] = {}
-        for target in self._vault.targets(name):
-            if (
-                target.delivery.state is delivery.State.COMPOSED
-                and target.terminal in allowed & prekeys.keys()
-                and self._unused(target, prekeys[target.terminal], now)
-            ):
-                suite = prekeys[target.terminal].suite
-                by_suite.setdefault(suite, []).append(target)
-        # One envelope per suite of the receivers (SUITE-7).
-        return [
-            self._sealed(row, targets, prekeys, now)
-            for _, targets in sorted(by_suite.items())
+        allowed = {terminal.first for terminal in self._allowed(name)}
+        targets = [
+            target
+            for target in self._vault.targets(name)
+            if target.delivery.state is delivery.State.COMPOSED
+            and target.terminal in allowed & prekeys.keys()
+            and self._unused(target, prekeys[target.terminal], now)
         ]
-
-    def _sealed(
-        self,
-        row: RecordRow,
-        targets: Sequence[Target],
-        prekeys: Mapping[KeyId, Prekey],
-        now: int,
-    ) -> Deposited:
-        """Seal a record to keys of one suite, and return the wish to deposit it."""
+        if not targets:
+            return []
         with self._vault.transaction():
             sealed, placed = self._sealing.seal(row, targets, prekeys)
             deposit = self._deposit(sealed)
@@ -248,8 +264,8 @@ class Outbox:
                 event = delivery.Sealed(deposit.envelope, prekeys[target.terminal].kid)
                 self._tracking.move(target, event, now)
             # A crash after this commit: the envelope is here, `redeposit` sends it.
-            self._vault.add_event(now, "sealed", row.name, "")
-        return deposited(deposit)
+            self._vault.add_event(now, "sealed", name, "")
+        return [deposited(deposit)]
 
     def seal_apart(
         self,
@@ -281,7 +297,8 @@ class Outbox:
         if prekey.kid not in target.delivery.kids:
             return not self._offered.is_lost(prekey.terminal)
         if prekey.window.kind is PrekeyKind.ONE_TIME:
-            self._alarms.tell(Alarm.PREKEY_ODD, now, None, target.post)
+            with self._vault.transaction():
+                self._alarms.tell(Alarm.PREKEY_ODD, now, None, target.post)
         return False
 
     def _deposit(self, sealed: Sealed) -> Deposit:
@@ -335,7 +352,8 @@ class Outbox:
         if deposit is None or deposit.log_index is not None:
             return
         if leaf != leaf_hash(deposit.leaf):  # logged as something else: never accepted
-            self._alarms.tell(Alarm.LEAF_ODD, now, deposit.name)
+            with self._vault.transaction():
+                self._alarms.tell(Alarm.LEAF_ODD, now, deposit.name)
             return
         with self._vault.transaction():
             self._vault.set_deposit(replace(deposit, log_index=index))

@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from client.core.recipients import Recipient, to_terminal
 from client.core.rows import RecordRow, Target
-from client.core.sealing import Sealed, Sender, seal
+from client.core.sealing import Recipient, Sealed, Sender, seal
 from client.core.station import Station
 from crypto.types import ZERO_DIGEST, KeyId, Signature, StreamId
 from protocol.codec import decode
@@ -90,4 +89,11 @@ def _release(row: RecordRow) -> SignatureLine | None:
 def _recipient(target: Target, prekey: Prekey) -> Recipient:
     if target.place is None:
         raise RuntimeError("a target without its place")
-    return to_terminal(target.post, prekey, target.place)
+    return Recipient(
+        post=target.post,
+        key_id=prekey.terminal,
+        mailbox=prekey.mailbox,
+        kid=prekey.kid,
+        public=prekey.public,
+        place=target.place,
+    )

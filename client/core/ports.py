@@ -6,7 +6,7 @@ all of it durable together or none of it.  Queries see the transaction's own cha
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Literal, Protocol
+from typing import Protocol
 
 from client.core.rows import (
     AlarmRow,
@@ -14,29 +14,16 @@ from client.core.rows import (
     BlobState,
     Deposit,
     EventRow,
-    HistoryRow,
     NackRow,
     PeerRow,
     ReceiptRow,
     RecordRow,
-    ResendingRow,
     Target,
 )
 from crypto.types import Digest, KeyId, MessageId, PrekeyId, StreamId
 from protocol.delivery import State
 from protocol.label import Precedence
-from protocol.record_type import RecordType
 from protocol.slip import Place
-
-# What operators send one another about a change.
-OperatorsType = Literal[RecordType.REFUSAL, RecordType.PROPOSAL, RecordType.APPROVAL]
-# What is said about records that are sent again.
-HistoryType = Literal[
-    RecordType.HISTORY_REQUEST,
-    RecordType.HISTORY_ANSWER,
-    RecordType.HISTORY,
-    RecordType.HISTORY_END,
-]
 
 
 class Blobs(Protocol):
@@ -72,54 +59,6 @@ class Messages(Protocol):
     def named(self, start: str, way: int, limit: int) -> list[RecordRow]:
         """Return messages of one way whose name begins so, in hexadecimal."""
 
-    def of_operators(self, kind: OperatorsType) -> list[RecordRow]:
-        """Return what operators wrote of one type, both ways, oldest first."""
-
-
-class HistoryRows(Protocol):
-    """Old records that were sent again to us, and what we send again."""
-
-    def exchanged(
-        self, post: str, span: tuple[int, int], places: tuple[int, int], limit: int
-    ) -> list[tuple[int, RecordRow]]:
-        """Return what was exchanged with a post, oldest first, each with its place.
-
-        Args:
-            post: with whom.
-            span: written or received not before, not after; POSIX seconds.
-            places: behind the first, up to the second: in the order they came.
-            limit: at most so many.
-        """
-
-    def of_type(self, kind: HistoryType) -> list[RecordRow]:
-        """Return what was said of one type, both ways, unrefused, oldest first."""
-
-    def last_place(self) -> int:
-        """Return the place of the newest record."""
-
-    def add(self, row: HistoryRow) -> None:
-        """Keep where an old record stands; one that is there already stays."""
-
-    def came(
-        self, limit: int, older: Digest | None = None, post: str | None = None
-    ) -> list[HistoryRow]:
-        """Return what was sent again and is not in the archive, the newest first."""
-
-    def named(self, start: str, limit: int) -> list[HistoryRow]:
-        """Return those whose name begins so, in hexadecimal."""
-
-    def resending(self, request: Digest) -> ResendingRow | None:
-        """Return how far an agreed request is."""
-
-    def open_resendings(self) -> list[ResendingRow]:
-        """Return the agreed requests that are not done."""
-
-    def set_resending(self, row: ResendingRow) -> None:
-        """Keep how far an agreed request is."""
-
-    def on_the_way(self, terminal: bytes) -> int:
-        """Return how many old records are on their way to a terminal."""
-
 
 class Following(Protocol):
     """What holes, nacks, heartbeats and alarms look up, part of every vault."""
@@ -133,12 +72,6 @@ class Following(Protocol):
 
     def open_targets(self) -> list[Target]:
         """Return the targets that are not released, oldest record first."""
-
-    def open_terminals(self) -> list[KeyId]:
-        """Return the terminals that have not released something."""
-
-    def open_of(self, terminal: KeyId) -> list[Target]:
-        """Return what one terminal has not released, oldest record first."""
 
     def open_at(
         self, terminal: KeyId, stream: StreamId, span: tuple[int, int]
@@ -226,9 +159,6 @@ class Vault(Following, Protocol):
     def transaction(self) -> AbstractContextManager[None]:
         """Commit everything inside together, durably, or nothing."""
 
-    def stuck(self) -> bool:
-        """Tell whether the disk did not take the last change: full or read-only."""
-
     @property
     def blobs(self) -> Blobs:
         """What is known of attachments."""
@@ -236,10 +166,6 @@ class Vault(Following, Protocol):
     @property
     def messages(self) -> Messages:
         """What people wrote."""
-
-    @property
-    def history(self) -> HistoryRows:
-        """The same vault's history."""
 
     def get(self, name: str) -> bytes | None:
         """Return a named value."""
@@ -249,8 +175,8 @@ class Vault(Following, Protocol):
 
     # --- the key log, as adopted
 
-    def entries(self, start: int = 0) -> list[tuple[bytes, int]]:
-        """Return (entry, witnessed time of adoption) from a position on, in order."""
+    def entries(self) -> list[tuple[bytes, int]]:
+        """Return (entry, witnessed time of adoption) in order of position."""
 
     def add_entries(self, start: int, entries: Sequence[bytes], witnessed: int) -> None:
         """Append adopted entries from position ``start`` on."""
@@ -262,6 +188,9 @@ class Vault(Following, Protocol):
 
     def record(self, name: Digest) -> RecordRow | None:
         """Return a record by its name."""
+
+    def records_of(self, kind: int) -> list[RecordRow]:
+        """Return the records of one type, both ways, unrefused, oldest first."""
 
     def set_logged(self, name: Digest, inner: bytes, leaf: bytes, index: int) -> None:
         """Note where a record that came by courier stands in the log after all."""

@@ -11,7 +11,7 @@ from client.core.own_manifests import NAMED, OwnManifests
 from client.core.questions import Effect, ManifestPublished, Question
 from client.core.seeds import Seed
 from client.core.station import Station
-from crypto.digest import H
+from crypto.digest import H, u64
 from crypto.kem import KemKey
 from crypto.suite import SUITES
 from crypto.types import Digest, Mailbox, PrekeyId, PublicKey, Secret
@@ -82,17 +82,18 @@ class Prekeys:
         named = {
             seed.manifest: self._vault.get(f"{NAMED}.{seed.manifest}") for seed in seeds
         }
-        superseded: dict[int, int] = {}
+        superseded: dict[Digest, int] = {}
         after: bytes | None = None
         for number in sorted(named, reverse=True):
             if after is not None:
-                superseded[number] = int.from_bytes(after, "big")
+                superseded[_label(number)] = int.from_bytes(after, "big")
             after = named[number] or after
         held = {_held(seed): seed.kid for seed in seeds}
         gone = seeds_to_erase(
             held,
             superseded=superseded,
             witnessed=self._beliefs.witnessed,
+            drained=False,
             online=now - self._since,
         )
         if gone:
@@ -110,8 +111,6 @@ class Prekeys:
                 self._vault.put(name, self._beliefs.witnessed.to_bytes(8, "big"))
             if self._holds(last):
                 self._alarms.over(Alarm.PREKEYS_LOST, now)
-            # A crash before the commit: noted at the next look, with a later time,
-            # so that seeds live longer and never shorter.
 
     def synced(self) -> None:
         """Take note that the directory is the one of this session."""
@@ -135,8 +134,8 @@ class Prekeys:
     def _needed(self, now: int) -> bool:
         view = self._beliefs.view()
         own = view.terminal(self._identity.terminal.id)
-        if own is None or own.ended is not None or not view.seals(own.suite):
-            return False  # nobody may seal to what we would publish
+        if own is None or own.ended is not None:
+            return False
         notice = view.notice(own.key_id)
         published = self._vault.get(PUBLISHED)
         if notice is None or notice.notice.manifest != published:
@@ -146,7 +145,8 @@ class Prekeys:
         self._asked = False
         drawn = int.from_bytes(self._vault.get(DRAWN) or b"", "big")
         if not self._holds(self._manifests.last()):
-            self._alarms.tell(Alarm.PREKEYS_LOST, now)
+            with self._vault.transaction():
+                self._alarms.tell(Alarm.PREKEYS_LOST, now)
             return True
         return self._beliefs.witnessed - drawn >= HEALING
 
@@ -159,7 +159,7 @@ class Prekeys:
         own = view.terminal(self._identity.terminal.id)
         if own is None:
             raise RollbackError("not enrolled")
-        suite, policy = own.suite, view.policy
+        suite, policy = view.suite, view.policy
         size = SUITES[suite].kem_seed
         total = policy.published + ONE_TIME
         drawn = [Secret(self._entropy(size)) for _ in range(total)]
@@ -201,9 +201,14 @@ class Prekeys:
         return max(ours, 0 if named is None else named.notice.number) + 1
 
 
+def _label(number: int) -> Digest:
+    return H(u64(number))
+
+
 def _held(seed: Seed) -> HeldSeed:
     when = Window(PrekeyKind(seed.kind), seed.start, seed.until)
-    return HeldSeed(seed.manifest, seed.index, when)
+    # What was opened with a one-time seed is erased with its record (the inbox).
+    return HeldSeed(_label(seed.manifest), seed.index, when, used=False)
 
 
 def _seeds(signed: SignedManifest, drawn: list[Secret], generation: int) -> list[Seed]:

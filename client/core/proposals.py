@@ -15,12 +15,11 @@ from client.core.rows import RecordRow
 from client.core.station import Station
 from crypto.digest import H
 from crypto.sign import Usage
-from crypto.suite import SuiteId
 from crypto.types import Digest, KeyId
 from protocol.bodies import ApprovalBody, ProposalBody, RefusalBody, Subject
 from protocol.codec import Message, decode
-from protocol.directory_adopt import new_keys, position
-from protocol.directory_entry import Action, DirectoryEntry, change_of
+from protocol.directory_adopt import position
+from protocol.directory_entry import Action, DirectoryEntry
 from protocol.directory_rules import ZEROISE_OPERATORS
 from protocol.directory_state import State
 from protocol.errors import ProtocolError, VerificationError
@@ -28,10 +27,8 @@ from protocol.key_log_entry import LeafKind, signed_leaf
 from protocol.limits import MAX_RECORD
 from protocol.record import Record
 from protocol.record_type import RecordType
-from protocol.restriction import ZeroiseOrder
 from protocol.root import operators_needed
 from protocol.signed import SignatureLine, Signed, verify_one
-from protocol.zeroising import closes
 
 KINDS = {
     Subject.DIRECTORY_ENTRY: (LeafKind.DIRECTORY, Usage.DIR),
@@ -64,22 +61,11 @@ class Proposal:
     lines: tuple[SignatureLine, ...] = ()
     refusals: tuple[tuple[str, str], ...] = ()  # post, reason
     entry: DirectoryEntry | None = None
-    order: ZeroiseOrder | None = None
 
     @property
     def digest(self) -> Digest:
         """H(document): by this name it stands in the log."""
         return H(self.body.document)
-
-    @property
-    def until(self) -> int:
-        """When nobody may sign it any more: what its record or its document says."""
-        ends = [self.body.until]
-        if self.entry is not None:
-            ends.append(self.entry.expires)
-        if self.order is not None:
-            ends.append(closes(self.order))
-        return min(ends)
 
     @property
     def signers(self) -> frozenset[KeyId]:
@@ -119,7 +105,7 @@ class Proposals:
         state = self._state()
         answers = [*self._answers()]
         found = []
-        for row in self._vault.messages.of_operators(RecordType.PROPOSAL):
+        for row in self._vault.records_of(RecordType.PROPOSAL):
             body = _body(row, ProposalBody)
             if body is not None:
                 found.append(_proposal(state, row, body, answers))
@@ -147,7 +133,10 @@ class Proposals:
             return Standing.LOGGED
         if proposal.refusals:
             return Standing.REJECTED
-        if now >= proposal.until:
+        until = proposal.body.until
+        if proposal.entry is not None:
+            until = min(until, proposal.entry.expires)
+        if now >= until:
             return Standing.EXPIRED
         if proposal.entry is not None and hindrance(state, proposal.entry, now):
             return Standing.STALE
@@ -174,11 +163,11 @@ class Proposals:
         return True
 
     def _answers(self) -> Iterable[tuple[RecordRow, ApprovalBody | RefusalBody]]:
-        for row in self._vault.messages.of_operators(RecordType.APPROVAL):
+        for row in self._vault.records_of(RecordType.APPROVAL):
             approval = _body(row, ApprovalBody)
             if approval is not None:
                 yield row, approval
-        for row in self._vault.messages.of_operators(RecordType.REFUSAL):
+        for row in self._vault.records_of(RecordType.REFUSAL):
             refusal = _body(row, RefusalBody)
             if refusal is not None:
                 yield row, refusal
@@ -206,16 +195,7 @@ def hindrance(state: State, entry: DirectoryEntry, now: int) -> str | None:
         return "no-effect"
     if post and post.ended and entry.action is not Action.RE_ENROL:
         return "no-effect"
-    return "other-suite" if other_suite(entry, state.root.document.suite) else None
-
-
-def other_suite(entry: DirectoryEntry, suite: SuiteId) -> SuiteId | None:
-    """Return the suite of a new key that is not ``suite``: none may be (DIR-4)."""
-    try:
-        brought = [*new_keys(change_of(entry))]
-    except ProtocolError:
-        return None  # it cannot be shown, and is refused for that
-    return next((new.key.suite for new in brought if new.key.suite is not suite), None)
+    return None
 
 
 def counted(
@@ -260,16 +240,15 @@ def _proposal(
         body=body,
         lines=counted(state, body.document, body.subject, lines),
         refusals=tuple(refusals),
-        entry=_document(body, Subject.DIRECTORY_ENTRY, DirectoryEntry),
-        order=_document(body, Subject.ZEROISE, ZeroiseOrder),
+        entry=_entry(body),
     )
 
 
-def _document(body: ProposalBody, subject: Subject, of: type[B]) -> B | None:
-    if body.subject is not subject:
+def _entry(body: ProposalBody) -> DirectoryEntry | None:
+    if body.subject is not Subject.DIRECTORY_ENTRY:
         return None
     try:
-        return decode(body.document, of)
+        return decode(body.document, DirectoryEntry)
     except ProtocolError:
         return None
 

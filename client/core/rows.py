@@ -140,29 +140,3 @@ class PeerRow:
     day: int = 0  # for which ``minute`` was drawn, days since 1970
     minute: int = 0
     watch: bytes = b""  # its streams, as the vault keeps them
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryRow:
-    """An old record that was sent again, and where it stands."""
-
-    name: Digest  # H(record) of the old one
-    carrier: Digest  # H(record) of the one that brought it
-    post: str  # who sent it again
-    at: int  # when it came
-
-
-@dataclass(frozen=True, slots=True)
-class ResendingRow:
-    """How far an agreed request for history is."""
-
-    request: Digest
-    post: str
-    terminal: KeyId  # the first key of the terminal that asked
-    since: int
-    until: int
-    last: int  # place of the newest record when it was agreed
-    cursor: int = 0  # place of the last one that was looked at
-    sent: int = 0
-    left_out: int = 0
-    done: int = 0

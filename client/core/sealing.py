@@ -8,8 +8,8 @@ signs a slip, wraps, and opens its own work before anybody else sees it::
                   release=sign_release(record, member_key, realm))
     deposit(sealed.envelope, sealed.commitment)
 
-The same again is a reseal, for addressees that lack the record: a new slip, content key
-and leaf, the same record, the same places in the streams (:mod:`client.core.placing`).
+:func:`reseal` does the same again for addressees that lack the record: a new slip,
+content key and leaf, the same record, the same places in the streams.
 
 Opening is two steps, because the key sheet lies between them: :func:`arrived` says
 which prekey is meant, and a key that is gone is answered by a nack
@@ -23,7 +23,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from client.core.recipients import Recipient, check_allowed, suite_of
 from crypto.digest import H
 from crypto.entropy import Entropy
 from crypto.envelope import (
@@ -39,9 +38,12 @@ from crypto.kem import KemKey
 from crypto.sign import Realm, SigningKey, Usage
 from crypto.suite import SuiteId
 from crypto.types import (
-    Commitment,
     Digest,
+    KeyId,
+    Mailbox,
     MessageId,
+    PrekeyId,
+    PublicKey,
     Salt,
     Secret,
     Signature,
@@ -50,12 +52,13 @@ from protocol.admit import Outcome, weigh
 from protocol.codec import decode, encode
 from protocol.directory_view import DirectoryView
 from protocol.envelope import Envelope, Wrap, check_wraps, parse_envelope
-from protocol.errors import ProtocolError
+from protocol.errors import PolicyError, ProtocolError, Reason
 from protocol.genuine import Proven, Unsealed, bind, prove, verify
+from protocol.label import refusals
 from protocol.leaf import leaf_commitment, message_leaf
 from protocol.limits import MAX_RECORD
 from protocol.receiver import Receiver
-from protocol.record import Record
+from protocol.record import ARCHIVE, Record
 from protocol.signed import SignatureLine
 from protocol.slip import Heads, Inner, Place, Slip, slot_hash
 
@@ -80,6 +83,18 @@ class Sender:
     view: DirectoryView
     heads: Heads
     floor: int  # smallest padded length, bytes: the signed policy's
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One wrap to make: whose it is, to which prekey, at which place."""
+
+    post: str
+    key_id: KeyId  # of the terminal; for an archive H(public)
+    mailbox: Mailbox
+    kid: PrekeyId
+    public: PublicKey
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,22 +157,20 @@ def seal(  # noqa: PLR0913 -- each is named by its caller; one sealing needs the
     Raises:
         MalformedError: ``record`` is not a record.
         KeyFormatError: a recipient's key is refused (B15).
-        ValueError: a post that the record does not address, recipients of two suites,
-            or a floor that is no bucket: a caller's bug.
-        PolicyError: the sending terminal or a recipient is not current, a recipient's
-            suite is not sealed with any more, or its clearance does not dominate the
-            label.
+        ValueError: a post that the record does not address, or a floor that is no
+            bucket: a caller's bug.
+        PolicyError: the sending terminal or a recipient is not current, or a
+            recipient's clearance does not dominate the label.
         RuntimeError: the sealing does not open again, by a fault of this machine or
             of the caller (two recipients with one mailbox, a release that does not
             verify): deposit nothing.
     """
     parsed = decode(record, Record, limit=MAX_RECORD)
-    check_allowed(parsed, sender.key.id, recipients, sender.view)
-    suite = suite_of(recipients, empty)
+    _check_allowed(parsed, sender, recipients)
+    suite = sender.view.suite
     cek = Secret(entropy(CEK))
     aims = [(to, Salt(entropy(SALT))) for to in recipients]
-    kc = commitment(suite, parsed.id, cek)
-    slip = _slip(sender, record, parsed.id, entropy(R), kc, aims)
+    slip = _slip(sender, record, parsed.id, entropy(R), cek, aims)
     inner = _signed(sender, record, encode(slip), release)
     body = seal_body(suite, parsed.id, cek, encode(inner), sender.floor)
     wraps = [_wrap(suite, parsed.id, to, cek, salt) for to, salt in aims]
@@ -177,6 +190,38 @@ def seal(  # noqa: PLR0913 -- each is named by its caller; one sealing needs the
         commitment=leaf_commitment(slip.r, inner.slip),
         body=H(body),
         recipients=tuple(recipients),
+    )
+
+
+def reseal(
+    prior: Sealed,
+    *,
+    sender: Sender,
+    recipients: Sequence[Recipient],
+    entropy: Entropy,
+) -> Sealed:
+    """Return a new sealing of the same record for addressees that still lack it.
+
+    A terminal of the prior sealing keeps its place in its stream and gets another
+    prekey; nothing that anybody else received changes.
+
+    Raises:
+        ValueError: a place that is not the prior one, or a prekey used before.
+        and what :func:`seal` raises.
+    """
+    before = {recipient.key_id: recipient for recipient in prior.recipients}
+    for recipient in recipients:
+        earlier = before.get(recipient.key_id)
+        if earlier is None:
+            continue
+        if recipient.place != earlier.place or recipient.kid == earlier.kid:
+            raise ValueError("a reseal keeps the place and takes another prekey")
+    return seal(
+        prior.record,
+        sender=sender,
+        recipients=recipients,
+        entropy=entropy,
+        release=prior.release,
     )
 
 
@@ -303,12 +348,40 @@ def _check_own(
         raise RuntimeError("a sealing that does not open again") from error
 
 
+def _check_allowed(
+    record: Record, sender: Sender, recipients: Iterable[Recipient]
+) -> None:
+    """Refuse what record or directory do not allow, whoever asked for it."""
+    own = sender.view.terminal(sender.key.id)
+    if own is None or own.ended is not None:
+        raise PolicyError(Reason.NOT_ACTIVE)
+    posts = {addressee.post for addressee in record.to}
+    for to in recipients:
+        if to.post not in posts:
+            raise ValueError("a recipient whose post is not addressed")
+        if to.post != ARCHIVE:
+            _check_terminal(to, record, sender.view)
+
+
+def _check_terminal(to: Recipient, record: Record, view: DirectoryView) -> None:
+    terminal = view.terminal(to.key_id)
+    if (
+        terminal is None
+        or terminal.ended is not None
+        or (terminal.post, terminal.mailbox) != (to.post, to.mailbox)
+    ):
+        raise PolicyError(Reason.NOT_ACTIVE)
+    if record.label is not None:
+        for reason in refusals(terminal.clearance, to.post, record.label):
+            raise PolicyError(reason)
+
+
 def _slip(  # noqa: PLR0913, PLR0917 -- the parts of one document
     sender: Sender,
     record: bytes,
     message_id: MessageId,
     r: bytes,
-    kc: Commitment,
+    cek: Secret,
     aims: Iterable[tuple[Recipient, Salt]],
 ) -> Slip:
     slots = (slot_hash(to.key_id, to.kid, to.place, salt) for to, salt in aims)
@@ -317,7 +390,7 @@ def _slip(  # noqa: PLR0913, PLR0917 -- the parts of one document
         id=message_id,
         rec=H(record),
         key=sender.key.id,
-        kc=kc,
+        kc=commitment(sender.view.suite, message_id, cek),
         r=r,
         dir=sender.heads,
         slots=tuple(sorted(slots)),

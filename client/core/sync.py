@@ -17,6 +17,7 @@ from client.core.questions import (
     Question,
     Tag,
 )
+from crypto.merkle import Frontier
 from crypto.sign import Realm
 from crypto.types import Digest
 from protocol.checkpoint import parse_checkpoint
@@ -35,12 +36,16 @@ from protocol.requests import (
 )
 from protocol.root import RootDocument
 from protocol.root_chain import founding_root, leading_root
-from protocol.trusted_directory import Witnessed, found_directory
+from protocol.trusted_directory import (
+    Outcome,
+    TrustedDirectory,
+    Witnessed,
+    found_directory,
+)
 from protocol.trusted_log import TrustedLog
 
 KEY_NOTE, MESSAGE_NOTE, TIME = "log.key", "log.message", "witnessed"
-WATCHED = "log.key.watched"  # up to which position client.core.watching looked
-NOTES = {LogName.KEY: KEY_NOTE, LogName.MESSAGE: MESSAGE_NOTE}
+_NOTES = {LogName.KEY: KEY_NOTE, LogName.MESSAGE: MESSAGE_NOTE}
 
 
 class EntriesLackingError(Exception):
@@ -191,16 +196,12 @@ class Sync:
         ]
 
     def leaf(self, tag: ProofWanted) -> bytes:
-        """Return the leaf that a proof was asked for; b"": it is gone.
-
-        So it is where another sealing of a record that was held came meanwhile, which
-        was logged somewhere else.
-        """
+        """Return the leaf that a proof was asked for; b"": it is gone."""
         if tag.own:
             deposit = self._vault.deposit(tag.name)
             return b"" if deposit is None else deposit.leaf
         row = self._vault.record(tag.name)
-        return row.leaf if row is not None and row.log_index == tag.index else b""
+        return b"" if row is None else row.leaf
 
     # --- answers
 
@@ -226,8 +227,10 @@ class Sync:
             return [self.more()]
         return self._once(LogName.KEY, have)
 
-    def checkpoint(self, log: LogName, answer: SignedCheckpoint) -> None:
+    def checkpoint(self, log: LogName, answer: SignedCheckpoint) -> tuple[Outcome, ...]:
         """Adopt a checkpoint; for the key log, with the entries under it.
+
+        Returns what became of each new entry.
 
         Raises:
             VerificationError: and its kinds; nothing was adopted.
@@ -236,20 +239,19 @@ class Sync:
                 grew in between.  A relay that then keeps them back is odd.
         """
         if log is LogName.KEY:
-            self._adopt_key_log(answer)
+            outcomes = self._adopt_key_log(answer)
             self._open.discard(log)
-            return
+            return outcomes
         adopted = self._beliefs.message_log.adopt(answer.note, answer.consistency)
         with self._vault.transaction():
             self._remember(log, adopted)
             self._vault.add_checkpoint(adopted.size, adopted.root, adopted.witnessed)
-        # What is believed follows the disk: a crash before the commit adopted nothing.
         self._beliefs.message_log = adopted
         self._beliefs.message_roots[adopted.size] = adopted.root
-        self._saw(adopted)
         self._open.discard(log)
+        return ()
 
-    def _adopt_key_log(self, answer: SignedCheckpoint) -> None:
+    def _adopt_key_log(self, answer: SignedCheckpoint) -> tuple[Outcome, ...]:
         beliefs = self._beliefs
         start = beliefs.key_log.size
         # Its size says which leaves to look at; it is believed only further down.
@@ -275,7 +277,7 @@ class Sync:
             keep_notes(self._vault, (beliefs.key_log.note, adopted.note), outcomes)
             if leaves and beliefs.directory is not None:
                 after = beliefs.directory.witnessed
-                self._vault.put(after_of(start), after.to_bytes(8, "big"))
+                self._vault.put(_after(start), after.to_bytes(8, "big"))
         # A crash before the commit: the old view, and the same entries come again.
         del self._pending[: len(leaves)]
         self._room += _cost(leaves)
@@ -286,7 +288,7 @@ class Sync:
         beliefs.note(outcomes, adopted.witnessed)
         beliefs.message_log = message_log
         beliefs.key_roots[adopted.size] = adopted.root
-        self._saw(adopted)
+        return outcomes
 
     def _leading_root(self, leaves: Sequence[bytes]) -> RootDocument:
         """Return the root document whose witnesses count for a checkpoint over these.
@@ -300,12 +302,10 @@ class Sync:
         return founding_root(leaves, pin=self._pin, realm=self._realm).document
 
     def _remember(self, log: LogName, adopted: TrustedLog) -> None:
-        self._vault.put(NOTES[log], adopted.note)
+        self._vault.put(_NOTES[log], adopted.note)
         witnessed = max(self._beliefs.witnessed, adopted.witnessed)
         self._vault.put(TIME, witnessed.to_bytes(8, "big"))
-
-    def _saw(self, adopted: TrustedLog) -> None:
-        self._beliefs.witnessed = max(self._beliefs.witnessed, adopted.witnessed)
+        self._beliefs.witnessed = witnessed
 
     def _log(self, log: LogName) -> TrustedLog:
         if log is LogName.KEY:
@@ -313,7 +313,7 @@ class Sync:
         return self._beliefs.message_log
 
 
-def after_of(position: int) -> str:
+def _after(position: int) -> str:
     """Return the vault's name for the time when the log had not come so far yet."""
     return f"entry.after.{position}"
 
@@ -321,3 +321,79 @@ def after_of(position: int) -> str:
 def _cost(entries: Sequence[bytes]) -> int:
     """Return the bytes of memory that entries take."""
     return sum(map(len, entries)) + ENTRY_COST * len(entries)
+
+
+def restore(vault: Vault, beliefs: Beliefs, pin: Digest, realm: Realm) -> None:
+    """Fill ``beliefs`` from the vault: what was adopted before is adopted again.
+
+    The vault is ours and authenticated, so checkpoints are taken as they were
+    verified; entries are replayed in the batches in which they were witnessed.
+    """
+    beliefs.witnessed = int.from_bytes(vault.get(TIME) or b"", "big")
+    _replay(vault, beliefs, pin, realm)
+    if beliefs.directory is not None:
+        beliefs.follow(beliefs.directory.root.document)
+    for log, name in _NOTES.items():
+        note = vault.get(name)
+        if note is None:
+            continue
+        if log is LogName.KEY:
+            beliefs.key_log = beliefs.key_log.recalled(note)
+        else:
+            beliefs.message_log = beliefs.message_log.recalled(note)
+    if beliefs.directory is not None:
+        seen = max(beliefs.key_log.witnessed, beliefs.directory.witnessed)
+        beliefs.directory = _seen(beliefs.directory, seen)
+    for trusted, roots in (
+        (beliefs.key_log, beliefs.key_roots),
+        (beliefs.message_log, beliefs.message_roots),
+    ):
+        roots[trusted.size] = trusted.root
+
+
+def _replay(vault: Vault, beliefs: Beliefs, pin: Digest, realm: Realm) -> None:
+    directory: TrustedDirectory | None = None
+    frontier, batch, time = Frontier(), list[bytes](), 0
+    rows = vault.entries()
+    for position, (entry, witnessed) in enumerate(rows):
+        batch.append(entry)
+        frontier = frontier.append(entry)
+        beliefs.key_roots[position + 1] = frontier.root()
+        if not _ends_batch(vault, rows, position):
+            continue
+        time = max(time, witnessed)
+        seen = Witnessed(frontier.size, frontier.root(), time)
+        if directory is None:
+            directory, outcomes = found_directory(
+                batch, pin=pin, realm=realm, checkpoint=seen
+            )
+        else:
+            kept = vault.get(_after(position + 1 - len(batch)))
+            after = int.from_bytes(kept or b"", "big")
+            directory = _seen(directory, max(after, directory.witnessed))
+            directory, outcomes = directory.adopt(batch, seen)
+        beliefs.note(outcomes, witnessed)
+        batch = []
+    beliefs.directory = directory
+
+
+def _ends_batch(vault: Vault, rows: Sequence[tuple[bytes, int]], at: int) -> bool:
+    """Tell whether the next entry was adopted later, even at one witnessed time."""
+    following = at + 1
+    return (
+        following == len(rows)
+        or rows[following][1] != rows[at][1]
+        or vault.get(_after(following)) is not None
+    )
+
+
+def _seen(directory: TrustedDirectory, time: int) -> TrustedDirectory:
+    """Return the directory as it was witnessed again later, without a new entry.
+
+    It decides from when on a key that is taken away is doubted: a terminal that was
+    restarted doubts no more than one that was not.
+    """
+    again, _ = directory.adopt(
+        (), Witnessed(directory.size, directory.tree.root(), time)
+    )
+    return again

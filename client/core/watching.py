@@ -12,7 +12,6 @@ from client.core.alarms import Alarm, Alarms
 from client.core.own_manifests import OwnManifests
 from client.core.rotation import Rotation
 from client.core.station import Station
-from client.core.sync import WATCHED
 from crypto.types import Digest, KeyId
 from protocol.directory_entry import Action
 from protocol.directory_state import Adopted
@@ -51,14 +50,15 @@ class Watching:
         """Take note that the session ended: nothing fresh is owed."""
         self._since = None
 
-    def adopted(self, now: int) -> None:
-        """Look at the entries that were adopted since the last look, each once.
+    def adopted(self, outcomes: Sequence[Outcome], now: int, *, first: bool) -> None:
+        """Look at entries that were just adopted, each once.
 
-        An alarm is as durable as the entry that caused it: what was adopted before a
-        crash, or a fault of the disk, and not looked at is looked at now.
+        Args:
+            outcomes: what became of each.
+            now: the wall clock.
+            first: they are the whole log, seen for the first time.
         """
-        log, outcomes = self._beliefs.key_log, tuple(self._beliefs.unwatched)
-        first = self._vault.get(WATCHED) is None  # the whole log, never looked at
+        log = self._beliefs.key_log
         self._beliefs.anchor = (log.witnessed, now)
         with self._vault.transaction():
             ours = self._ours(outcomes)
@@ -76,9 +76,6 @@ class Watching:
                 self._alarms.tell(Alarm.CLOCK_WRONG, now)
             else:
                 self._alarms.over(Alarm.CLOCK_WRONG, now)
-            self._vault.put(WATCHED, log.size.to_bytes(8, "big"))
-            # A crash before the commit: the next adoption looks at the same.
-        self._beliefs.unwatched.clear()
         self.rotation.look(now)
 
     def _ours(self, outcomes: Sequence[Outcome]) -> list[Adopted]:
@@ -155,6 +152,8 @@ class Watching:
         try:
             self._beliefs.require_fresh(self._beliefs.view().policy.ceiling, now)
         except FreshnessError:
-            self._alarms.tell(Alarm.DIRECTORY_STALE, now)
+            with self._vault.transaction():
+                self._alarms.tell(Alarm.DIRECTORY_STALE, now)
         else:
-            self._alarms.over(Alarm.DIRECTORY_STALE, now)
+            with self._vault.transaction():
+                self._alarms.over(Alarm.DIRECTORY_STALE, now)

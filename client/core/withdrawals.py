@@ -10,7 +10,6 @@ from typing import Final
 from client.core.compose import Wish
 from client.core.deadlines import Deadlines
 from client.core.ports import Vault
-from client.core.reached import may_have
 from client.core.rows import IN, RecordRow
 from crypto.types import Digest
 from protocol.bodies import WithdrawalBody
@@ -47,11 +46,11 @@ class Withdrawals:
             PolicyError: a kind of record that people do not write.
         """
         record = decode(row.document, Record, limit=MAX_RECORD)
-        if not RULES[RecordType(record.type)].written:
+        if not RULES[RecordType(record.type)].labelled:
             raise PolicyError(Reason.INCONSISTENT)
         reached: set[str] = set()
         for target in self._vault.targets(row.name):
-            if may_have(self._vault, target):  # by a courier too
+            if target.delivery.kids:
                 reached.add(target.post)
             else:
                 self._vault.drop_target(target)

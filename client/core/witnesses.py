@@ -247,7 +247,8 @@ class Witnesses:
             if len(showing) >= trusted.policy.quorum:
                 withheld = True
         say = self._alarms.tell if withheld else self._alarms.over
-        say(Alarm.LOG_WITHHELD, now)
+        with self._vault.transaction():
+            say(Alarm.LOG_WITHHELD, now)
 
     def compare(self, now: int) -> list[Effect]:
         """Compare every claim that our view has reached."""
@@ -299,7 +300,6 @@ class Witnesses:
         with self._vault.transaction():
             self._keep(evidence)
             self._alarms.tell(Alarm.SPLIT_VIEW, now)
-            # A crash before the commit: no alarm without its evidence; both come again.
 
     def rolled_back(self, log: LogName, note: bytes, now: int) -> None:
         """Keep a note that is smaller than the trusted one, with that one.
@@ -310,14 +310,14 @@ class Witnesses:
         with self._vault.transaction():
             self._keep((note, self._log(log).note))
             self._alarms.tell(Alarm.RELAY_ODD, now)
-            # As in `split`.
 
     def _keep(self, evidence: tuple[bytes, ...]) -> None:
         if evidence and self._vault.get(EVIDENCE) is None:
             self._vault.put(EVIDENCE, encode(evidence))
 
     def _odd(self, now: int) -> None:
-        self._alarms.tell(Alarm.WITNESS_ODD, now)
+        with self._vault.transaction():
+            self._alarms.tell(Alarm.WITNESS_ODD, now)
 
     @property
     def _former(self) -> frozenset[LogKey]:

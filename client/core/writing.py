@@ -102,15 +102,6 @@ class Writing:
         with contextlib.suppress(PolicyError), self._vault.transaction():
             self._outbox.enqueue(self._made(wish, now), now, only=terminal)
 
-    def carry(self, wish: Wish, terminal: KeyId, now: int) -> bool:
-        """Put a machine's word into the outbox, if its terminal may have it."""
-        try:
-            with self._vault.transaction():
-                self._outbox.enqueue(self._made(wish, now), now, only=terminal)
-        except PolicyError:
-            return False  # and no number is used
-        return True
-
     def queue_receipts(self, now: int) -> None:
         """Put the receipts that wait into the outbox, signed by whoever said them."""
         for post in self._vault.owed_posts(self._identity.signer):

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from client.demo.processes import Services, command, run
-from client.files import private_folder
 
 NAME: Final = "Oefenministerie"
 OPERATORS: Final = ("anna", "bram", "chris")
@@ -43,10 +42,6 @@ POSTS: Final = (BERN, NAIROBI, JAKARTA)
 UNITS: Final = (TFC, *POSTS)
 
 
-def _silence(_: str, **__: object) -> None:
-    """Tell nobody."""
-
-
 class Ministry:
     """One folder with everybody in it."""
 
@@ -58,8 +53,6 @@ class Ministry:
         units: Sequence[Unit] = (TFC, POST),
         database: str | None = None,
     ) -> None:
-        # Is told each step by its code and parts, before it begins.
-        self.tell: Callable[..., object] = _silence
         self.folder = folder
         self.units = units
         self._database = database  # a URL; None: the embedded one
@@ -94,14 +87,11 @@ class Ministry:
 
     def found(self) -> None:
         """Make everybody's keys, the root document and the directory."""
-        self.tell("demo.step-keys", operators=len(OPERATORS))
         with ThreadPoolExecutor(3) as pool:  # each derives a key for some seconds
             made = pool.submit(self._make_services)
             list(pool.map(self._make_operator, OPERATORS))
             made.result()
-        self.tell("demo.step-root")
         self._make_root()
-        self.tell("demo.step-services", witnesses=len(WITNESSES))
         self.address = self._start_services()
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(self._enrol, self.units))
@@ -111,7 +101,6 @@ class Ministry:
 
     def unlock(self) -> None:
         """Start each terminal's agent, in a process of its own."""
-        self.tell("demo.step-unlock", terminals=len(self.units))
         with ThreadPoolExecutor(len(self.units)) as pool:
             list(pool.map(self.unlock_one, self.units))
 
@@ -126,17 +115,7 @@ class Ministry:
             ),
             home / "run" / "agent.pid",
             passphrase=self.passphrase(f"terminal-{unit.post}"),
-            # Where every agent's output is, so that what it says of it is true.
-            log=private_folder(home / "log") / "agent.log",
         )
-
-    def require_running(self) -> None:
-        """Return if everything that was started still runs.
-
-        Raises:
-            DiedError: something does not.
-        """
-        self._services.require_running()
 
     # --- steps
 
@@ -212,7 +191,6 @@ class Ministry:
 
     def _enrol(self, unit: Unit) -> None:
         """Invite, ask, propose by one operator, approve by another."""
-        self.tell("demo.step-enrol", post=unit.post)
         anna, bram, _ = OPERATORS
         root = ("--root", self._root)
         invite, request, proposal, entry = (

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,20 +25,6 @@ STEP: Final = 0.05  # seconds between looks at a file
 
 class StepFailedError(Exception):
     """A command of the demo ended badly; the text is its own last words."""
-
-
-class DiedError(StepFailedError):
-    """Services that were to stay up are not running any more.
-
-    Attributes:
-        names: which.
-        logs: the files with their last words.
-    """
-
-    def __init__(self, names: Sequence[str], logs: Sequence[Path]) -> None:
-        super().__init__(", ".join(names))
-        self.names = tuple(names)
-        self.logs = tuple(logs)
 
 
 def command(name: str, *arguments: object) -> list[str]:
@@ -102,7 +89,6 @@ class Services:
     def __init__(self, log_folder: Path) -> None:
         self._log_folder = log_folder
         self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
-        self._logs: dict[str, Path] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -122,23 +108,14 @@ class Services:
         ready: Path,
         *,
         passphrase: str | None = None,
-        log: Path | None = None,
     ) -> str:
         """Start a service and return what it wrote into its ``ready`` file.
-
-        Args:
-            name: of the service, for people.
-            line: its argument vector.
-            ready: the file that it writes when it is up.
-            passphrase: goes to it through a pipe.
-            log: where its output goes; None: into the folder of all logs.
 
         Raises:
             StepFailedError: it ended, or wrote nothing in START_LIMIT seconds.
         """
         ready.unlink(missing_ok=True)
-        log = log or self._log_folder / f"{name}.log"
-        self._logs[name] = log
+        log = self._log_folder / f"{name}.log"
         with (
             log.open("ab") as output,
             _passphrase(passphrase) as (options, descriptors),
@@ -164,16 +141,6 @@ class Services:
         """Return which services are not running any more."""
         return [name for name, one in self._running if one.poll() is not None]
 
-    def require_running(self) -> None:
-        """Return if every service that was started still runs.
-
-        Raises:
-            DiedError: which do not, and where their last words are.
-        """
-        ended = self.ended()
-        if ended:
-            raise DiedError(ended, [self._logs[name] for name in ended])
-
     def pid(self, name: str) -> int:
         """Return the process id of a running service."""
         return next(process.pid for known, process in self._running if known == name)
@@ -188,3 +155,8 @@ class Services:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def say(text: str) -> None:
+    """Tell the person at the screen; standard output is for results alone."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 -- it speaks to whoever started it

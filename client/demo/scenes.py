@@ -89,7 +89,6 @@ class Scenes:
         """
         limit = time.monotonic() + LIMIT
         while True:
-            self._ministry.require_running()
             found: dict[str, Any] = self._run(
                 sent.sender, "receipts", sent.id, "--json"
             )
@@ -148,7 +147,6 @@ class Scenes:
     def _until(self, unit: Unit, condition: Callable[[dict[str, Any]], bool]) -> None:
         limit = time.monotonic() + LIMIT
         while not condition(self._run(unit, "terminal", "status", "--json")):
-            self._ministry.require_running()
             if time.monotonic() > limit:
                 raise StepFailedError(unit.post)
             time.sleep(STEP)

@@ -11,7 +11,6 @@ alone (docs/spec/root-and-directory.md, section 4).  Whatever else changes the p
 between takes its place, and the addition is asked anew.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -36,8 +35,7 @@ from protocol.directory_entry import (
 )
 from protocol.directory_state import State
 from protocol.errors import BindingError, ChainError
-from protocol.fields import V1, Bytes32, DigestField, PostId, Time
-from protocol.fields import Sequence as Version
+from protocol.fields import V1, Bytes32, DigestField, PostId, Sequence, Time
 from protocol.label import Clearance, Level
 from protocol.proposal import Place, propose, prove
 from protocol.signed import Signed, carried, gather, sign_document
@@ -52,7 +50,7 @@ class Position(Message):
     v: V1
     root: DigestField
     post: PostId
-    version: Version
+    version: Sequence
     prev: DigestField
     number: Number  # the next terminal's
 
@@ -209,13 +207,8 @@ def addition_proposal(
     )
 
 
-def consented(
-    proposed: Signed, keys: Sequence[SigningKey], post: str, *, realm: Realm
-) -> Signed:
+def consented(proposed: Signed, key: SigningKey, post: str, *, realm: Realm) -> Signed:
     """Return the proposal with the consent of a terminal or the paper key.
-
-    A line of a key that nobody knows counts for nothing (ROOT-3), so a paper may sign
-    with the key of each suite.
 
     Raises:
         MalformedError: not an entry.
@@ -224,7 +217,7 @@ def consented(
     entry = decode(proposed.document, DirectoryEntry)
     if entry.post != post or not isinstance(change_of(entry), AddedTerminals):
         raise BindingError("B23")
-    own = sign_document(proposed.document, keys, usage=Usage.DIR, realm=realm)
+    own = sign_document(proposed.document, [key], usage=Usage.DIR, realm=realm)
     return gather([proposed, own])
 
 

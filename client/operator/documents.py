@@ -76,7 +76,5 @@ def read_document(path: Path, of: type[M], kind: str) -> M:
     """
     try:
         return decode(read_bounded(path, MAX_DOCUMENT), of)
-    except FileNotFoundError:
-        raise HomeError("file.missing", file=path) from None
     except (OSError, MalformedError):
         raise HomeError("operator.bad-file", file=path, kind=kind) from None

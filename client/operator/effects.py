@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import zip_longest
 
-from client.core.proposals import hindrance, other_suite
+from client.core.proposals import hindrance
 from client.harmless import harmless
 from client.home import HomeError
 from client.operator.showing import NONE, Sentence, cleared, level_name, short_id
 from client.present import iso
 from crypto.digest import H
-from crypto.suite import SuiteId
 from crypto.types import KeyId
 from protocol.bodies import Subject
 from protocol.codec import decode
@@ -28,7 +27,6 @@ from protocol.errors import ProtocolError
 from protocol.label import Level
 from protocol.restriction import Restriction, ZeroiseOrder
 from protocol.restrictions import effective, post_clearance, suspension
-from protocol.zeroising import require_timely
 
 PREVIEW = Moment(index=0, after=0, witnessed=0)
 
@@ -48,38 +46,8 @@ def require_next(state: State, document: bytes, now: int) -> DirectoryEntry:
             post=entry.post,
             version=entry.version,
             next=position(state, entry.post)[0],
-            suite=state.root.document.suite.name,
-            asked=_asked(state, entry),
         )
     return entry
-
-
-def require_timely_order(document: bytes, now: int) -> ZeroiseOrder:
-    """Return the order if it may still be signed and logged.
-
-    Raises:
-        HomeError: it has expired, or it is no order.
-    """
-    try:
-        order = decode(document, ZeroiseOrder)
-    except ProtocolError:
-        raise HomeError("operator.not-shown", what="?") from None
-    try:
-        require_timely(order, now)
-    except ProtocolError:
-        raise HomeError("operator.expired") from None
-    return order
-
-
-def require_suite(document: bytes, suite: SuiteId) -> None:
-    """Return if an entry that came as a file brings keys of ``suite`` alone.
-
-    Raises:
-        HomeError: of another one; says which.
-    """
-    other = other_suite(_read_entry(document), suite)
-    if other is not None:
-        raise HomeError("operator.other-suite", asked=other.name, suite=suite.name)
 
 
 def effects(state: State, document: bytes, subject: Subject) -> list[Sentence]:
@@ -103,11 +71,6 @@ def effects(state: State, document: bytes, subject: Subject) -> list[Sentence]:
     except ProtocolError:
         raise HomeError("operator.no-effect", post=NONE) from None
     return found or [("effect.nothing", {})]
-
-
-def _asked(state: State, entry: DirectoryEntry) -> str:
-    other = other_suite(entry, state.root.document.suite)
-    return NONE if other is None else other.name
 
 
 def whom(state: State, key: KeyId) -> dict[str, object]:

@@ -64,15 +64,6 @@ def paper_key(suite: SuiteId, paper: Secret) -> SigningKey:
     return SigningKey.from_seed(suite, derive(suite, paper, PAPER_LABEL, size=size))
 
 
-def paper_keys(paper: Secret) -> list[SigningKey]:
-    """Return the keys that a paper may stand for: it does not say of which suite.
-
-    A post keeps the paper of its enrolment when the ministry goes over to another
-    suite; the directory knows one of these keys.
-    """
-    return [paper_key(suite, paper) for suite in SUITES]
-
-
 def invite(
     root: Digest,
     post: str,

@@ -45,7 +45,7 @@ def name_public(path: Path, name: str) -> None:
     write_atomic(path, json.dumps(content).encode())
 
 
-def open_key(home: Home, role: str, passphrase: str) -> SigningKey:
+def open_key(home: Home, role: str, suite: SuiteId, passphrase: str) -> SigningKey:
     """Return the key.
 
     Raises:
@@ -56,7 +56,7 @@ def open_key(home: Home, role: str, passphrase: str) -> SigningKey:
         raise HomeError("home.missing", path=path)
     try:
         opened = unlock(path.read_bytes(), passphrase)
-        return SigningKey.of_seed(opened.secret)
+        return SigningKey.from_seed(suite, opened.secret)
     except WrongPassphraseError:
         raise HomeError("passphrase.wrong") from None
 

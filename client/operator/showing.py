@@ -38,7 +38,6 @@ from protocol.errors import BindingError, MalformedError
 from protocol.label import CAVEATS, SHORT, Clearance, Level
 from protocol.restriction import Restriction, ZeroiseOrder
 from protocol.signed import SignatureKey
-from protocol.zeroising import closes
 
 SHORT_ID: Final = 12  # hexadecimal characters of a key id that people compare
 NONE: Final = "-"
@@ -60,7 +59,7 @@ def sentences(
             case Subject.RESTRICTION:
                 return [_restriction(decode(document, Restriction))]
             case Subject.ZEROISE:
-                return [*_zeroise(decode(document, ZeroiseOrder))]
+                return [_zeroise(decode(document, ZeroiseOrder))]
             case _:  # a root document has its own ceremony
                 raise HomeError("operator.not-shown", what=subject.name)
     except (MalformedError, BindingError):
@@ -217,8 +216,8 @@ def _restriction(restriction: Restriction) -> Sentence:
     return "showing.restriction", parts | {"level": SHORT[restriction.highest]}
 
 
-def _zeroise(order: ZeroiseOrder) -> Iterator[Sentence]:
-    yield (
+def _zeroise(order: ZeroiseOrder) -> Sentence:
+    return (
         "showing.zeroise",
         {
             "key": short_id(order.key),
@@ -226,7 +225,6 @@ def _zeroise(order: ZeroiseOrder) -> Iterator[Sentence]:
             "reason": harmless(order.reason),
         },
     )
-    yield "operator.show-expires", {"time": iso(closes(order))}
 
 
 def _key(key: SignatureKey) -> str:

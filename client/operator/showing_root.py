@@ -77,11 +77,7 @@ def _head(root: RootDocument) -> Iterator[Sentence]:
     for opened in root.opens:
         yield (
             "root-show.opens",
-            {
-                "suite": opened.suite.name,
-                "sealed": iso(opened.sealed),
-                "until": iso(opened.until),
-            },
+            {"suite": opened.suite.name, "until": iso(opened.until)},
         )
 
 

@@ -14,9 +14,8 @@ from msgspec import structs
 from client.home import HomeError
 from client.operator.fingerprint import bytes_of
 from client.operator.founding import LIFE, relay_parts
-from crypto.suite import SuiteId
 from protocol.policy import Policy
-from protocol.root import OpenSuite, RootDocument
+from protocol.root import RootDocument
 from protocol.signed import SignatureKey
 from protocol.trusted_root import TrustedRoot
 from protocol.witness_policy import WitnessKey, WitnessPolicy
@@ -40,9 +39,6 @@ class Changes:
     drop_witnesses: Sequence[str] = ()  # names
     quorum: int | None = None
     policy: Policy | None = None
-    suite: SuiteId | None = None  # of new keys
-    # of the suite that goes: from when not sealed with, and its end; POSIX seconds
-    retires: tuple[int, int] | None = None
     life: int = LIFE  # seconds
 
 
@@ -51,7 +47,7 @@ def next_document(current: TrustedRoot, changes: Changes, now: int) -> RootDocum
 
     Raises:
         HomeError: something that is to go is not there, or a public part lacks
-            something; dates, and no suite that they are of.
+            something.
     """
     old = current.document
     document = structs.replace(
@@ -63,30 +59,11 @@ def next_document(current: TrustedRoot, changes: Changes, now: int) -> RootDocum
         root_keys=_keys(old.root_keys, changes.add_holders, changes.drop_holders),
         root_threshold=changes.threshold or old.root_threshold,
         emergency_threshold=changes.emergency or old.emergency_threshold,
-        suite=old.suite if changes.suite is None else changes.suite,
-        opens=_opens(old, changes),
         operators=_keys(old.operators, changes.add_operators, changes.drop_operators),
         witnesses=_witnesses(old.witnesses, changes),
         policy=changes.policy or old.policy,
     )
     return _with_relay(document, changes)
-
-
-def _opens(old: RootDocument, changes: Changes) -> tuple[OpenSuite, ...]:
-    """Return the suites that go: those before, the one before, each with its dates.
-
-    Without dates the suite before ends at once, with every key of it.
-    """
-    suite = old.suite if changes.suite is None else changes.suite
-    kept = {one.suite: one for one in old.opens if one.suite is not suite}
-    if changes.retires is not None:
-        going = old.suite
-        if suite is old.suite:  # other dates for the one that is going already
-            if len(kept) != 1:
-                raise HomeError("root.no-suite")
-            (going,) = kept
-        kept[going] = OpenSuite(going, *changes.retires)
-    return tuple(kept.values())
 
 
 def _keys(

@@ -47,14 +47,11 @@ def write_backup(home: Home, vault: OpenVault, out: Path) -> int:
     """Write a backup of an open vault and return its size in bytes.
 
     Raises:
-        HomeError: there is a file already, or no folder for it, the disk does not
-            take it, or a row does not read: the vault is damaged.  Nothing is left
-            behind.
+        HomeError: there is a file already, the disk does not take it, or a row does
+            not read: the vault is damaged.  Nothing is left behind.
     """
     if out.exists():
         raise HomeError("backup.exists", file=out)
-    if not out.parent.is_dir():
-        raise HomeError("file.no-folder", folder=out.parent)
     copy = home.data / "backup.db"
     copy.unlink(missing_ok=True)  # of a backup that was killed
     fresh = out.with_name(out.name + ".new")

@@ -16,25 +16,6 @@ from protocol.limits import MAX_RECORD
 from protocol.record import Record
 
 MAX_FAULTS = 100  # that many are told; one is enough to act
-SMALL = 64 * 1024 * 1024  # bytes of a vault that is read whole when somebody only asks
-
-
-def pages_of(database: Database, size: int, *, deep: bool) -> str:
-    """Return ``sound``, ``hurt``, or ``unread``: too large to read in passing.
-
-    Args:
-        database: open.
-        size: of its file, bytes.
-        deep: read a large one as well, and compare what is in it.
-
-    Raises:
-        DiskError: the disk cannot be read now.
-    """
-    if deep:
-        return "hurt" if faults_of(database) else "sound"
-    if size > SMALL:
-        return "unread"
-    return "sound" if database.sound() else "hurt"
 
 
 def faults_of(database: Database) -> list[str]:

@@ -54,7 +54,6 @@ class Database:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
-        self.stuck = False  # the disk did not take the last change
 
     @classmethod
     def open(cls, path: Path | None, key: Secret) -> Self:
@@ -93,7 +92,7 @@ class Database:
             DiskError: nothing of it was written.
             VaultError: the file is damaged.
         """
-        with self._watched():
+        with _told():
             self._connection.execute(f"SAVEPOINT {_POINT}")
             try:
                 yield
@@ -101,20 +100,6 @@ class Database:
             except BaseException:
                 self._undo()
                 raise
-
-    @contextmanager
-    def _watched(self) -> Iterator[None]:
-        """Turn faults into ours, and remember whether the disk takes changes."""
-        before = self._connection.total_changes()
-        try:
-            with _told():
-                yield
-        except DiskError:
-            self.stuck = True
-            raise
-        changed = self._connection.total_changes() != before
-        if changed and not self._connection.in_transaction:  # it is on the disk
-            self.stuck = False
 
     def _undo(self) -> None:
         """Take back the innermost transaction; SQLite may have undone all already."""
@@ -184,24 +169,18 @@ class Database:
             self._connection.execute("VACUUM")
 
     def check(self) -> None:
-        """Raise VaultError if a page or an index is damaged, on the disk as it is."""
-        self._forget_pages()
+        """Raise VaultError if a page or an index is damaged."""
         if self.rows("PRAGMA integrity_check") != [("ok",)]:
             raise VaultError
 
     def sound(self) -> bool:
         """Tell whether every page opens under the key: each is authenticated."""
-        self._forget_pages()
         try:
             return self.rows("PRAGMA quick_check(1)") == [("ok",)]
         except DiskError:
             raise
         except VaultError:
             return False
-
-    def _forget_pages(self) -> None:
-        """Let go of pages that were read before: the disk is asked, not our memory."""
-        self._connection.pragma("shrink_memory")
 
     def on_commit(self, told: Callable[[], None]) -> None:
         """Call ``told`` at each commit, a moment before it: to wake who looks later."""

@@ -50,29 +50,6 @@ class FollowingStore:
         )
         return [target_of(row) for row in self._db.rows(query)]
 
-    def open_terminals(self) -> list[KeyId]:
-        """Return the terminals that have not released something.
-
-        One step in the index for each of them, however much is open.
-        """
-        least = "SELECT MIN(terminal) FROM target WHERE released = 0"
-        query = (
-            f"WITH RECURSIVE open (terminal) AS ({least} UNION ALL"
-            f" SELECT ({least} AND terminal > open.terminal) FROM open"
-            " WHERE open.terminal IS NOT NULL)"
-            " SELECT terminal FROM open WHERE terminal IS NOT NULL"
-        )
-        return [terminal for (terminal,) in self._db.rows(query)]
-
-    def open_of(self, terminal: KeyId) -> list[Target]:
-        """Return what one terminal has not released, oldest record first."""
-        columns = ", ".join(f"target.{name}" for name in TARGET.split(", "))
-        query = (
-            f"SELECT {columns} FROM target JOIN record USING (name)"
-            " WHERE terminal = ? AND released = 0 ORDER BY number"
-        )
-        return [target_of(row) for row in self._db.rows(query, terminal)]
-
     def open_at(
         self, terminal: KeyId, stream: StreamId, span: tuple[int, int]
     ) -> list[Target]:

@@ -52,10 +52,6 @@ class FullError(Exception):
     """The file holds as many people as it may."""
 
 
-class LastError(Exception):
-    """Nobody could open the file any more."""
-
-
 class Wrapped(Message):
     """The secret under one passphrase or sheet."""
 
@@ -145,25 +141,6 @@ def relock(
         raise FullError
     wraps = (*kept, _wrap(secret, person, entropy, floor))
     return encode(structs.replace(locked, wraps=wraps))
-
-
-def without(data: bytes, who: str) -> bytes:
-    """Return the file without the ways in of ``who``: the passphrase and the sheet.
-
-    Raises:
-        WrongPassphraseError: the file is not ours.
-        LastError: nobody else's passphrase would open it.
-    """
-    locked = _read(data)
-    kept = tuple(
-        wrapped
-        for wrapped in locked.wraps
-        if wrapped.tag
-        not in {_tag(wrapped.salt, who, kind) for kind in (_PASSPHRASE, _SHEET)}
-    )
-    if all(wrapped.kind != _PASSPHRASE for wrapped in kept):
-        raise LastError
-    return encode(structs.replace(locked, wraps=kept))
 
 
 def unlock(

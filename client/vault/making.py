@@ -106,7 +106,6 @@ def make_vault(
     database.close()
     keep_terminal(home, key, terminal, entropy)
     locked = lock(key, member.people(), entropy)
-    # Written last: without it the home is no terminal, and it is made again.
     write_atomic(home.keys / VAULT_KEY, locked)
 
 

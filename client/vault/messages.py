@@ -4,9 +4,8 @@ Receipts and heartbeats are records too, and soon the most of them; what is refu
 kept apart.  Neither may push a message out of sight.
 """
 
-from typing import Final, get_args
+from typing import Final
 
-from client.core.ports import OperatorsType
 from client.core.rows import RecordRow
 from client.vault.columns import RECORD
 from client.vault.database import Database
@@ -16,11 +15,8 @@ from protocol.record_type import RULES
 NAME: Final = 64  # hexadecimal digits of a whole name
 LAST: Final = (1 << 63) - 1  # above the number of any record
 # The words of the index `record_message`: with others it is not used.
-_TYPES: Final = ", ".join(str(int(t)) for t, rule in RULES.items() if rule.written)
+_TYPES: Final = ", ".join(str(int(t)) for t, rule in RULES.items() if rule.labelled)
 _MESSAGE: Final = f"refused IS NULL AND type IN ({_TYPES})"
-# And those of the index `record_change`.
-_OPERATORS: Final = ", ".join(str(int(kind)) for kind in get_args(OperatorsType))
-_CHANGE: Final = f"refused IS NULL AND type IN ({_OPERATORS})"
 
 
 class MessageRows:
@@ -52,10 +48,3 @@ class MessageRows:
             f" AND +way = ? AND {_MESSAGE} ORDER BY name LIMIT ?"
         )
         return [RecordRow(*row) for row in self._db.rows(query, *span, way, limit)]
-
-    def of_operators(self, kind: OperatorsType) -> list[RecordRow]:
-        """Return what operators wrote of one type, both ways, oldest first."""
-        query = (
-            f"SELECT {RECORD} FROM record WHERE type = ? AND {_CHANGE} ORDER BY number"
-        )
-        return [RecordRow(*row) for row in self._db.rows(query, kind)]

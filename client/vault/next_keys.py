@@ -68,14 +68,10 @@ class NextKeys:
             raise HomeError("vault.hurt", file=self._path) from None
 
     def draw_terminal(self, suite: SuiteId) -> SigningKey:
-        """Return the terminal's next key; durable when this returns.
-
-        One that waits and is of another suite is drawn anew: what asked for it was
-        made under another root document, and counts for nothing by now (DIR-1, DIR-4).
-        """
+        """Return the terminal's next key; durable when this returns."""
         seed = self.terminal()
-        if seed is not None and (waiting := SigningKey.of_seed(seed)).suite is suite:
-            return waiting
+        if seed is not None:
+            return SigningKey.from_seed(suite, seed)
         seed, key = draw_signing_key(suite, self.entropy)
         box = seal_box(self._key, _BOX, b"", seed.reveal(), self.entropy)
         write_atomic(self._path, box)
@@ -110,14 +106,14 @@ class NextKeys:
             raise HomeError("vault.no-member", name=opened.who) from None
 
     def draw_member(self, suite: SuiteId, opened: Unlocked) -> SigningKey:
-        """Return a member's next key, as :meth:`draw_terminal`.
+        """Return a member's next key; durable when this returns.
 
         Raises:
             HomeError: the member has no key of their own here.
         """
         seed = self.member(opened)
-        if seed is not None and (waits := SigningKey.of_seed(seed)).suite is suite:
-            return waits
+        if seed is not None:
+            return SigningKey.from_seed(suite, seed)
         if opened.own is None:
             raise HomeError("vault.no-member", name=opened.who)
         seed, key = draw_signing_key(suite, self.entropy)
@@ -139,10 +135,6 @@ class NextKeys:
             with self._database.transaction():
                 keep_member(self._database, name, waiting.public, waiting.box)
                 self._database.run("DELETE FROM meta WHERE name = ?", _NEXT + name)
-
-    def forget_member(self, name: str) -> None:
-        """Forget the next key of somebody who left, inside the caller's transaction."""
-        self._database.run("DELETE FROM meta WHERE name = ?", _NEXT + name)
 
     def _members(self) -> list[tuple[str, _Waiting]]:
         rows = self._database.rows(

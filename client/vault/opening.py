@@ -103,8 +103,7 @@ def try_passphrase(
         try:
             opened = unlock(path.read_bytes(), passphrase, who=member, sheet=sheet)
         except WrongPassphraseError:
-            wrong = "sheet.opens-nothing" if sheet else "passphrase.wrong"
-            raise HomeError(wrong) from None
+            raise HomeError("passphrase.wrong") from None
         tries.succeeded()
     return opened
 

@@ -14,7 +14,6 @@ from typing import Final
 from client.clock import Clock
 from client.core.own_manifests import NAMED
 from client.core.prekeys import NUMBER, PUBLISHED
-from client.core.reached import note_place
 from client.core.rotation import IN_USE
 from client.files import sync_folder, write_atomic
 from client.home import Home, HomeError
@@ -178,7 +177,6 @@ def _forget_identity(database: Database, store: Store) -> None:
     """
     for target in store.open_targets():
         begun, _ = delivery.begin(target.delivery.deadline)
-        note_place(store, target)
         store.set_target(replace(target, place=None, delivery=begun, asked=0))
     database.run("UPDATE deposit SET sealed = NULL WHERE log_index IS NULL")
     for table in ("stream_in", "prekey_used", "nack_due"):
@@ -198,7 +196,6 @@ def _move_aside(folder: Path) -> Path | None:
     number = 1 + sum(1 for _ in folder.glob("before-restore-*"))
     aside = folder / f"before-restore-{number}"
     aside.mkdir(mode=0o700)
-    # A crash in between: the next try moves the rest aside, into a folder of its own.
     for file in there:
         file.rename(aside / file.name)
     return aside

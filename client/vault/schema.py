@@ -195,40 +195,7 @@ EVIDENCE: Final = """
 ALTER TABLE deposit ADD COLUMN signature BLOB NOT NULL DEFAULT x'';
 """
 
-# What operators propose and answer, in their order; and what is owed, by terminal.
-CHANGES: Final = """
-CREATE INDEX record_change ON record (type, number)
-    WHERE refused IS NULL AND type IN (9, 12, 13);
-DROP INDEX target_open;
-CREATE INDEX target_open ON target (terminal) WHERE released = 0;
-"""
-
-# Old records that were sent again: where they stand, and what goes to others.
-HISTORY: Final = """
-CREATE TABLE history (
-    number INTEGER PRIMARY KEY,        -- in the order they came
-    name BLOB NOT NULL UNIQUE,         -- H(record) of the old one
-    carrier BLOB NOT NULL REFERENCES record (name),  -- the record that brought it
-    post TEXT NOT NULL,                -- who sent it again
-    at INTEGER NOT NULL
-);
--- requests that a member agreed to, and how far each is
-CREATE TABLE resending (
-    request BLOB PRIMARY KEY REFERENCES record (name),
-    post TEXT NOT NULL, terminal BLOB NOT NULL,
-    since INTEGER NOT NULL, until INTEGER NOT NULL,
-    last INTEGER NOT NULL, cursor INTEGER NOT NULL,  -- places in record
-    sent INTEGER NOT NULL, left_out INTEGER NOT NULL, done INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX record_history ON record (type, number)
-    WHERE refused IS NULL AND type IN (16, 17, 70, 71);
-DROP INDEX record_message;
-CREATE INDEX record_message ON record (way, number)
-    WHERE refused IS NULL
-    AND type IN (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17);
-"""
-
 STEPS: Final = (
     *(TABLES, FOLLOWING, MEMBERS, ATTACHMENTS, OBLIGATIONS, URGENCY, MESSAGES),
-    *(EVIDENCE, CHANGES, HISTORY),
+    EVIDENCE,
 )

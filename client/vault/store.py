@@ -27,7 +27,6 @@ from client.vault.columns import (
 )
 from client.vault.database import Database
 from client.vault.following import FollowingStore
-from client.vault.history import HistoryStore
 from client.vault.messages import MessageRows
 from crypto.types import Digest, KeyId, PrekeyId, StreamId
 from protocol.delivery import State
@@ -44,15 +43,10 @@ class Store(FollowingStore):
         super().__init__(database)
         self.blobs = BlobRows(database)
         self.messages = MessageRows(database)
-        self.history = HistoryStore(database)
 
     def transaction(self) -> AbstractContextManager[None]:
         """Commit everything inside together, durably, or nothing."""
         return self._db.transaction()
-
-    def stuck(self) -> bool:
-        """Tell whether the disk did not take the last change: full or read-only."""
-        return self._db.stuck
 
     def get(self, name: str) -> bytes | None:
         """Return a named value."""
@@ -64,13 +58,9 @@ class Store(FollowingStore):
 
     # --- the key log, as adopted
 
-    def entries(self, start: int = 0) -> list[tuple[bytes, int]]:
-        """Return (entry, witnessed time of adoption) from a position on, in order."""
-        query = (
-            "SELECT document, witnessed FROM entry WHERE position >= ?"
-            " ORDER BY position"
-        )
-        return self._db.rows(query, start)
+    def entries(self) -> list[tuple[bytes, int]]:
+        """Return (entry, witnessed time of adoption) in order of position."""
+        return self._db.rows("SELECT document, witnessed FROM entry ORDER BY position")
 
     def add_entries(self, start: int, entries: Sequence[bytes], witnessed: int) -> None:
         """Append adopted entries from position ``start`` on."""
@@ -109,6 +99,14 @@ class Store(FollowingStore):
             f"SELECT {RECORD} FROM record WHERE way = ? ORDER BY number DESC LIMIT ?"
         )
         return [RecordRow(*row) for row in self._db.rows(query, way, limit)]
+
+    def records_of(self, kind: int) -> list[RecordRow]:
+        """Return the records of one type, both ways, unrefused, oldest first."""
+        query = (
+            f"SELECT {RECORD} FROM record"
+            " WHERE type = ? AND refused IS NULL ORDER BY number"
+        )
+        return [RecordRow(*row) for row in self._db.rows(query, kind)]
 
     def set_logged(self, name: Digest, inner: bytes, leaf: bytes, index: int) -> None:
         """Note where a record that came by courier stands in the log after all."""

@@ -39,7 +39,6 @@ class Tries:
         # A clock that was set back would make it wait for ever: it starts anew.
         if count >= FREE and 0 <= passed < wait:
             raise HomeError("passphrase.wait", seconds=wait - passed)
-        # Before the passphrase is tried: a crash in between costs a try, not saves one.
         write_atomic(self._path, json.dumps([count + 1, now]).encode())
 
     def succeeded(self) -> None:

@@ -21,7 +21,7 @@ from protocol.codec import Message, decode, encode
 from protocol.errors import MalformedError
 from protocol.fields import V1, DigestField
 from protocol.key_log_entry import MAX_LEAF
-from protocol.limits import MAX_NOTE, MAX_UNCOVERED
+from protocol.limits import KIB, MAX_NOTE, MAX_UNCOVERED
 from protocol.slip import MAX_INNER
 from protocol.tlog_proof import MAX_PATH, MAX_PROOF
 
@@ -99,3 +99,6 @@ def read_pages(pages: Sequence[bytes]) -> tuple[bytes, ...]:
             raise MalformedError
         leaves.extend(found)
     return tuple(leaves)
+
+
+MAX_FILE: Final = MAX_BUNDLE + KIB  # bytes that a reader of files asks for at most

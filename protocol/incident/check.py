@@ -86,7 +86,7 @@ def _json(data: bytes, name: str) -> object:
         place = f"line {error.lineno} column {error.colno}"
         problem = Problem(place, Flaw.NOT_JSON)
     except (ValueError, RecursionError):  # a number or a nesting without measure
-        problem = Problem(WHOLE, Flaw.BEYOND_JSON)
+        problem = Problem(WHOLE, Flaw.NOT_JSON)
     raise ReportError(name, (problem,)) from None
 
 

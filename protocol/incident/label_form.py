@@ -11,7 +11,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from protocol.codec import Message
-from protocol.fields import END_OF_TIME, POST_ID
+from protocol.fields import END_OF_TIME
 from protocol.label import (
     MAX_EVENTS,
     MAX_FOREIGN,
@@ -24,7 +24,9 @@ from protocol.label import (
 
 Until = Annotated[int, Meta(ge=0, lt=END_OF_TIME, extra={"time": "date-or-time"})]
 Event = Annotated[str, Meta(min_length=1, max_length=1_000, extra={"text": "phrase"})]
-PostName = Annotated[str, Meta(pattern=rf"\A{POST_ID}\Z", extra={"text": "post"})]
+PostName = Annotated[
+    str, Meta(pattern=r"\A[a-z0-9][a-z0-9-]{0,62}\Z", extra={"text": "post"})
+]
 SchemeName = Annotated[
     str, Meta(pattern=r"\A[A-Z][A-Z0-9-]{0,15}\Z", extra={"text": "scheme"})
 ]

@@ -25,7 +25,6 @@ class Flaw(enum.StrEnum):
     TOO_LARGE = "too-large"
     NOT_UTF8 = "not-utf8"
     NOT_JSON = "not-json"
-    BEYOND_JSON = "beyond-json"
     TWICE = "twice"
     UNKNOWN_FIELD = "unknown-field"
     MISSPELT_FIELD = "misspelt-field"
@@ -52,10 +51,6 @@ ENGLISH: Final[Mapping[Flaw, tuple[str, str]]] = MappingProxyType(
         Flaw.TOO_LARGE: ("is larger than {limit} bytes", "attach what is long"),
         Flaw.NOT_UTF8: ("is not UTF-8 text", "save it as UTF-8"),
         Flaw.NOT_JSON: ("is not JSON", "check commas, quotes and brackets before it"),
-        Flaw.BEYOND_JSON: (
-            "holds NaN, Infinity, a number without measure or brackets without end",
-            "give plain values",
-        ),
         Flaw.TWICE: ("is there twice", "keep one"),
         Flaw.UNKNOWN_FIELD: ("is no field of this format", "leave it out"),
         Flaw.MISSPELT_FIELD: ("is no field of this format", "did you mean {nearest}?"),

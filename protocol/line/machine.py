@@ -202,9 +202,7 @@ class Line:
         encoded = self._take_control(room - SEEN_SIZE)
         used = sum(map(len, encoded))
         data: list[Frame] = []
-        if len(self._outbound) and self._credit.allows(
-            now, urgent=self._outbound.urgent(now)
-        ):
+        if self._credit.allows(now, urgent=self._outbound.urgent(now)):
             data = self._outbound.fill(room - SEEN_SIZE - used, now)
         if not encoded and not data and not self._seen_due(now):
             return None

@@ -198,6 +198,8 @@ class Outbound:
     def fill(self, room: int, now: float) -> list[Frame]:
         """Return the frames that use at most ``room`` bytes, by lanes."""
         frames: list[Frame] = []
+        if not self._objects:
+            return frames
         if self._pending:
             self.assign(now)
         while (object_id := self._ready.choose(now)) is not None:

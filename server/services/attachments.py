@@ -246,7 +246,6 @@ class AttachmentService:
         async def purge(tables: Tables, _: Staging) -> None:
             await tables.blobs.purge(before)
 
-        # A crash between the steps: the next round finds what is left of each.
         gone, owed = await self._committer.perform(expire)
         self.counts.undelivered += owed
         if gone:

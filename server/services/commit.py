@@ -6,13 +6,9 @@ when that is durable does anybody hear of it::
 
     stored = await committer.submit(submission)     # returns after the commit
 
-Where the store has a process or a thread for its writer, the next batch may begin
-before the loop has heard of the last one: it has a few hundred cells to open meanwhile,
-and a disk that waits for that is a disk that idles.  Each batch is drafted on the one
-before it, and what was drafted on one that is not written begins again.
-
-What comes alone, while the disk is quick, is committed in the loop, where it waits for
-nobody (:mod:`server.services.lone` says when, and what a slow disk can do then).
+Where the store has a thread for its writer, the next batch begins there as soon as the
+last one is durable.  The loop hears of it when it comes to it: it has a few hundred
+cells to open meanwhile, and a disk that waits for that is a disk that idles.
 
 So throughput is the disk's number of commits times what arrives during one, and the
 promise stays whole: *stored* is never said of what a power cut could take.
@@ -33,10 +29,9 @@ from protocol.errors import BusyError, ProtocolError
 from protocol.requests import Stored
 from server.clock import Clock
 from server.services.intake import Submission, store_batch
-from server.services.lone import Lone
 from server.services.quotas import Ledger
 from server.services.staging import Staging, Trees
-from server.storage.interfaces import Store, StoreFullError, Tables, Turn
+from server.storage.interfaces import Store, StoreFullError, Tables, Work
 
 MAX_BATCH: Final = 256  # submissions, and jobs, in one transaction
 MAX_BATCH_BYTES: Final = 16 * 1024 * 1024  # of envelopes, unless one alone is more
@@ -47,6 +42,7 @@ R = TypeVar("R")
 # A job checks everything before its first write: what it raises refuses it alone,
 # and what it had written by then would stay.
 Job = Callable[[Tables, Staging], Awaitable[R]]
+Outcomes = tuple[list[Any], list[Stored | ProtocolError]]
 
 
 Told = Callable[[R | ProtocolError], None]  # in the loop, once, after the commit
@@ -60,49 +56,31 @@ class Waiting(Generic[T, R]):
     told: Told[R]
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What a transaction wrote; it counts when that is durable."""
-
-    jobs: Sequence[Any]  # what each returned, or why it was refused
-    submissions: Sequence[Stored | ProtocolError]
-    staging: Staging
-    after: Trees
-
-
 @dataclass(slots=True)
 class Batch:
     """What one transaction writes, and what it makes of memory."""
 
     submissions: Sequence[Waiting[Submission, Stored]]
     jobs: Sequence[Waiting[Job[Any], Any]]
+    staging: Staging
     began: float  # monotonic seconds
-    draft: Callable[["Batch"], Staging]
-    written: Written | None = None  # the last time that it ran
+    after: Trees  # what holds when it is durable; until then, what held before
 
-    async def work(self, tables: Tables) -> Written:
-        """Write all of it; run again, it begins anew."""
-        staging = self.draft(self)
+    async def work(self, tables: Tables) -> Outcomes:
+        """Write all of it."""
         # Entries first: a revocation counts for what came with it.
-        done = [await _try(one.work, tables, staging) for one in self.jobs]
+        done = [await _try(one.work, tables, self.staging) for one in self.jobs]
         batch = [one.work for one in self.submissions]
-        stored = await store_batch(tables, staging, batch) if batch else []
-        await staging.write(tables)
-        staging.quota.adopt()
-        self.written = Written(done, stored, staging, staging.trees)
-        return self.written
+        stored = await store_batch(tables, self.staging, batch) if batch else []
+        await self.staging.write(tables)
+        return done, stored
 
-    def undo(self) -> None:
-        """Let memory be as if it had never run: nothing of it is on the disk."""
-        if self.written is not None:
-            self.written.staging.quota.undo()
-            self.written = None
-
-    def tell(self, jobs: Sequence[Any], submissions: Sequence[Any]) -> None:
+    def tell(self, outcomes: Outcomes) -> None:
         """Tell everybody who waits."""
-        for waiting, answer in zip(self.submissions, submissions, strict=True):
+        done, stored = outcomes
+        for waiting, answer in zip(self.submissions, stored, strict=True):
             waiting.told(answer)
-        for job, outcome in zip(self.jobs, jobs, strict=True):
+        for job, outcome in zip(self.jobs, done, strict=True):
             job.told(outcome)
 
 
@@ -135,17 +113,12 @@ class Committer:
         self._clock = clock
         self._ledger = ledger
         self._committed = committed
-        self._durable = trees  # where the store writes; the loop hears of it later
-        self._under_way: deque[Batch] = deque()  # begun, and not known to be durable
+        self._batch = Batch((), (), Staging(trees, 0, ledger.draft()), 0.0, trees)
         self._submissions: deque[Waiting[Submission, Stored]] = deque()
         self._jobs: deque[Waiting[Job[Any], Any]] = deque()
-        self._lone = Lone()
-        self._turn = False  # whether the loop committed one since it last went round
-        self._failed: Exception | None = None  # the disk, while the loop committed
         self._arrived = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._stirred = asyncio.Event()  # as much waits as goes into one batch
 
     def submit(self, submission: Submission) -> asyncio.Future[Stored]:
         """Store and log ``submission``; the answer comes when that is durable.
@@ -162,8 +135,8 @@ class Committer:
     def deposit(self, submission: Submission, told: Told[Stored]) -> None:
         """Begin :meth:`submit`; ``told`` is called in the loop, after the commit.
 
-        That may be before this returns.  It must not raise.  Of each thousand
-        submissions that wait, none needs a task or a future of its own.
+        It must not raise.  Of each thousand submissions that wait, none needs a task
+        or a future of its own.
 
         Raises:
             BusyError: too much waits, or an older disk: nothing was kept.
@@ -171,39 +144,7 @@ class Committer:
         if self.behind:
             raise BusyError
         waiting: Waiting[Submission, Stored] = Waiting(submission, told)
-        if self._arrived.is_set() or not self._here(waiting):
-            self._enqueue(self._submissions, waiting)
-
-    def _here(self, waiting: Waiting[Submission, Stored]) -> bool:
-        """Commit what comes alone, here and now; False: it is for the writer."""
-        if self._turn:
-            self._lone.crowded()
-        began = self._clock.monotonic()
-        if not self._lone.allows(waiting.work, began):
-            return False
-        batch = Batch([waiting], (), began, self._draft)
-        self._under_way.append(batch)  # alone there: the writer has nothing to do
-        try:
-            written = self._store.here(batch.work)
-        except StoreFullError as error:
-            self._done(error)()
-            return True
-        except Exception as error:  # noqa: BLE001 -- `run` raises it, and the process ends
-            self._failed = error
-            self._arrived.set()
-            return True
-        if written is None:
-            self._under_way.pop()
-            return False
-        self._done(written)()
-        now = self._clock.monotonic()
-        self._lone.stalled(now - began, now)
-        self._turn = True
-        asyncio.get_running_loop().call_soon(self._gone_round)
-        return True
-
-    def _gone_round(self) -> None:
-        self._turn = False
+        self._enqueue(self._submissions, waiting)
 
     async def perform(self, job: Job[R]) -> R:
         """Do ``job`` in the next transaction; return when that is durable.
@@ -224,8 +165,6 @@ class Committer:
         queue.append(waiting)
         self._idle.clear()
         self._arrived.set()
-        if len(queue) >= MAX_BATCH:
-            self._stirred.set()
 
     @property
     def waiting(self) -> int:
@@ -245,58 +184,43 @@ class Committer:
         """
         while True:
             await self._arrived.wait()
-            if self._failed is not None:
-                raise self._failed
-            await self._store.write_each(self._next, self._done, self._stirred)
+            await self._store.write_each(self._next, self._done)
             if not self.waiting:
                 self._arrived.clear()
                 self._idle.set()
 
-    def _next(self, *, least: int = 0, most: int | None = None) -> Turn[Written] | None:
+    def _next(self) -> Work[Outcomes] | None:
         """Take what waits; where the store writes, between two transactions."""
-        wait = len(self._submissions)
-        if wait < min(least, MAX_BATCH) or (most is not None and wait > most):
-            return None
         submissions, jobs = self._take(), _front(self._jobs, MAX_BATCH)
         if not submissions and not jobs:
             return None
-        batch = Batch(submissions, jobs, self._clock.monotonic(), self._draft)
-        self._under_way.append(batch)
-        return Turn(batch.work, again=not jobs)
+        before = self._batch.after
+        staging = Staging(before, self._clock.wall(), self._ledger.draft())
+        began = self._clock.monotonic()
+        self._batch = Batch(submissions, jobs, staging, began, before)
+        return self._batch.work
 
-    def _draft(self, batch: Batch) -> Staging:
-        """Return the draft of a batch that begins, or begins again."""
-        begun = list(self._under_way)
-        place = begun.index(batch)
-        for one in begun[place:]:  # what was built on it begins again too
-            one.undo()
-        before = begun[place - 1].written if place else None
-        trees = self._durable if before is None else before.after
-        return Staging(trees, self._clock.wall(), self._ledger.draft())
-
-    def _done(self, written: Written | StoreFullError) -> Callable[[], None]:
+    def _done(self, outcomes: Outcomes | StoreFullError) -> Callable[[], None]:
         """Let memory follow the disk, where the store writes; return what to tell."""
         # The commit point has passed: from here on a crash loses nothing but the
         # answers, and these are asked again.
-        batch = self._under_way.popleft()
-        took = self._clock.monotonic() - batch.began
-        if isinstance(written, StoreFullError):
-            batch.undo()
+        batch, took = self._batch, self._clock.monotonic() - self._batch.began
+        if isinstance(outcomes, StoreFullError):
             return partial(self._full, batch)
-        self._durable = written.after
-        self._lone.wrote(len(batch.submissions), took)
-        return partial(self._tell, batch, written, took)
+        batch.after = batch.staging.trees
+        batch.staging.quota.adopt()
+        return partial(self._tell, batch, outcomes, took)
 
     def _full(self, batch: Batch) -> None:
         self.counts.busy += len(batch.submissions)
         busy = BusyError()
-        batch.tell([busy] * len(batch.jobs), [busy] * len(batch.submissions))
+        batch.tell(([busy] * len(batch.jobs), [busy] * len(batch.submissions)))
 
-    def _tell(self, batch: Batch, written: Written, took: float) -> None:
-        self.trees = written.after
-        self._count(written.submissions, took)
-        self._committed(written.staging)
-        batch.tell(written.jobs, written.submissions)
+    def _tell(self, batch: Batch, outcomes: Outcomes, took: float) -> None:
+        self.trees = batch.after
+        self._count(outcomes[1], took)
+        self._committed(batch.staging)
+        batch.tell(outcomes)
 
     def _take(self) -> list[Waiting[Submission, Stored]]:
         taken: list[Waiting[Submission, Stored]] = []

@@ -47,7 +47,7 @@ class DayKeys:
         self._offered: Offered | None = None
 
     def current(self, root: RootDocument) -> Offered:
-        """Return today's key under this root's identity, in its suite and realm."""
+        """Return today's key under this root's identity, suite and realm."""
         now = self._clock.wall()
         last = self._offered
         # Time may also fall, once: from a wrong machine's to the witnesses'.
@@ -60,8 +60,7 @@ class DayKeys:
         return last
 
     def _made(self, root: RootDocument, start: int) -> Offered:
-        identity = self._identity(root)
-        suite = identity.suite
+        suite, identity = root.suite, self._identity(root)
         seed = Secret(self._entropy(SUITES[suite].kem_seed))
         key = SessionKemKey.from_seed(suite, seed)
         document = DayKey(

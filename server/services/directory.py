@@ -25,7 +25,6 @@ from protocol.directory_view import Terminal
 from protocol.errors import UnauthenticatedError
 from protocol.key_log_entry import LeafKind, read_leaf, read_signed
 from protocol.proposal import require_open
-from protocol.restriction import ZeroiseOrder
 from protocol.root import RootDocument, realm_of
 from protocol.root_file import chain
 from protocol.trusted_directory import (
@@ -33,7 +32,6 @@ from protocol.trusted_directory import (
     Witnessed,
     found_directory,
 )
-from protocol.zeroising import require_timely
 
 MAKE_ROOT: Final = frozenset({LeafKind.ROOT, LeafKind.EXTENSION})
 
@@ -67,16 +65,13 @@ class Directory:
         """Return what ``leaf`` would change.
 
         Raises:
-            ExpiredError: what nobody may log any more (DIR-5, DIR-12).
+            ExpiredError: a proposal that nobody may log any more (DIR-5).
             ProtocolError: it would count for nothing, so it is not logged.
         """
         adopted = self.trusted.check(leaf)
         if adopted.kind is LeafKind.DIRECTORY:
             signed = read_signed(read_leaf(leaf).body)
             require_open(decode(signed.document, DirectoryEntry), now)
-        if adopted.kind is LeafKind.ZEROISE:
-            signed = read_signed(read_leaf(leaf).body)
-            require_timely(decode(signed.document, ZeroiseOrder), now)
         return adopted
 
     def logged(self, leaves: Sequence[bytes], now: int) -> "Directory":

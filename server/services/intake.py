@@ -17,7 +17,6 @@ from protocol.envelope import Envelope, parse_envelope
 from protocol.errors import BindingError, PolicyError, ProtocolError, Reason
 from protocol.leaf import message_leaf
 from protocol.requests import LogName, Stored, Submit
-from protocol.root import suites_opened
 from server.services.staging import Staging
 from server.storage.interfaces import StoredDelivery, StoredEnvelope, Tables
 
@@ -118,12 +117,12 @@ def _allowed(staging: Staging, one: Submission) -> None:
 
     Raises:
         UnauthenticatedError: the sender is no longer current.
-        BindingError: a suite that is not opened any more (B16).
+        BindingError: another suite than the root's (B16).
         PolicyError: a mailbox that does not exist, or exists no more.
     """
     directory = staging.directory
     directory.require(one.sender, staging.now)
-    if one.envelope.suite not in suites_opened(directory.root, staging.now):
+    if one.envelope.suite is not directory.root.suite:
         raise BindingError("B16")
     for wrap in one.envelope.wraps:
         if wrap.mailbox not in directory.mailboxes:

@@ -121,7 +121,6 @@ class MailboxService:
                 )
                 staging.told.add(depositor)
 
-        # A crash before the commit: nothing was answered, and it is given again.
         await self._committer.perform(job)
 
     async def nacks(self, caller: Terminal) -> Sequence[bytes]:

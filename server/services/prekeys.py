@@ -15,7 +15,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from crypto.digest import H
+from crypto.merkle import leaf_hash, node_hash, root_of
 from crypto.sign import Usage
+from crypto.suite import SUITES
 from crypto.types import Digest, KeyId, PublicKey, Signature
 from protocol.codec import decode
 from protocol.directory_view import Terminal
@@ -24,10 +26,8 @@ from protocol.key_log_entry import ManifestNotice, notice_leaf
 from protocol.manifest import (
     Manifest,
     PrekeyKind,
-    check_keys,
     check_shape,
     leaves_of,
-    paths_of,
     window,
 )
 from protocol.requests import Appended, Offer, Offers, Publish
@@ -76,7 +76,7 @@ class PrekeyService:
         check_shape(manifest)
         if (manifest.terminal, manifest.mailbox) != (caller.key_id, caller.mailbox):
             raise BindingError("B14")
-        if manifest.suite is not caller.suite:
+        if manifest.suite is not directory.root.suite:
             raise BindingError("B16")
         name = H(publish.manifest)
         keys = stored_keys(name, manifest, publish.keys)
@@ -104,7 +104,6 @@ class PrekeyService:
             )
             return index
 
-        # A crash before the commit: neither manifest nor entry, and it is asked again.
         return Appended(index=await self._committer.perform(job))
 
     async def hand_out(
@@ -136,7 +135,6 @@ class PrekeyService:
                     offers.append(offer)
             return Offers(offers=tuple(offers), missing=tuple(missing))
 
-        # A crash after the commit: one-time keys that nobody got, and none given twice.
         return await self._committer.perform(job)
 
     async def _offer(
@@ -175,10 +173,16 @@ def stored_keys(
         BindingError: not the keys that the manifest's root commits to (B14), or a
             key that is not the suite's (B15).
     """
-    check_keys(manifest, keys)
-    paths = paths_of(leaves_of(manifest, keys))
+    length = SUITES[manifest.suite].kem_public_key
+    if any(len(key) != length for key in keys):
+        raise BindingError("B15")
+    if len(keys) != manifest.n:
+        raise BindingError("B14")
+    leaves = leaves_of(manifest, keys)
+    if root_of(leaves) != manifest.root:
+        raise BindingError("B14")
     rows = []
-    for index, (key, path) in enumerate(zip(keys, paths, strict=True)):
+    for index, (key, path) in enumerate(zip(keys, all_paths(leaves), strict=True)):
         when = window(manifest, index)
         rows.append(
             StoredPrekey(
@@ -192,3 +196,23 @@ def stored_keys(
             )
         )
     return rows
+
+
+def all_paths(leaves: Sequence[bytes]) -> list[tuple[Digest, ...]]:
+    """Return the inclusion path of every leaf, each hash computed once.
+
+    Pairing neighbours level by level, with the odd last one moved up, gives RFC
+    6962's tree; a path is the neighbour at each level where there is one.
+    """
+    level = [leaf_hash(leaf) for leaf in leaves]
+    paths: list[list[Digest]] = [[] for _ in leaves]
+    height = 0
+    while len(level) > 1:
+        for index, path in enumerate(paths):
+            neighbour = (index >> height) ^ 1
+            if neighbour < len(level):
+                path.append(level[neighbour])
+        paired = [node_hash(*level[i : i + 2]) for i in range(0, len(level) - 1, 2)]
+        level = paired + level[len(paired) * 2 :]
+        height += 1
+    return [tuple(path) for path in paths]

@@ -46,11 +46,7 @@ class Limits:
 
 
 class Ledger:
-    """What is outstanding, of the posts that were asked for.
-
-    It is as of the last batch that was begun: the drafts of those that are not written
-    after all are undone.
-    """
+    """What is outstanding as of the last commit, of the posts that were asked for."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -67,7 +63,7 @@ class Ledger:
         self.totals[post] = sum(pairs.values(), start=NOTHING)
 
     def adopt(self, changes: Mapping[Pair, Amount]) -> None:
-        """Take over what a batch changes."""
+        """Take over what is durable now."""
         for (post, mailbox), change in changes.items():
             pairs = self.posts.get(post)
             if pairs is not None:  # else it is read when the post deposits
@@ -76,14 +72,13 @@ class Ledger:
 
 
 class Draft:
-    """What one batch changes; it counts for the batches that come after it.
+    """What one batch changes; nothing counts before it is durable.
 
     Each count is a pair of numbers, messages and bytes: every submission changes two.
     """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._adopted = False
         self._pairs: dict[Pair, tuple[int, int]] = {}
         self._posts: dict[str, tuple[int, int]] = {}
 
@@ -137,17 +132,8 @@ class Draft:
         self._posts[pair[0]] = (before[0] + messages, before[1] + size)
 
     def adopt(self) -> None:
-        """Make what the batch changed the ledger's; the next one builds on it."""
+        """Make what the batch changed the ledger's: it is durable."""
         self._ledger.adopt(self.changes)
-        self._adopted = True
-
-    def undo(self) -> None:
-        """Take it back, if it was adopted: it was not written."""
-        if self._adopted:
-            self._adopted = False
-            self._ledger.adopt(
-                {pair: Amount(-m, -size) for pair, (m, size) in self._pairs.items()}
-            )
 
 
 class Rates:

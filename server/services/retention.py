@@ -106,7 +106,6 @@ class Retention:
             await tables.erasure.erase(rows, staging.now)
             return len(rows)
 
-        # A crash in between: the next round finds the rest.
         while erased := await self._committer.perform(job):
             self.gone.delivered += erased
 

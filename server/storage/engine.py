@@ -1,4 +1,17 @@
-"""Engines: how the relay opens its SQLite database (:mod:`server.storage.pragmas`)."""
+"""Engines: how the relay opens its database, and what it believes of the disk.
+
+SQLite, in this order, on every connection:
+
+1. ``synchronous=EXTRA`` **before** ``journal_mode=WAL``: set after the switch, or
+   weaker, acknowledged rows were lost in simulated power cuts
+   (docs/decisions/0013-group-commit-and-storage.md).
+2. One connection writes, and only it checkpoints: several checkpointing
+   connections have corrupted databases in SQLite releases that are still in use.
+   Readers are ``query_only`` and never checkpoint.
+
+Every writing transaction starts with ``BEGIN IMMEDIATE``: it takes the lock at
+once, so that it cannot fail half-way on a lock it still has to get.
+"""
 
 import os
 from pathlib import Path
@@ -8,9 +21,24 @@ from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.engine import URL
 
 from server.storage.executor import driver_of
-from server.storage.pragmas import BEGIN, BUSY_TIMEOUT, READER, WRITER
 
 READERS: Final = 4  # connections: reads are short, and a thread each
+BUSY_TIMEOUT: Final = 10  # seconds a second process (``check``) is waited for
+
+BEGIN: Final = "BEGIN IMMEDIATE"  # of a transaction that writes
+
+_WRITER = (
+    "PRAGMA synchronous = EXTRA",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA wal_autocheckpoint = 4000",  # pages: what changes often is written once
+    "PRAGMA cache_size = -16384",  # KiB: more than a batch writes
+    "PRAGMA secure_delete = ON",  # what is erased is overwritten with zeros
+)
+_READER = (
+    "PRAGMA wal_autocheckpoint = 0",
+    "PRAGMA query_only = ON",
+)
 
 
 def sqlite_writer(path: Path) -> Engine:
@@ -21,12 +49,12 @@ def sqlite_writer(path: Path) -> Engine:
     """
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     path.chmod(0o600)
-    return _sqlite(path, WRITER, connections=1, begin=BEGIN)
+    return _sqlite(path, _WRITER, connections=1, begin=BEGIN)
 
 
 def sqlite_reader(path: Path) -> Engine:
     """Return the engine of the connections that can only read ``path``."""
-    return _sqlite(path, READER, connections=READERS, begin="BEGIN DEFERRED")
+    return _sqlite(path, _READER, connections=READERS, begin="BEGIN DEFERRED")
 
 
 def _sqlite(

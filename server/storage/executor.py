@@ -23,7 +23,7 @@ from server.storage.interfaces import (
     Next,
     StoreBrokenError,
     StoreFullError,
-    Turn,
+    Work,
 )
 from server.storage.statements import (
     CHUNKS,
@@ -178,12 +178,12 @@ def driven(coroutine: Coroutine[Any, Any, R]) -> R:
 
 
 async def in_turn(
-    write: Callable[[Turn[R]], Awaitable[R]], following: Next[R], done: Done[R]
+    write: Callable[[Work[R]], Awaitable[R]], following: Next[R], done: Done[R]
 ) -> None:
     """Write one after another, in the loop; see ``Store.write_each``."""
-    while (turn := following()) is not None:
+    while (work := following()) is not None:
         try:
-            outcome: R | StoreFullError = await write(turn)
+            outcome: R | StoreFullError = await write(work)
         except StoreFullError as error:
             outcome = error
         done(outcome)()

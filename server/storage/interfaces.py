@@ -19,7 +19,6 @@ then unknown and the process must end (recovery is the normal start).
 The same tests run over every store (tests/unit/test_server_storage.py).
 """
 
-import asyncio
 from collections.abc import (
     Callable,
     Collection,
@@ -29,7 +28,7 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -322,34 +321,11 @@ class Tables(Protocol):
 
 
 R = TypeVar("R")
-R_co = TypeVar("R_co", covariant=True)
 # What a transaction does.  It awaits its tables and nothing else: a store may run it
 # in a thread, to its end, in one go.
 Work = Callable[[Tables], Coroutine[Any, Any, R]]
-
-
-@dataclass(frozen=True, slots=True)
-class Turn(Generic[R_co]):
-    """The next transaction, and what a store may do with it."""
-
-    work: Work[R_co]
-    # It most likely only writes, and may be run again from its beginning, so that a
-    # store may begin it before the one before it is durable.
-    again: bool = False
-
-
-class Next(Protocol[R_co]):
-    """Called where transactions run, between two of them, which may be a thread."""
-
-    def __call__(self, *, least: int = 0, most: int | None = None) -> Turn[R_co] | None:
-        """Return the next one; None: no more now.
-
-        Args:
-            least: only if so many submissions wait, or as many as go into one.
-            most: only if no more submissions wait.
-        """
-
-
+# Called where transactions run, between two of them, which may be a thread:
+Next = Callable[[], Work[R] | None]  # the work of the next one; None: no more now
 Done = Callable[[R | StoreFullError], Callable[[], None]]  # what the loop then calls
 
 
@@ -362,34 +338,11 @@ class Store(Protocol):
     async def write(self, work: Work[R]) -> R:
         """Return what ``work`` returns, when all that it wrote is durable."""
 
-    async def write_each(
-        self, following: Next[R], done: Done[R], stirred: asyncio.Event
-    ) -> None:
-        """Write one after another until ``following`` has no more, or fewer.
+    async def write_each(self, following: Next[R], done: Done[R]) -> None:
+        """Write one after another until ``following`` has no more.
 
-        Whoever has more calls again.  When one is durable, or had no room, ``done``
-        hears of it; what ``done`` returned is called in the loop, in the same order.  A
-        store may begin the work of another one before that, if it may be run again: it
-        fails with the one that it builds on, or is run again after it.
-
-        Args:
-            following: the next one.
-            done: hears of each, in order.
-            stirred: set when as much waits as goes into one; the store may set it too.
-        """
-
-    async def lost(self) -> None:
-        """Wait for ever, or until nothing can be written any more.
-
-        Raises:
-            StoreBrokenError: what writes for the store is gone.
-        """
-
-    def here(self, work: Work[R]) -> R | None:
-        """Do :meth:`write` in the loop itself, which waits; None: not now.
-
-        Then nothing was begun: somebody else writes, the engine cannot, or what it has
-        put off is due.  Of the disk's work, only what makes ``work`` durable is done.
+        When one is durable, or had no room, ``done`` hears of it and the next one may
+        begin; what ``done`` returned is called in the loop, in the same order.
         """
 
     async def scrub(self) -> None:

@@ -10,7 +10,6 @@ that ``PGPASSFILE`` names (0600), as every program for PostgreSQL does.
 """
 
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -47,16 +46,8 @@ def located(database: str, home: Path) -> Path | URL:
     return url.set(drivername="postgresql+asyncpg")
 
 
-async def open_store(
-    database: str, home: Path, scribe: Sequence[int] | None = None
-) -> Store:
+async def open_store(database: str, home: Path) -> Store:
     """Return the store that ``database`` names, its schema up to date.
-
-    Args:
-        database: as it stands in the configuration.
-        home: the relay's.
-        scribe: on SQLite, let a process of its own write deposits, which holds these
-            descriptors as long as it lives; None: no such process.
 
     Raises:
         ConfigError: see :func:`located`.
@@ -64,7 +55,7 @@ async def open_store(
     """
     found = located(database, home)
     if isinstance(found, Path):
-        return await sqlite_store(found, scribe)
+        return await sqlite_store(found)
     return await postgres_store(found)
 
 

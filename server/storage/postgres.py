@@ -24,17 +24,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from server.storage.direct import Direct
 from server.storage.executor import Awaiting, in_turn
 from server.storage.faults import translated
-from server.storage.interfaces import (
-    Done,
-    Next,
-    StoreBrokenError,
-    StoreConflictError,
-    Turn,
-    Work,
-)
-from server.storage.presuming import Presumption, presuming
+from server.storage.interfaces import Done, Next, StoreBrokenError, Work
 from server.storage.schema import upgraded
-from server.storage.sql_tables import SqlTables, tables_of
+from server.storage.store import SqlTables, tables_of
 
 R = TypeVar("R")
 Held = tuple[AsyncConnection, Any]  # the writer's, and asyncpg's under it
@@ -56,7 +48,6 @@ class PostgresStore:
         self._held: Held | None = None
         self._reading = asyncio.Semaphore(READERS)
         self._writing = asyncio.Lock()
-        self._presumption = Presumption()
 
     async def open_(self) -> None:
         """Take the database for this process, and bring its schema up to date.
@@ -86,28 +77,9 @@ class PostgresStore:
         async with self.writing() as tables:
             return await work(tables)
 
-    async def write_each(
-        self, following: Next[R], done: Done[R], _stirred: asyncio.Event
-    ) -> None:
+    async def write_each(self, following: Next[R], done: Done[R]) -> None:
         """Write one after another; it waits as the driver does."""
-        await in_turn(self._written, following, done)
-
-    async def _written(self, turn: Turn[R]) -> R:
-        if turn.again and self._presumption.holds():
-            try:
-                async with self._begun() as direct:
-                    return await turn.work(presuming(direct))
-            except StoreConflictError:
-                self._presumption.failed()
-        return await self.write(turn.work)
-
-    async def lost(self) -> None:
-        """Wait for ever: a lost connection is seen when it is used."""
-        await asyncio.Event().wait()
-
-    def here(self, _work: Work[R]) -> R | None:
-        """Refuse: the driver waits in the loop, and the loop for nobody."""
-        return None
+        await in_turn(self.write, following, done)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[SqlTables]:
@@ -120,17 +92,12 @@ class PostgresStore:
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[SqlTables]:
         """Run one writing transaction, step by step; its end is the commit point."""
-        async with self._begun() as direct:
-            yield tables_of(direct)
-
-    @asynccontextmanager
-    async def _begun(self) -> AsyncIterator[Direct]:
         async with self._writing:
             with translated():
                 connection, driver = self._open()
                 direct = Direct(connection, driver)
                 async with _transaction(direct):
-                    yield direct
+                    yield tables_of(direct)
 
     async def scrub(self) -> None:
         """Give the space of what was deleted free for other rows."""

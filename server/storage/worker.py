@@ -19,7 +19,6 @@ class Worker:
 
     def __init__(self, name: str) -> None:
         self._tasks: SimpleQueue[Task | None] = SimpleQueue()
-        self._given = 0  # and not done, as far as the loop has heard
         # A daemon: a process that ends without closing its store ends as in a crash.
         self._thread = Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
@@ -27,14 +26,8 @@ class Worker:
     def do(self, function: Callable[[], R]) -> asyncio.Future[R]:
         """Call ``function`` in the thread; the future has what it returns or raises."""
         outcome: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._given += 1
         self._tasks.put((function, outcome))
         return outcome
-
-    @property
-    def idle(self) -> bool:
-        """Whether it has done all that it was given; asked in the loop."""
-        return not self._given
 
     def _work(self) -> None:
         while (task := self._tasks.get()) is not None:
@@ -42,9 +35,9 @@ class Worker:
             try:
                 result = function()
             except BaseException as error:  # noqa: BLE001 -- raised where it is awaited
-                self._tell(outcome, outcome.set_exception, error)
+                _tell(outcome, outcome.set_exception, error)
             else:
-                self._tell(outcome, outcome.set_result, result)
+                _tell(outcome, outcome.set_result, result)
             del task, function, outcome  # nothing is kept while it waits
 
     def close(self) -> None:
@@ -52,14 +45,12 @@ class Worker:
         self._tasks.put(None)
         self._thread.join()
 
-    def _tell(
-        self, outcome: asyncio.Future[R], say: Callable[[Any], None], what: object
-    ) -> None:
-        def told() -> None:
-            self._given -= 1
-            if not outcome.done():  # else nobody waits any more
-                say(what)
 
-        loop = outcome.get_loop()
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(told)
+def _tell(outcome: asyncio.Future[R], say: Callable[[Any], None], what: object) -> None:
+    def told() -> None:
+        if not outcome.done():  # else nobody waits any more
+            say(what)
+
+    loop = outcome.get_loop()
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(told)

@@ -241,14 +241,9 @@ class Conversation:
     # --- what the peer's cells bring
 
     def _received(self, cell: bytes) -> None:
-        soon, self._soon = self._soon, True
         for effect in self._line.receive(cell, self._now()):
             self._take(effect)
-        self._soon = soon
-        if self._answers:  # what came alone is durable already: nothing joins it
-            self._flush()
-        else:
-            self._send()
+        self._send()
 
     def _take(self, effect: Effect) -> None:
         match effect:

@@ -10,7 +10,6 @@ import logging
 import resource
 import socket
 import ssl
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -47,28 +46,13 @@ def _is_ours(record: logging.LogRecord) -> bool:
     return not isinstance(error, http_exceptions.HttpProcessingError)
 
 
-class _Request(web.Request):
-    """A request whose answer names no program, also where it was never understood.
-
-    aiohttp's signal for this is not sent for what its parser refuses; this hook is.
-    """
-
-    async def _prepare_hook(self, response: web.StreamResponse) -> None:
-        response.headers.pop(hdrs.SERVER, None)  # aiohttp's name and version
-        await super()._prepare_hook(response)
-
-
-class _Runner(web.AppRunner):
-    """A runner whose requests are of ours."""
-
-    async def _make_server(self) -> web.Server:
-        server = await super()._make_server()
-        server.request_factory = partial(self.app._make_request, _cls=_Request)  # noqa: SLF001 -- the class has no other way in
-        return server
+async def _no_server_header(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.pop(hdrs.SERVER, None)  # aiohttp's name and version
 
 
 def runner(app: web.Application) -> web.AppRunner:
     """Return a runner for ``app`` with the bounds above."""
+    app.on_response_prepare.append(_no_server_header)
     server_logger.addFilter(_is_ours)
     options: dict[str, Any] = {
         "keepalive_timeout": KEEPALIVE,
@@ -81,7 +65,7 @@ def runner(app: web.Application) -> web.AppRunner:
         "shutdown_timeout": SHUTDOWN,
         "tcp_keepalive": True,
     }
-    return _Runner(app, **options)
+    return web.AppRunner(app, **options)
 
 
 class _Site(web.BaseSite):

@@ -7,7 +7,6 @@ Read from its files alone, beside a working witness too and after every crash te
 2. a mirror's entries up to there give its root; what lies above is whole, or torn at
    its very end
 3. the bulletins can be read
-4. no log was caught with two trees of one size
 
 A fault is one line that names what is hurt; nothing of the content.
 """
@@ -21,10 +20,8 @@ from protocol.cosignature import Cosigner, cosigned_at
 from protocol.errors import ProtocolError
 from protocol.root import LogKey, RootDocument
 from protocol.trusted_log import genuine_checkpoint
-from protocol.witness import Odd
 from server.storage.interfaces import StoreBrokenError
 from server.witness.entries import entries_in
-from server.witness.evidence import evidence_files
 from server.witness.memory import LogFiles, files_of, read_memory, recall_board
 from server.witness.noticeboard import FILE
 
@@ -51,8 +48,6 @@ def check_witness(
         if files.seen.exists() or files.entries.exists():
             found = _log((key, *former), files, name, keys)
             faults += [f"{log}: {fault}" for fault in found]
-            if evidence_files(files, Odd.SPLIT)[1].exists():
-                faults.append(f"{log}: it signed two trees of one size; both are kept")
     try:
         recall_board(data / FILE)
     except StoreBrokenError as error:

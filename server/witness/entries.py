@@ -101,8 +101,7 @@ class EntryFile:
 
         Raises:
             ValueError: they begin in what was cosigned, or leave a hole: a bug.
-            StoreFullError: no room; what was there before is there, up to where the
-                new ones are others.
+            StoreFullError: no room; what was there before is there.
             OSError: what is stored is unknown; the process ends.
         """
         if not self.cosigned <= start <= self.tree.size:

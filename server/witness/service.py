@@ -25,7 +25,7 @@ from crypto.notekey import NoteSigningKey, NoteVerifyKey
 from protocol.checkpoint import Checkpoint
 from protocol.cosignature import Cosigner, cosign
 from protocol.errors import ProtocolError
-from protocol.note import add_lines, parse_note, verify_log_signature
+from protocol.note import add_lines, parse_note
 from protocol.root import LogKey, RootDocument
 from protocol.trusted_log import signed_checkpoint
 from protocol.witness import (
@@ -34,16 +34,13 @@ from protocol.witness import (
     NotSigned,
     Seen,
     WitnessRefusal,
-    WitnessRequest,
     decide,
-    oddity,
     read_request,
     require_mirrored,
 )
 from server.clock import Clock
 from server.mirror import Push
 from server.witness.entries import EntryFile
-from server.witness.evidence import keep_evidence
 from server.witness.memory import LogFiles, files_of, recall, remember
 
 
@@ -91,11 +88,7 @@ class Witness:
         request = read_request(body)
         log = self._log(request.checkpoint.origin)
         async with log.lock:
-            try:
-                seen, note = decide(log.seen, request, log.key)
-            except (Conflict, Inconsistent) as refusal:
-                await _refused(log, request, refusal)
-                raise
+            seen, note = decide(log.seen, request, log.key)
             if log.entries is not None:
                 _require_held(log.entries, request.checkpoint)
             now = self._clock.wall()
@@ -215,19 +208,6 @@ class Witness:
 def cosigner_of(name: str, key: NoteSigningKey) -> Cosigner:
     """Return the public half of one of our keys, as readers know it."""
     return Cosigner(name, NoteVerifyKey.parse(key.algorithm, key.public))
-
-
-async def _refused(
-    log: Watched, request: WitnessRequest, refusal: WitnessRefusal
-) -> None:
-    """Keep a checkpoint that contradicts what we cosigned, beside that one."""
-    odd = oddity(log.seen, request.checkpoint, refusal)
-    if odd is None:
-        return
-    own = verify_log_signature(request.note, log.key.origin, log.key.public)
-    await asyncio.to_thread(
-        keep_evidence, log.files, odd, cosigned=log.note, refused=own.data()
-    )
 
 
 def _require_held(entries: EntryFile, checkpoint: Checkpoint) -> None:

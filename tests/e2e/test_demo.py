@@ -99,11 +99,7 @@ def nothing_kept(folder: Path, pieces: list[str]) -> None:
 
 
 def told(lines: str) -> None:
-    """A person saw the founding, each message on its way, and who has it since when."""
-    steps = re.findall(r"^ *[0-9]+\.[0-9]{2} s  (.*) …$", lines, re.MULTILINE)
-    assert "The root document" in steps
-    assert steps[-1].endswith("terminals are unlocked")
-    assert sum("is enrolled by two operators" in step for step in steps) == 4
+    """A person saw each message on its way, and who has it since when."""
     assert "nairobi → tfc  FLASH  sealed" in lines
     assert "tfc → jakarta  IMMEDIATE  acknowledged" in lines
     assert "saved the attachment" in lines

@@ -36,7 +36,7 @@ from tests.support.killing import DATABASE, Killer, compose, subjects
 from tests.support.live import Live, founded
 
 MESSAGES = 4  # written in a round
-VICTIMS = {"relay": 4, "scribe": 2, "witness-1": 2, "witness-2": 2, "witness-3": 1}
+VICTIMS = {"relay": 4, "witness-1": 2, "witness-2": 2, "witness-3": 1}
 AGENTS = {"bern": 1, "tfc": 1}
 PATIENCE = 120.0  # seconds for anything; a loaded machine needs a few
 
@@ -61,7 +61,7 @@ def until(condition: Callable[[], bool], what: str) -> None:
 
 def checked(live: Live, victim: str) -> None:
     """Run the checker of whoever was killed."""
-    if victim in {"relay", "scribe"}:
+    if victim == "relay":
         assert asyncio.run(check_store(DATABASE, live.ministry.relay)) == []
     elif victim in VICTIMS:
         home = live.ministry.folder / victim
@@ -163,8 +163,9 @@ async def test_a_restriction_that_the_relay_does_not_log_stops_seals(
     """Last in this file: Taskforce is suspended when it ends."""
     ministry, bern = live.ministry, live.home(BERN)
     root = read_root(ministry.folder / "root.cbor")
+    suite = root.document.suite
     anna = Home(ministry.folder / "operators" / "anna")
-    key = open_key(anna, "operator", ministry.passphrase("anna"))
+    key = open_key(anna, "operator", suite, ministry.passphrase("anna"))
     document = Restriction(
         v=1, key=terminal_of(live), time=1_790_000_000, reason="gestolen"
     )

@@ -1,10 +1,11 @@
-"""A terminal's agent that is killed while its key is rotated, on real processes.
+"""Keys that follow one another while messages run, on a ministry of real processes.
 
-Nobody but the operators does anything: the terminal goes over by itself, and every
-message is read and acknowledged.  Without a kill: ``test_nine_kinds.py``.
+The commands are those of operations.md.  Nobody but the operators does anything: the
+terminals go over by themselves, and every message is read and acknowledged.
 """
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from tests.support.drills import Desktop
 from tests.support.killing import Killer
 from tests.support.live import PASSPHRASE, Live, founded, until
 
+MESSAGES = 20  # each way
 WORDS = ("anna", "bram", "vries")
 Town = tuple[Live, Desktop, Killer]
 
@@ -34,6 +36,10 @@ def keys(desktop: Desktop, post: str) -> dict[str, str]:
         f"koerier --home terminals/{other} directory show {post} --json"
     )
     return {holder["kind"]: holder["key"] for holder in found["holders"]}
+
+
+def sending(live: Live, sender: Unit, to: str) -> list[str]:
+    return [live.send(f"bericht {n}", sender=sender, to=to) for n in range(MESSAGES)]
 
 
 def acknowledged(live: Live, ids: list[str], sender: Unit, receiver: Unit) -> None:
@@ -57,6 +63,25 @@ def alarms(live: Live, unit: Unit) -> Any:  # noqa: ANN401 -- JSON
     return live.ask(unit, "alarms")
 
 
+def test_keys_rotate_while_messages_run(town: Town) -> None:
+    live, desktop, _ = town
+    before = keys(desktop, "post")
+    with ThreadPoolExecutor(2) as pool:
+        ways: list[tuple[Future[list[str]], Unit, Unit]] = [
+            (pool.submit(sending, live, one, other.post), one, other)
+            for one, other in ((TFC, POST), (POST, TFC))
+        ]
+        desktop.drill("new-keys")
+    for sent, sender, receiver in ways:
+        acknowledged(live, sent.result(), sender, receiver)
+    after = keys(desktop, "post")
+    assert after.keys() == before.keys() == {"terminal", "member"}
+    assert not set(after.values()) & set(before.values())
+    one_each_way(live)
+    until(lambda: not waits(live, POST))
+    assert [alarms(live, unit) for unit in (TFC, POST)] == [[], []]
+
+
 # --- the agent is killed
 
 
@@ -73,8 +98,6 @@ def asked(_: Live, desktop: Desktop) -> None:
 def approved(_: Live, desktop: Desktop) -> None:
     """Two operators agree."""
     root, file = "--root root.cbor", "tfc-rotation"
-    for left in desktop.folder.glob(f"{file}.*"):  # of the step before
-        left.unlink()
     for line in (
         f"anna operator rotate tfc.rotation {root} --out {file}.proposal",
         f"bram operator approve {file}.proposal {root} --out {file}.entry",

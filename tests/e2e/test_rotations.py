@@ -1,19 +1,74 @@
-"""Rotation of what the root document names, when something is amiss.
+"""Rotation of everything that the root document names, during a running exchange.
 
-Keys that the relay lacks, a terminal that was away, a crash, the end of the old keys.
-Each kind by itself, during a running exchange: ``test_nine_kinds.py``.
+One ministry of real processes lives through all kinds.  Before each a message is on
+its way, after each another one; nobody types anything at a terminal but messages.
 """
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from client.demo.ministry import POST, TFC, Unit
 from client.demo.processes import command, run, run_json
-from tests.support.live import BOUND, Live, founded, koerier
-from tests.support.live_root import Ceremony, checked
+from client.operator.fingerprint import short_words
+from client.operator.keyfile import read_public
+from client.operator.rootfile import read_root
+from protocol.root import RootDocument
+from tests.support.live import BOUND, Live, founded, koerier, until
+
+
+class Ceremony:
+    """The holder of a live ministry, and what the others give them."""
+
+    def __init__(self, live: Live) -> None:
+        self.live = live
+        self.folder = live.ministry.folder
+        self.home = self.folder / "root" / "holder-1"
+        self.root = self.folder / "root.cbor"
+        self.version = 1
+
+    @property
+    def document(self) -> RootDocument:
+        return read_root(self.root).document
+
+    def holder(self, home: Path, *line: object, word: str | None = None) -> str:
+        passphrase = None
+        if word is not None:
+            passphrase = self.live.ministry.passphrase(word)
+        typed = command("koerier", "--home", home, "root", *line)
+        return run(typed, passphrase=passphrase)
+
+    def prepared(
+        self, *changes: object, holders: Sequence[tuple[Path, str]] = ()
+    ) -> Path:
+        """Return the leaf of the next root document, signed."""
+        document, leaf = self.folder / "next.document", self.folder / "next.leaf"
+        self.holder(self.home, "next", "--root", self.root, *changes, "--out", document)
+        signatures = []
+        for home, word in holders or [(self.home, "holder-1")]:
+            out = self.folder / f"{home.name}.signature"
+            signing = ("sign", document, "--root", self.root, "--out", out)
+            self.holder(home, *signing, word=word)
+            signatures.append(out)
+        into = ("--root", self.root, "--leaf", leaf, "--out", self.root)
+        self.holder(self.home, "import", *signatures, *into)
+        self.version += 1
+        return leaf
+
+    def logged(self, leaf: Path) -> int:
+        relay = self.live.ministry.relay
+        printed = run(command("koerier-relay", "append", "--home", relay, leaf))
+        return int(printed.split()[-1])
+
+    def followed(self, *units: Unit) -> None:
+        for unit in units or (TFC, POST):
+            until(lambda unit=unit: self._version(unit) == self.version, unit.post)  # type: ignore[misc]
+
+    def _version(self, unit: Unit) -> int | None:
+        root = self.live.ask(unit, "checkup")["root"]
+        return None if root is None else int(root["version"])
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +110,96 @@ def quiet(live: Live) -> None:
         assert live.ask(unit, "alarms") == []
 
 
+def reconnected(live: Live) -> None:
+    """Let both terminals begin anew, as after a night."""
+    for unit in (TFC, POST):
+        live.lock(unit)
+        live.unlock(unit)
+    live.reachable((TFC, POST))
+
+
+def checked(live: Live) -> None:
+    """Everybody's own checker finds nothing."""
+    assert live.check().returncode == 0
+    for home in live.ministry.witnesses:
+        run(command("koerier-witness", "check", "--home", home))
+
+
+def test_the_keys_of_an_operator(live: Live, ceremony: Ceremony) -> None:
+    ministry = live.ministry
+    home = ministry.folder / "operators" / "anna-2"
+    run(
+        command("koerier", "--home", home, "operator", "init"),
+        passphrase=ministry.passphrase("anna"),
+    )
+    old = read_public(ministry.folder / "operators/anna/operator-public.json")
+    going = short_words(old.parsed().id)
+    leaf = ceremony.prepared(
+        *("--drop-operator", going, "--add-operator", home / "operator-public.json")
+    )
+    rotated(ceremony, leaf)
+    assert old not in ceremony.document.operators
+
+
+def test_the_key_of_a_root_holder(live: Live, ceremony: Ceremony) -> None:
+    folder = live.ministry.folder / "root"
+    new = folder / "holder-2"
+    ceremony.holder(new, "holder", "--name", "H. Nieuw", word="holder-2")
+    old = read_public(ceremony.home / "holder-public.json")
+    going = short_words(old.parsed().id)
+    leaf = ceremony.prepared(
+        *("--drop-holder", going, "--add-holder", new / "holder-public.json"),
+        holders=[(ceremony.home, "holder-1"), (new, "holder-2")],
+    )
+    rotated(ceremony, leaf)
+    ceremony.home = new
+    assert old not in ceremony.document.root_keys
+
+
+def next_witness(live: Live, number: int) -> Path:
+    home = live.ministry.witnesses[number]
+    run_json(command("koerier-witness", "rotate", "--home", home))
+    return home / "witness-next-public.json"
+
+
+def test_the_keys_of_all_witnesses(live: Live, ceremony: Ceremony) -> None:
+    """All of them at once: the quorum before and the one after share no key."""
+    witnesses = [
+        *("--witness", next_witness(live, 0)),
+        *("--witness", next_witness(live, 1)),
+        *("--witness", next_witness(live, 2)),
+    ]
+    before = {one.mldsa44 for one in ceremony.document.witnesses.witnesses}
+    leaf = ceremony.prepared(*witnesses)
+    rotated(ceremony, leaf)
+    assert not before & {one.mldsa44 for one in ceremony.document.witnesses.witnesses}
+    checked(live)
+
+
+def next_relay(live: Live, *what: str) -> Path:
+    parts = [word for part in what for word in ("--what", part)]
+    run_json(command("koerier-relay", "rotate", "--home", live.ministry.relay, *parts))
+    return live.ministry.relay / "relay-next-public.json"
+
+
+@pytest.mark.parametrize("what", ["log", "identity", "tls"])
+def test_the_relays_keys(live: Live, ceremony: Ceremony, what: str) -> None:
+    before = ceremony.document
+    leaf = ceremony.prepared("--relay", next_relay(live, what))
+    rotated(ceremony, leaf)
+    after = ceremony.document
+    assert (before.key_log != after.key_log) is (what == "log")
+    assert (before.relay.key != after.relay.key) is (what == "identity")
+    assert (before.relay.tls_pin != after.relay.tls_pin) is (what == "tls")
+    reconnected(live)  # the first handshake under the new ones
+    quiet(live)
+    checked(live)
+
+
 def test_a_root_with_keys_that_the_relay_lacks_is_not_logged(
     live: Live, ceremony: Ceremony
 ) -> None:
-    leaf = ceremony.new_relay("log")
+    leaf = ceremony.prepared("--relay", next_relay(live, "log"))
     newest = max((live.ministry.relay / "keys").glob("relay-*.seeds"))
     away = newest.rename(newest.with_suffix(".away"))
     line = command("koerier-relay", "append", "--home", live.ministry.relay, leaf)
@@ -77,10 +218,15 @@ def test_a_terminal_that_was_away_for_all_of_it_comes_back_by_itself(
     """Its relay has another certificate, identity and log keys, and all witnesses."""
     live.lock(POST)
     sent = live.send("Terwijl u weg was.", sender=TFC, to="post")
-    leaf = ceremony.new_relay("identity", "log", "tls")
+    leaf = ceremony.prepared("--relay", next_relay(live, "identity", "log", "tls"))
     ceremony.logged(leaf)
     ceremony.followed(TFC)
-    ceremony.logged(ceremony.new_witnesses())
+    witnesses = [
+        *("--witness", next_witness(live, 0)),
+        *("--witness", next_witness(live, 1)),
+        *("--witness", next_witness(live, 2)),
+    ]
+    ceremony.logged(ceremony.prepared(*witnesses))
     ceremony.followed(TFC)
     live.unlock(POST)
     ceremony.followed(POST)

@@ -14,19 +14,16 @@ from pathlib import Path
 
 from msgspec import structs
 
-from crypto.digest import H
 from crypto.suite import SUITES, SuiteId
 from crypto.types import Digest, MessageId
 from protocol.bodies import CableBody, IncidentBody, Paragraph
 from protocol.codec import Message, encode
 from protocol.envelope import parse_envelope
 from protocol.label import Level, Precedence
-from protocol.machine_bodies import HistoryBody, ReceiptBody
+from protocol.machine_bodies import ReceiptBody
 from protocol.receipt import Kind, Statement
 from protocol.record import Addressee, Attachment, Record, Role
 from protocol.record_type import RecordType
-from protocol.signed import SignatureLine
-from protocol.slip import Inner
 from tests.support.posts import NOW, Cast, cast_of, record_of, seal_to, seeded
 
 FOLDER = Path(__file__).parent
@@ -82,28 +79,7 @@ def report(cast: Cast) -> Record:
     )
 
 
-def history(cast: Cast) -> Record:
-    """A record of today with one of long ago inside, and what proves both."""
-    old = cable(cast)
-    sealed = seal_to(cast.tfc, old, cast.bern, cast.oslo, seed="history", seq=4)
-    lines = [SignatureLine(cast.tfc.key.id, sealed.signature)]
-    if sealed.release is not None:
-        lines.append(sealed.release)
-    inner = encode(Inner(sealed.record, sealed.slip, tuple(lines)))
-    body = HistoryBody(
-        request=Digest(b"q" * 32),
-        number=1,
-        inner=inner,
-        body=sealed.body,
-        proof=b"c2sp.org/tlog-proof@v1\nindex 0\n\nof a log that is no more\n",
-    )
-    record = record_of(
-        cast.tfc, "bern", kind=RecordType.HISTORY, body=body, seed="resent"
-    )
-    return structs.replace(record, by=(), drafter=None, label=old.label)
-
-
-KINDS = {"cable": cable, "receipt": receipt, "report": report, "history": history}
+KINDS = {"cable": cable, "receipt": receipt, "report": report}
 
 
 def make(name: str) -> None:
@@ -141,8 +117,6 @@ def make(name: str) -> None:
         "leaf": (b"\x01" + sealed.commitment + sealed.body).hex(),
         "seq": 5,
     }
-    if kind == "history":
-        described["old"] = H(encode(cable(cast))).hex()
     with (FOLDER / f"{name}.cbor").open("xb") as file:
         file.write(data)
     with (FOLDER / f"{name}.json").open("x", encoding="ascii") as text:

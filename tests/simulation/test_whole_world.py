@@ -2,8 +2,7 @@
 
 Every commit is followed by the checks of :mod:`tests.support.sim.invariants`: nothing
 stored is lost, everything is shown once and in order, nobody cries wolf, the logs only
-grow; no key and no nonce under it serves twice, whatever crashes; and when the last
-fault is over, all of it arrives.
+grow; and when the last fault is over, all of it arrives.
 """
 
 import os
@@ -20,9 +19,7 @@ from client.core.alarms import Alarm
 from tests.support.campaign import Campaign, Volume
 from tests.support.sim.attacks import Attack, Exchange, Repeat, Reverse, Withhold
 from tests.support.sim.life import attacked, lived
-from tests.support.sim.table import counted
 from tests.support.sim.world import World
-from tests.support.spent import spending
 
 ROOT = Path(__file__).parents[2]
 MESSAGES = 40  # in one life: about 150 exchanges, receipts counted
@@ -48,17 +45,6 @@ SOMETIMES = (
     "reconnected",
     "overtaken by a more urgent lane",
     "event resealing",
-    # Of the keys that serve once; frames are of real sessions.
-    *("wrap", "body", "frame", "one-time key"),
-)
-
-# Rows of the delivery table that chance takes in each campaign; the whole table:
-# ``test_delivery_table.py``.
-TAKEN = (
-    *("COMPOSED -Sealed-> SEALED", "SEALED -Stored-> STORED"),
-    *("STORED -Proven-> ACCEPTED", "STORED -Delivered-> DELIVERED"),
-    *("ACCEPTED -Delivered-> DELIVERED", "DELIVERED -Read-> READ"),
-    *("READ -Acknowledged-> ACKNOWLEDGED",),
 )
 
 
@@ -70,15 +56,14 @@ def test_everything_arrives_once_whatever_breaks(
     exchanges, started = 0, time.process_time()
     for number, chance in campaign.rounds(quick=2, ci=10, deep=7_000):
         seed = f"{chance.getrandbits(64):016x}"
-        with spending() as spent, counted() as rows:
-            life = lived(seed, tmp_path / str(number), messages=MESSAGES)
-        sometimes += life.sometimes + rows + spent.count
+        life = lived(seed, tmp_path / str(number), messages=MESSAGES)
+        sometimes += life.sometimes
         exchanges += life.exchanges
     took = time.process_time() - started
     with capsys.disabled():
         print(f"\n{exchanges} exchanges, {exchanges / took:.0f} per second")  # noqa: T201 -- a figure to report
     if campaign.volume is not Volume.QUICK:
-        assert not [what for what in (*SOMETIMES, *TAKEN) if not sometimes[what]]
+        assert not [what for what in SOMETIMES if not sometimes[what]]
 
 
 def test_the_same_seed_gives_the_same_trace_in_every_process() -> None:

@@ -8,16 +8,14 @@
 
 The seed is fresh in CI and deep runs and stands in the header of the run; ``--seed``
 replays it, and a round depends on nothing but seed, test and number.  A deep campaign
-that is interrupted goes on at its next round, with its own seed, and with what it had
-counted in ``totals``: what a test asks of a whole campaign is counted there.
+that is interrupted goes on at its next round, with its own seed.
 """
 
 import enum
 import json
 import random
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -38,7 +36,6 @@ class Campaign:
     volume: Volume
     seed: int
     folder: Path
-    totals: Counter[str] = field(default_factory=Counter)  # over all rounds
 
     def pick(self, *, quick: int, ci: int, deep: int) -> int:
         """Return the number for this run's volume."""
@@ -65,16 +62,12 @@ class Campaign:
         kept = json.loads(self._file.read_text())
         if kept["done"] >= total:
             return self.seed, 0
-        self.totals.clear()
-        self.totals.update(kept.get("totals", {}))
         return kept["seed"], kept["done"]
 
     def _keep(self, seed: int, done: int) -> None:
         if self.volume is Volume.DEEP:
             self.folder.mkdir(exist_ok=True)
             fresh = self._file.with_suffix(".new")
-            fresh.write_text(
-                json.dumps({"seed": seed, "done": done, "totals": self.totals})
-            )
+            fresh.write_text(json.dumps({"seed": seed, "done": done}))
             # A crash before the rename: this round is run once more.
             fresh.replace(self._file)

@@ -16,7 +16,6 @@ from crypto.merkle import (
     leaf_hash,
 )
 from crypto.notekey import NoteAlgorithm
-from crypto.suite import SuiteId
 from crypto.types import Digest, KeyId, Mailbox, PublicKey
 from protocol.checkpoint import Checkpoint
 from protocol.codec import Message, decode, encode
@@ -120,7 +119,6 @@ class FakeRelay:
         self.refuses_entries = False
         self.blobs = FakeBlobs()
         self.seen: dict[Digest, int] = {}  # H(envelope) -> index
-        self.suites: dict[Digest, SuiteId] = {}  # of the same envelopes
         self.incarnation = b"first life".ljust(16)
         self.depositors: dict[bytes, KeyId] = {}  # H(body) -> who deposited it
         self.expired: list[Expiry] = []  # nobody fetched it; noted: no more
@@ -198,10 +196,9 @@ class FakeRelay:
 
     def checkpoint(self, name: LogName, size: int) -> SignedCheckpoint:
         log = self.logs[name]
-        old = min(size, log.frontier.size)  # nothing leads from a larger tree to ours
         return SignedCheckpoint(
             note=log.checkpoint(self.now, self.witnesses),
-            consistency=consistency_path(old, log.frontier.size, log.node),
+            consistency=consistency_path(size, log.frontier.size, log.node),
         )
 
     def publish(self, body: Publish) -> None:
@@ -246,7 +243,6 @@ class FakeRelay:
             self.depositors[H(envelope.body)] = by
         leaf = message_leaf(body.commitment, H(envelope.body))
         name = H(body.envelope)
-        self.suites[name] = envelope.suite
         if name not in self.seen:
             index = self.seen[name] = self.logs[LogName.MESSAGE].append(leaf)
             for wrap in envelope.wraps:

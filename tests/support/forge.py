@@ -8,7 +8,7 @@ would stop a liar is used.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from client.core.recipients import Recipient
+from client.core.sealing import Recipient
 from crypto import _chunked
 from crypto.digest import H, T
 from crypto.envelope import WrapSecret, commitment, seal_body, wrap

@@ -10,9 +10,7 @@ from client.demo.ministry import Unit
 from client.demo.processes import command
 from client.door import asking
 from client.home import Home
-from server.command import Exit
 from tests.support.live import Live
-from tests.support.processes import scribe_of
 
 DATABASE = "data/relay.sqlite"
 
@@ -31,9 +29,6 @@ class Killer:
 
     def kill(self, name: str) -> None:
         """End it as a power cut would, as far as the process can tell."""
-        if name == "scribe":
-            self._kill_scribe()
-            return
         first = name if name in {"relay", *self.witnesses} else f"terminal-{name}"
         pid = self.live.services.pid(self.now.get(name, first))
         os.kill(pid, signal.SIGKILL)
@@ -41,18 +36,9 @@ class Killer:
         os.waitpid(pid, 0)
         self.kills += 1
 
-    def _kill_scribe(self) -> None:
-        """End the process that writes the relay's deposits; the relay ends with it."""
-        relay = self.live.services.pid(self.now.get("relay", "relay"))
-        os.kill(scribe_of(relay), signal.SIGKILL)
-        _, status = os.waitpid(relay, 0)
-        assert os.waitstatus_to_exitcode(status) == Exit.ALARM
-        self.kills += 1
-
     def start(self, name: str) -> None:
         """Start it again, at the address where the others know it."""
-        if name in {"relay", "scribe"}:
-            name = "relay"
+        if name == "relay":
             self._serve(name, "koerier-relay", self.live.ministry.relay)
         elif name in self.witnesses:
             self._serve(name, "koerier-witness", self.live.ministry.folder / name)

@@ -70,7 +70,6 @@ class Later(Services):
         ready: Path,
         *,
         passphrase: str | None = None,
-        log: Path | None = None,
     ) -> str:
         """Start a service as always, but on that day."""
         program, *rest = line
@@ -78,7 +77,7 @@ class Later(Services):
             *(sys.executable, "-c", PROGRAM),
             *(str(self._days.file), Path(program).name, *rest),
         ]
-        return super().start(name, moved, ready, passphrase=passphrase, log=log)
+        return super().start(name, moved, ready, passphrase=passphrase)
 
 
 def main() -> None:

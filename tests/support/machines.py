@@ -4,10 +4,9 @@ from client.core.beliefs import Beliefs
 from client.core.identity import Identity
 from client.core.machine import Machine
 from client.core.ports import Vault
-from client.core.recalling import restore
 from client.core.seeds import Seeds
 from client.core.station import Station
-from client.core.sync import Sync
+from client.core.sync import Sync, restore
 from crypto.entropy import Entropy
 from crypto.sign import SigningKey
 from protocol.key_log_entry import read_leaf, read_signed

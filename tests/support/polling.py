@@ -57,7 +57,7 @@ async def shaken(
         LookupError: the relay knows none.
     """
     name, challenge = begun or await polling.begin()
-    known = RootRelay(ministry.relay.verify_key, ministry.realm)
+    known = RootRelay(ministry.relay.verify_key, ministry.suite, ministry.realm)
     session = client_session.start(key, known, drawn("polling"), 0.0)
     _, (send,) = client_session.step(session, ChallengeReceived(challenge, 0))
     assert isinstance(send, client_session.Send)

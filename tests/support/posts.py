@@ -9,9 +9,9 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from client.core.recipients import Recipient
 from client.core.sealing import (
     Arrived,
+    Recipient,
     Sealed,
     Sender,
     arrived,
@@ -73,12 +73,6 @@ class Directory:
     key_log: tuple[int, Digest] = (HEADS.key_size, HEADS.key_root)
     found: dict[KeyId, Terminal] = field(default_factory=dict)
     members: dict[KeyId, Member] = field(default_factory=dict)
-
-    def sealed_until(self, suite: SuiteId) -> int | None:
-        return None if suite is self.suite else 0
-
-    def seals(self, suite: SuiteId) -> bool:
-        return suite is self.suite
 
     def post(self, post: str) -> Post | None:
         held = self.terminals(post)
@@ -155,7 +149,6 @@ class Station:
             kid=self.kid,
             public=self.prekey.public,
             place=Place(StreamId(b"s" * 16), seq, prev),
-            suite=self.directory.suite,
         )
 
     def release(self, record: bytes) -> SignatureLine:

@@ -72,28 +72,6 @@ class Serving:
         return json.loads(run(RELAY, "status", "--home", self.home).stdout)
 
 
-def scribe_of(relay: int) -> int:
-    """Return the process that writes a relay's deposits."""
-    children = Path(f"/proc/{relay}/task/{relay}/children").read_text(encoding="ascii")
-    (found,) = (
-        int(one)
-        for one in children.split()
-        if b"scribe_main" in Path(f"/proc/{one}/cmdline").read_bytes()
-    )
-    return found
-
-
-def files_of(process: int) -> list[Path]:
-    """Return what a process has open."""
-    return [one.readlink() for one in Path(f"/proc/{process}/fd").iterdir()]
-
-
-def wrote(process: int) -> int:
-    """Return how many bytes a process has written, to whatever."""
-    told = Path(f"/proc/{process}/io").read_text(encoding="ascii")
-    return int(told.partition("wchar: ")[2].partition("\n")[0])
-
-
 @contextmanager
 def serving(program: str, home: Path, *arguments: object) -> Iterator[Serving]:
     """Run ``serve`` in ``home`` until the block ends; then SIGTERM, and status 0."""

@@ -65,7 +65,6 @@ PAUSE = 0.02  # seconds between checkpoints: tests do not wait
 PATIENCE = 60.0  # seconds for anything; only a broken test needs them
 QUOTAS = Quotas()  # a test or a bench may set others
 RETENTION = Retention()
-SCRIBE: tuple[int, ...] | None = None  # (): a process of its own writes deposits
 DATABASE: Located = in_file  # the fixture `either_database` changes it
 
 
@@ -222,7 +221,7 @@ async def connected(
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[TestTerminal]:
     """Open a session at ``url`` (``http://host:port``)."""
-    relay = RootRelay(ministry.relay.verify_key, ministry.realm)
+    relay = RootRelay(ministry.relay.verify_key, ministry.suite, ministry.realm)
     session = client_session.start(identity, relay, drawn("secret"), 0.0)
     async with (
         aiohttp.ClientSession() as http,
@@ -331,7 +330,7 @@ async def working(
     """
     leaves = ministry.leaves if leaves is None else leaves
     async with AsyncExitStack() as stack:
-        store = await open_store(DATABASE(folder), folder, SCRIBE)
+        store = await open_store(DATABASE(folder), folder)
         stack.push_async_callback(store.close)
         clock = clock or SystemClock()
         # Entropy of the system: another incarnation for each new store.

@@ -51,7 +51,6 @@ class Meeting:
     suite: SuiteId = SuiteId.S1
     terminal: str = "terminal"
     draws: str = "meeting"
-    signer: SuiteId | None = None  # of the terminal's key; None: the relay's suite
 
     def __post_init__(self) -> None:
         self.relay, effects = relay_session.start(
@@ -65,8 +64,8 @@ class Meeting:
         assert isinstance(send, relay_session.Send)
         self.challenge = send.data
         self.client = client_session.start(
-            identity(self.terminal, self.signer or self.suite),
-            RootRelay(public("relay", self.suite), REALM),
+            identity(self.terminal, self.suite),
+            RootRelay(public("relay", self.suite), self.suite, REALM),
             drawn(f"terminal/{self.draws}"),
             200.0,
         )

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 from crypto.digest import H, T, u64
 from crypto.types import Digest, PrekeyId, StreamId
-from protocol import clone_watch, delivery, mailbox, streams
+from protocol import clone_watch, delivery, given, mailbox, streams
 from protocol.delivery import Delivery
-from protocol.given import Given, give
+from protocol.given import Given
 from protocol.mailbox import Mailbox
 from protocol.slip import Place
 from protocol.streams import Stream
@@ -54,7 +54,6 @@ class World:
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
         self.given: dict[tuple[int, int], Given] = {}
-        self.places: dict[tuple[Digest, int], Place] = {}
         self.deliveries: dict[tuple[Digest, int], Delivery] = {}
         self.composed: dict[tuple[Digest, int], tuple[int, int]] = {}  # sender, lane
         self.envelopes: dict[Digest, Record] = {}
@@ -103,10 +102,7 @@ class World:
         sender, lane = self.composed[name, to]
         pair = (sender, to)
         stream = StreamId(H(T(self.seed.encode(), u64(sender)))[:16])
-        if (name, to) not in self.places:
-            before = self.given.get(pair, Given(stream))
-            self.given[pair], self.places[name, to] = give(before, name)
-        place = self.places[name, to]
+        self.given[pair], place = given.give(self.given.get(pair, Given(stream)), name)
         self.number += 1
         kid = PrekeyId(u64(self.number) * 2)
         envelope = H(T(b"envelope", name, kid))

@@ -7,8 +7,7 @@ from pathlib import Path
 from crypto.digest import H
 from server.storage.interfaces import Store
 from server.storage.postgres import PostgresStore
-from server.storage.sql_tables import SqlTables
-from server.storage.store import SqliteStore, transaction
+from server.storage.store import SqliteStore, SqlTables, transaction
 from tests.support.postgres import Server
 
 Located = Callable[[Path], str]  # a test's folder -> `database` in relay.toml

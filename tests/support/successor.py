@@ -7,19 +7,12 @@ from msgspec import structs
 from crypto.notekey import NoteAlgorithm
 from protocol.codec import encode
 from protocol.key_log_entry import LeafKind, signed_leaf
-from protocol.root import LogKey, RootDocument
-from protocol.trusted_root import TrustedRoot
+from protocol.root import LogKey
 from protocol.witness_policy import WitnessPolicy
 from server.keys import WitnessSeeds
 from tests.support.keys import stretched
 from tests.support.ministry import Ministry, sign_root
 from tests.support.witnesses import ORGANISATIONS, log_key, note_key, witness_key
-
-
-def following(trusted: TrustedRoot, document: RootDocument) -> bytes:
-    """Return ``document`` encoded as the version that follows ``trusted``."""
-    version = trusted.document.version + 1
-    return encode(structs.replace(document, version=version, prev=trusted.digest))
 
 
 def next_root(people: Ministry, *, holders: int = 2, **changes: Any) -> bytes:  # noqa: ANN401 -- fields of any type

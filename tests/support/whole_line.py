@@ -83,8 +83,7 @@ class TimedSession(Session):
         super()._offer(effect)
         if isinstance(effect, Deposited):
             self.offered.setdefault(effect.envelope, (now(), effect.lane))
-            waiting = self._deposits.items()
-            self._sent = {sent: deposit.envelope for sent, deposit in waiting}
+            self._sent = dict(self._deposits)
 
     def effect(self, effect: line_effects.Effect) -> None:
         if isinstance(effect, line_effects.ObjectAccepted):
@@ -137,7 +136,7 @@ class Post:
 
     async def _keep(self) -> None:
         people = self.whole.ministry
-        known = RootRelay(people.relay.verify_key, people.realm)
+        known = RootRelay(people.relay.verify_key, people.suite, people.realm)
         while True:
             self.wire = Wire(self.rate, self.delay, self.buffer, self.link.day_key)
             self.wires.append(self.wire)

@@ -2,37 +2,28 @@
 
 import base64
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from client.answers.auditing import AuditAnswers
 from client.answers.names import short
-from client.audit.asking import Ministry as AuditedMinistry
 from client.audit.asking import brought, entries_of
 from client.audit.paths import proofs
-from client.audit.state import Memory
-from client.audit.watching import Monitor
-from client.cli.audit_shell import ministry_watched
-from client.cli.shell import Shell
 from client.core.evidence import Wanted
 from client.core.witnesses import EVIDENCE
 from client.exits import AgentRefusal, Exit
-from client.home import Config, Home
 from client.vault.making import PIN
 from protocol.codec import encode
 from protocol.errors import FreshnessError
 from protocol.evidence.check import verify_bundle
 from protocol.requests import LogName
-from protocol.root_file import write_roots
 from protocol.tlog_proof import read_proof, write_proof
 from tests.support.desk import Desk, pair
 from tests.support.evidence import settle
 from tests.support.fake_relay import FakeRelay
 from tests.support.ministry import Ministry
 from tests.support.monitored import Shown
-from tests.support.successor import next_root
 
 
 class Office:
@@ -149,48 +140,6 @@ async def test_entries_come_page_by_page(
     assert pages == len(leaves)
     first = office.ask("audit-entries", start=0)["entries"]
     assert [base64.b64decode(one) for one in first] == leaves[:1]
-    assert entries_of(ask, len(leaves) - 2) == tuple(leaves[-2:])
-    assert entries_of(ask, len(leaves)) == entries_of(ask, len(leaves) + 9) == ()
-
-
-async def test_a_monitor_asks_for_what_is_new_and_stays_at_its_root_document(
-    office: Office, hague: Ministry, tmp_path: Path
-) -> None:
-    relay, home = office.bern.relay, Home(tmp_path / "home")
-    home.create(Config())
-    home.root_file.write_bytes(write_roots(hague.leaves[:1]))
-    starts: list[int] = []
-
-    def ask(method: str, start: int) -> Any:  # noqa: ANN401 -- JSON
-        starts.append(start)
-        return office.ask(method, start=start)
-
-    shell = cast("Shell", SimpleNamespace(home=home, ask=ask))
-
-    def look() -> AuditedMinistry:
-        memory = Memory.of(home.path)
-        found = ministry_watched(shell, None, None, memory)
-        fresh = found.entries
-        assert fresh is not None
-        Monitor(found.root, memory).entries(fresh, found.roots, 1)
-        return found
-
-    assert look().root.version == 1
-    relay.log(next_root(hague))
-    office.bern.connect()
-    second = look()
-    assert (second.root.version, len(second.roots)) == (2, 1)
-    assert second.entries is not None
-    assert len(second.entries) == relay.sizes[0] - starts[1] > 0
-    for _ in range(2):  # the document that brought it is not among what is new
-        later = look()
-        assert (later.root.version, later.entries) == (2, ())
-    assert starts == [0, starts[1], *[relay.sizes[0]] * 2]
-    # A home that followed by itself needs no reminder.
-    home.root_file.write_bytes(write_roots((hague.leaves[0], *second.roots)))
-    assert (look().root.version, look().roots) == (2, ())
-    by_file = ministry_watched(shell, home.root_file, None, Memory.of(home.path))
-    assert (by_file.root.version, by_file.entries) == (2, None)
 
 
 async def test_nothing_is_known_before_the_first_synchronisation(

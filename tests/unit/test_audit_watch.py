@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from client.audit import state
 from client.audit.source import SourceError
 from client.audit.state import Memory, StateError
 from client.audit.watching import (
@@ -217,8 +216,7 @@ def test_a_relay_that_does_not_answer_is_no_alarm(watched: Watched) -> None:
 
 def read(watched: Watched, entries: list[bytes]) -> None:
     memory = Memory.of(watched.folder)
-    fresh = entries[memory.state.entries :]
-    Monitor(watched.hague.directory.root.document, memory).entries(fresh, (), 1)
+    Monitor(watched.hague.directory.root.document, memory).entries(entries, 1)
 
 
 def test_a_change_of_the_directory_is_told_and_a_manifest_is_not(
@@ -275,17 +273,3 @@ def test_every_alarm_has_words(what: str) -> None:
     for language in LANGUAGES:
         said = Words(language).say(f"audit.alarm-{what}", number=1, about="x", at="y")
         assert said.startswith("1. ")
-
-
-def test_a_number_of_an_alarm_is_never_given_twice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The oldest alarms make place; the folders of their evidence stay as they are."""
-    monkeypatch.setattr(state, "MAX_ALARMS", 2)
-    memory = Memory.of(tmp_path)
-    for number in range(1, 5):
-        note = {"relay.note": b"%d" % number}
-        assert memory.tell(FORK, str(number), number, note) is not None
-    assert [one.number for one in memory.state.alarms] == [3, 4]
-    kept = sorted(memory.folder.glob("*/*/relay.note"))
-    assert [path.read_bytes() for path in kept] == [b"1", b"2", b"3", b"4"]

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from msgspec import structs
 
+from client.core.sealing import reseal
 from crypto.digest import H
 from crypto.sign import Realm, Usage
 from crypto.suite import SUITES, SuiteId
@@ -13,13 +14,15 @@ from protocol.admit import Admitted
 from protocol.codec import decode, encode
 from protocol.directory_view import Ended
 from protocol.envelope import parse_envelope
-from protocol.errors import BindingError, MalformedError, VerificationError
+from protocol.errors import BindingError, BusyError, MalformedError, VerificationError
+from protocol.limits import MAX_RESEALS
 from protocol.machine_bodies import ReceiptBody
 from protocol.nack import (
     Aim,
     Deposit,
     Gone,
     Nack,
+    Reseals,
     SignedNack,
     check_nack,
     make_nack,
@@ -277,3 +280,28 @@ def test_what_is_signed_and_no_nack_is_malformed(cast: Cast) -> None:
     lie = SignedNack(b"\xa0", Signature(signature), cast.bern.terminal.mailbox)
     with pytest.raises(MalformedError):
         check_nack(lie, deposit, cast.directory)
+
+
+def test_b22_three_reseals_and_then_a_person() -> None:
+    kids = [PrekeyId(bytes([n]) * 16) for n in range(MAX_RESEALS + 2)]
+    tried = Reseals((kids[0],))
+    for kid in kids[1 : MAX_RESEALS + 1]:
+        tried = tried.again(kid)
+    with pytest.raises(BusyError):
+        tried.again(kids[-1])
+    assert len(tried.kids) == 1 + MAX_RESEALS
+
+
+def test_b22_a_reseal_takes_a_prekey_that_was_not_used(cast: Cast) -> None:
+    kid = cast.bern.kid
+    with pytest.raises(BindingError, match="B22"):
+        Reseals((kid,)).again(kid)
+    record = encode(record_of(cast.tfc, "bern"))
+    first = cast.tfc.seal(record, cast.bern.at())
+    with pytest.raises(ValueError, match="another prekey"):
+        reseal(
+            first,
+            sender=cast.tfc.sender(),
+            recipients=[cast.bern.at()],
+            entropy=lambda size: b"e" * size,
+        )

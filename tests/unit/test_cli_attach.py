@@ -14,7 +14,6 @@ from client.cli.attach import _named
 from client.cli.main import main
 from client.door import asking
 from client.exits import AgentRefusal, Exit
-from client.home import Config, Home
 from client.vault.spool import Spool, seal_file
 from crypto.suite import SuiteId
 from tests.support.keys import drawn, stretched
@@ -280,7 +279,6 @@ def test_what_the_agent_refuses_is_taken_out_of_the_spool(
     assert run(*SEND, "--attach", tmp_path / "one").exit_code == Exit.REFUSED
     assert names(agent.spool.folder) == []
     # No answer came: the message may be in the outbox, and needs it.
-    Home(tmp_path / "home").create(Config())
     agent.refusing = asking.NoAgentError()
     assert run(*SEND, "--attach", tmp_path / "one").exit_code == Exit.LOCKED
     assert len(names(agent.spool.folder)) == 1

@@ -10,7 +10,6 @@ from click.testing import CliRunner, Result
 from client.cli.main import main
 from client.door import asking
 from client.exits import Exit
-from client.home import Config, Home
 from client.lists import PAGE
 
 ROUND: dict[str, Any] = {
@@ -135,9 +134,6 @@ def test_what_a_peer_wrote_is_not_obeyed(
 def test_a_watch_without_an_agent_or_after_its_end_is_locked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nowhere = koerier(tmp_path, "watch")  # mistyped: it is not there, so not locked
-    assert (nowhere.exit_code, "No terminal" in nowhere.stderr) == (2, True)
-    Home(tmp_path).create(Config())
     assert koerier(tmp_path, "watch").exit_code == Exit.LOCKED
     monkeypatch.setattr(asking, "stream", lambda *_, **__: iter(()))
     done = koerier(tmp_path, "watch")

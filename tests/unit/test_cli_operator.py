@@ -121,8 +121,7 @@ def test_the_only_open_proposal_is_approved_without_naming_it(
     assert "No proposal" in typed(bern.home, "operator", "show", "00ff", status=2)
     refused = typed(bern.home, *signing("operator", "approve", id_), status=3)
     assert "every signature already" in refused
-    refused = typed(bern.home, *signing("operator", "approve"), status=2)
-    assert "No proposal is open" in refused
+    assert "0 proposals" in typed(bern.home, *signing("operator", "approve"), status=2)
 
 
 # --- by file
@@ -304,9 +303,6 @@ def test_the_directory_is_shown_in_words(bern: Bern) -> None:
     assert "terminal 1" in shown
     history = typed(bern.home, "directory", "history", "bern")
     assert "ENROL bern, signed by: operator" in history
-    assert "a new post: bern" in history
-    assert "You sign" not in history  # nobody who looks back signs
-    assert "signed by: -" not in typed(bern.home, "directory", "history")
     for line in (("list",), ("show", "bern"), ("history",)):
         json.loads(typed(bern.home, "directory", *line, "--json"))
     assert "bern/m1" in typed(bern.home, "operator", "expiring", "--days", "400")

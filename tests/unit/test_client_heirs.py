@@ -3,8 +3,6 @@
 import pytest
 
 from client.core.machine import Machine
-from client.core.rows import Target
-from crypto.types import KeyId
 from protocol.delivery import State
 from protocol.root import DAY
 from tests.support.desk import Desk, exchange
@@ -121,50 +119,3 @@ def test_what_machines_say_to_a_lost_terminal_dies_with_it(
         for name in owed
         for target in bern.store.targets(name.name)
     )
-
-
-def test_what_waits_is_read_again_only_where_rights_changed(
-    hague: Ministry,
-    relay: FakeRelay,
-    desks: tuple[Desk, Desk],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    bern, _ = desks
-    for number in range(3):
-        bern.write("tfc", f"Nummer {number}.")
-    bern.run()
-    read: list[KeyId] = []
-    open_of = bern.store.open_of
-
-    def reading(terminal: KeyId) -> list[Target]:
-        read.append(terminal)
-        return open_of(terminal)
-
-    monkeypatch.setattr(bern.store, "open_of", reading)
-    exchange(bern)
-    assert read == []  # nobody has ended
-    suspend(hague, relay, "tfc")
-    for number in range(5):
-        relay.now += 600
-        relay.log(b"a leaf that counts for nothing, number %d" % number)
-        exchange(bern)
-        assert bern.machine.beliefs.key_log.size == relay.sizes[0]
-    assert len(read) == 1
-    second = second_desk(hague, relay, "tfc", bern)
-    exchange(bern, second)
-    assert len(read) == 2
-    assert len(second.inbox()) == 3
-
-
-def test_only_the_terminals_that_owe_something_are_found(
-    desks: tuple[Desk, Desk],
-) -> None:
-    bern, tfc = desks
-    bern.write("tfc")
-    assert bern.store.open_terminals() == [tfc.post.terminal.key.id]
-    bern.run()
-    (target,) = bern.store.open_of(tfc.post.terminal.key.id)
-    assert target.place is not None
-    exchange(bern, tfc)
-    assert bern.store.open_terminals() == []
-    assert bern.store.open_of(tfc.post.terminal.key.id) == []

@@ -91,7 +91,7 @@ async def end_of(link: Link, address: str, pin: Digest = PIN) -> bool:
         await link.run(
             address,
             pin,
-            RootRelay(public("relay"), REALM),
+            RootRelay(public("relay"), Meeting().client.relay.suite, REALM),
             identity("terminal"),
             NOON,
         )
@@ -222,7 +222,7 @@ async def test_what_comes_at_once_is_one_turn_and_a_cut_is_its_end() -> None:
     with pytest.raises(LinkError):
         await link.over(
             Bursts(2, 1),
-            RootRelay(public("relay"), REALM),
+            RootRelay(public("relay"), Meeting().suite, REALM),
             identity("terminal"),
             NOON,
         )

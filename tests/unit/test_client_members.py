@@ -292,10 +292,10 @@ def test_the_paper_key_consents_for_its_own_post(
     request, _ = second_request(hague, invited(bern, Action.ADD_TERMINAL))
     entry = addition_proposal(request, HIGH, None, expires=hague.now + DAY)
     paper = hague.posts["bern"].recovery
-    agreed = consented(signed_by_two(hague, entry), [paper], "bern", realm=hague.realm)
+    agreed = consented(signed_by_two(hague, entry), paper, "bern", realm=hague.realm)
     assert paper.id in {line.key for line in agreed.signatures}
     with pytest.raises(BindingError):
-        consented(agreed, [paper], "tfc", realm=hague.realm)
+        consented(agreed, paper, "tfc", realm=hague.realm)
 
 
 def test_only_another_terminal_of_this_post_is_consented_to(

@@ -9,9 +9,6 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from client.core.alarms import Alarm
-from client.core.watching import Watching
-from client.vault.database import DiskError
-from client.vault.store import Store
 from client.words import LANGUAGES, Words
 from crypto.sign import SigningKey
 from protocol.directory_entry import (
@@ -206,53 +203,3 @@ def test_a_lift_is_told(desks: tuple[Desk, Desk]) -> None:
     lift = hague.entry("bern", Action.LIFT, Lift(ends=(cut.digest,)))
     log(desks, lift)
     assert bern.happened().count("post-changed") == 1
-
-
-@pytest.mark.parametrize("ends", ["crash", "disk"])
-def test_an_alarm_is_as_durable_as_the_entry_that_causes_it(
-    desks: tuple[Desk, Desk], monkeypatch: pytest.MonkeyPatch, ends: str
-) -> None:
-    """The process or the disk ends between adopting an entry and looking at it."""
-    bern, _ = desks
-    fault = RuntimeError if ends == "crash" else DiskError
-
-    def fails(*_: object) -> None:
-        raise fault
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Store, "raise_alarm", fails)
-        with pytest.raises(fault):
-            log(desks, add_terminal(bern.ministry, []))
-    assert bern.machine.beliefs.key_log.size == bern.relay.sizes[0]
-    assert "own-key-changed" not in bern.alarms()
-    if ends == "crash":
-        bern.restart()
-    bern.connect()
-    assert "own-key-changed" in bern.alarms()
-    assert bern.happened().count("own-key-changed") == 1
-    bern.store.end_alarm(bern.now, "own-key-changed", None, "bern")
-    bern.restart()
-    bern.connect()
-    assert "own-key-changed" not in bern.alarms()  # each entry is looked at once
-
-
-def test_what_came_with_the_first_entries_is_watched_after_a_crash(
-    hague: Ministry, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Else a terminal that never saw where it was enrolled would alarm on nothing."""
-    relay = FakeRelay(hague)
-    bern = Desk(hague, hague.posts["bern"], relay)
-    with monkeypatch.context() as patch:
-        patch.setattr(Watching, "adopted", stop)
-        with pytest.raises(RuntimeError):
-            bern.connect()
-    assert bern.machine.beliefs.key_log.size == relay.sizes[0]
-    bern.restart()
-    bern.connect()
-    assert bern.alarms() == set()
-    log([bern], add_terminal(hague, []))
-    assert bern.alarms() == {"own-key-changed"}
-
-
-def stop(*_: object) -> None:
-    raise RuntimeError

@@ -4,18 +4,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from client.cli.main import main
 from client.demo import ministry, processes, scenes
-from client.demo.processes import (
-    DiedError,
-    Services,
-    StepFailedError,
-    command,
-    run,
-    run_json,
-)
+from client.demo.processes import Services, StepFailedError, command, run, run_json, say
 
 
 def test_a_command_that_fails_says_its_last_words() -> None:
@@ -67,6 +58,11 @@ def test_a_service_that_never_gets_ready_is_given_up_and_ended(
     assert not Path(f"/proc/{pid}").exists()
 
 
+def test_progress_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    say("hallo")
+    assert capsys.readouterr() == ("", "hallo\n")
+
+
 def test_a_state_that_never_comes_ends_the_story(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,75 +110,3 @@ def test_a_service_that_ended_is_named(tmp_path: Path) -> None:
             services.start("bad", [sys.executable, "-c", ""], tmp_path / "never")
         services.start("good", [sys.executable, "-c", wait, str(ready)], ready)
         assert services.ended() == ["bad"]
-
-
-def die(services: Services, folder: Path) -> Path:
-    """Start a service that is ready and then dies; return its log when it has."""
-    ready = folder / "ready"
-    code = "import pathlib, sys; print('oh no'); pathlib.Path(sys.argv[1]).touch()"
-    services.start("relay", [sys.executable, "-c", code, str(ready)], ready)
-    while not services.ended():
-        pass
-    return folder / "relay.log"
-
-
-def test_the_story_does_not_wait_for_a_relay_that_died(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(scenes, "run_json", lambda _: NOTHING)
-    with Services(tmp_path) as services:
-        log = die(services, tmp_path)
-        made = ministry.Ministry(tmp_path, services, lambda: "x")
-        tale = scenes.Scenes(made, lambda _: None)
-        sent = scenes.Sent("x", ministry.POST, (ministry.TFC,))
-        with pytest.raises(DiedError) as followed:
-            tale.follow(sent, "read")
-        with pytest.raises(DiedError) as waited:
-            tale.wait_until_reachable()
-        for died in (followed.value, waited.value):
-            assert (died.names, died.logs) == (("relay",), (log,))
-    assert "oh no" in log.read_text()
-
-
-@pytest.mark.parametrize(
-    ("lang", "word"), [("nl", "relay draait niet meer"), ("en", "relay runs no more")]
-)
-@pytest.mark.parametrize("when", ["founding", "staying"])
-def test_who_died_is_named_with_where_its_last_words_are(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    lang: str,
-    word: str,
-    when: str,
-) -> None:
-    folder = tmp_path / "ministry"
-
-    def founded(self: ministry.Ministry) -> None:
-        die(self._services, folder / "log")
-        raise StepFailedError("append (1) no relay")
-
-    def played(play: object, *_: object) -> dict[str, object]:
-        die(play.services, folder / "log")  # type: ignore[attr-defined]
-        return {"ok": True, "seconds": 1.0}
-
-    monkeypatch.setattr(ministry.Ministry, "found", founded)
-    if when == "staying":
-        monkeypatch.setattr("client.cli.demo._Play.run", played)
-    line = ["--lang", lang, "demo", "--folder", str(folder)]
-    done = CliRunner().invoke(main, line)
-    assert done.exit_code == 1
-    assert word in done.output
-    assert str(folder / "log" / "relay.log") in done.output
-
-
-def test_what_an_agent_says_lies_where_every_agents_words_are(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    line = [sys.executable, "-c", "print('last words')"]
-    monkeypatch.setattr(ministry, "command", lambda *_: line)
-    with Services(tmp_path / "log") as services:
-        made = ministry.Ministry(tmp_path, services, lambda: "x")
-        with pytest.raises(StepFailedError, match="last words"):
-            made.unlock_one(ministry.TFC)
-    home = made.terminal(ministry.TFC)
-    assert "last words" in (home / "log" / "agent.log").read_text()

@@ -7,8 +7,6 @@ import pytest
 
 from client.agent.session import BATCH, Session
 from client.core.questions import (
-    BlobAnnounced,
-    CheckpointWanted,
     Deposited,
     Drop,
     Effect,
@@ -20,7 +18,7 @@ from client.core.questions import (
 from crypto.digest import H
 from crypto.types import Digest
 from protocol.codec import decode, encode
-from protocol.errors import BusyError, ErrorCode
+from protocol.errors import BusyError
 from protocol.line import effects as line_effects
 from protocol.line.frames import CloseReason, Kind
 from protocol.requests import (
@@ -28,7 +26,6 @@ from protocol.requests import (
     Ask,
     Delivery,
     KeyLog,
-    LogName,
     Notice,
     Request,
     Submit,
@@ -85,9 +82,6 @@ class FakeMachine:
     def answered(self, tag: Tag, body: bytes | None, _: int) -> list[Effect]:
         self.told.append(("answered", tag, body))
         return self.next
-
-    def tick(self, _: int) -> list[Effect]:
-        return []
 
     def pump(self, _: int) -> list[Effect]:
         return []
@@ -211,7 +205,7 @@ def test_an_answer_finds_its_question_once(scene: Scene) -> None:
 
 def test_a_refusal_is_an_answer_without_a_body(scene: Scene) -> None:
     scene.session.connected()
-    refused = encode(Answer(number=scene.number(), code=ErrorCode.NOT_ALLOWED))
+    refused = encode(Answer(number=scene.number(), code=5))
     scene.comes(Kind.ANSWER, refused)
     assert ("answered", QUESTION.tag, None) in scene.machine.told
 
@@ -220,83 +214,11 @@ def test_a_request_that_the_relay_will_not_take_is_answered_with_nothing(
     scene: Scene,
 ) -> None:
     scene.session.connected()
-    gone = line_effects.ObjectRefused(b"object-1", CloseReason.TOO_LARGE)
+    gone = line_effects.ObjectRefused(b"object-1", CloseReason(1))
     for _ in range(2):
         scene.session.effect(gone)
     answered = [told for told in scene.machine.told if told[0] == "answered"]
     assert answered == [("answered", QUESTION.tag, None)]
-
-
-@pytest.mark.parametrize("how", ["an answer", "at once"])
-def test_what_the_relay_is_too_busy_for_is_asked_again_at_the_next_tick(
-    scene: Scene, how: str
-) -> None:
-    scene.session.connected()
-    busy = encode(Answer(number=scene.number(), code=ErrorCode.BUSY))
-    gone = line_effects.ObjectRefused(b"object-1", CloseReason.BUSY)
-    if how == "an answer":
-        scene.comes(Kind.ANSWER, busy)
-    else:
-        scene.session.effect(gone)
-    assert scene.machine.told == [("connected",)]  # the core goes on waiting
-    assert scene.session.asking
-    scene.session.tick()
-    first, again = (decode(sent, Request) for _, sent, _ in scene.line.offered)
-    assert (again.ask, again.body) == (first.ask, first.body)
-    assert again.number != first.number
-    scene.comes(Kind.ANSWER, encode(Answer(number=again.number, code=0, body=b"yes")))
-    assert scene.machine.told[-1] == ("answered", QUESTION.tag, b"yes")
-    scene.session.tick()
-    assert len(scene.line.offered) == 2
-    assert not scene.session.asking
-
-
-def test_a_deposit_that_the_relay_has_no_room_for_is_offered_again(
-    scene: Scene,
-) -> None:
-    scene.session.carry_out([DEPOSIT])
-    scene.session.effect(line_effects.ObjectRefused(b"object-1", CloseReason.BUSY))
-    assert len(scene.line.offered) == 1  # not at once
-    scene.session.tick()
-    assert scene.line.offered[1:] == scene.line.offered[:1]
-    scene.session.effect(line_effects.ObjectAccepted(b"object-2", 7, b"leaf"))
-    assert scene.machine.told == [("stored", ENVELOPE, 7, b"leaf")]
-
-
-def test_a_deposit_that_the_relay_does_not_want_waits_for_the_next_session(
-    scene: Scene,
-) -> None:
-    scene.session.carry_out([DEPOSIT])
-    no = line_effects.ObjectRefused(b"object-1", CloseReason.NOT_WANTED)
-    scene.session.effect(no)
-    scene.session.tick()
-    assert len(scene.line.offered) == 1
-
-
-def test_after_a_cut_the_core_asks_and_nobody_else(scene: Scene) -> None:
-    scene.session.connected()
-    scene.comes(Kind.ANSWER, encode(Answer(number=scene.number(), code=ErrorCode.BUSY)))
-    scene.session.cut()
-    scene.session.tick()
-    assert len(scene.line.offered) == 1
-
-
-def test_people_are_told_that_there_is_no_room_for_an_attachment(scene: Scene) -> None:
-    tag = BlobAnnounced(ENVELOPE, ENVELOPE)
-    scene.session.carry_out([Question(tag, Ask.KEY_LOG, KeyLog(start=0))])
-    scene.comes(Kind.ANSWER, encode(Answer(number=scene.number(), code=ErrorCode.BUSY)))
-    assert scene.machine.told == [("answered", tag, None)]
-    scene.session.tick()
-    assert len(scene.line.offered) == 1
-
-
-def test_a_log_without_a_checkpoint_is_not_waited_for(scene: Scene) -> None:
-    """`sync` ends in a ministry in which nobody has sent anything."""
-    wanted = CheckpointWanted(LogName.MESSAGE, 0)
-    scene.session.carry_out([Question(wanted, Ask.KEY_LOG, KeyLog(start=0))])
-    scene.comes(Kind.ANSWER, encode(Answer(number=scene.number(), code=ErrorCode.BUSY)))
-    assert scene.machine.told == [("answered", wanted, None)]
-    assert not scene.session.asking
 
 
 def test_the_relays_word_on_a_deposit_reaches_the_core(scene: Scene) -> None:

@@ -147,7 +147,9 @@ def test_witnessed_time_ends_a_day_key_and_does_not_begin_one() -> None:
 
 def test_b12_a_terminal_of_another_realm_hears_nothing() -> None:
     meeting = Meeting()
-    earnest = replace(meeting.client, relay=RootRelay(public("relay"), Realm.KOERIER))
+    earnest = replace(
+        meeting.client, relay=RootRelay(public("relay"), SuiteId.S1, Realm.KOERIER)
+    )
     event = ChallengeReceived(meeting.challenge, NOON)
     assert step(earnest, event)[1] == NOT_VERIFIED
 

@@ -18,10 +18,9 @@ from protocol.limits import MAX_RECORD
 from protocol.receipt import Kind
 from protocol.record import Record
 from protocol.record_type import RecordType
-from tests.support.courier import apart, packed, written
 from tests.support.desk import Desk, box_of, cable, exchange, pair
 from tests.support.fake_relay import FakeRelay
-from tests.support.ministry import Ministry, ministry
+from tests.support.ministry import ministry
 from tests.support.office import Office
 
 WHY = "verkeerde bijlage"
@@ -76,28 +75,6 @@ def test_what_was_sealed_gets_a_word_beside_it_at_both_ends(
         overdue = {a.name for a in desk.store.alarms(9, ended=False)}
         assert sent.name not in overdue
         assert better.name in overdue
-
-
-def test_what_went_by_courier_alone_is_withdrawn_with_a_word_too(
-    hague: Ministry,
-) -> None:
-    bern, tfc = apart(hague)
-    here = Office(bern)
-    row = written(bern)
-    carried = packed(bern, row)
-    answer = here.run("withdraw", id=row.name.hex(), reason=WHY)
-    assert answer["withdrawal"] is not None
-    tfc.machine.courier.unpack(carried, tfc.now)
-    for desk in (bern, tfc):
-        desk.connect()
-    exchange(bern, tfc)
-    lines = {line["name"]: line for line in Office(tfc).run("inbox")}
-    assert lines[row.name.hex()]["withdrawn"] == WHY
-    (target,) = bern.store.targets(row.name)
-    assert target.delivery.state is State.DELIVERED  # no place stays empty
-    assert not tfc.alarms()
-    lines = {line["name"]: line for line in here.run("outbox")}
-    assert lines[row.name.hex()]["withdrawn"] is True
 
 
 def test_a_withdrawal_says_what_it_is_and_asks_nothing(

@@ -64,7 +64,7 @@ def other_handshakes(suite: SuiteId) -> list[Handshake]:
 def test_a_hello_says_who_and_proves_it(suite: SuiteId) -> None:
     handshake, identity = offered(suite), signing_key(suite)
     sealed = hello(handshake)
-    assert len(sealed) == hello_size(suite, suite)
+    assert len(sealed) == hello_size(suite)
     assert len(sealed) == {SuiteId.S1: 4573, SuiteId.S2: 6486}[suite]
     opened = open_hello(handshake, day_key(suite), sealed)
     assert opened.terminal == identity.id
@@ -76,26 +76,6 @@ def test_a_hello_says_who_and_proves_it(suite: SuiteId) -> None:
         Realm.KOERIER,
     )
     assert "proof" not in repr(opened)
-
-
-@suites
-@pytest.mark.parametrize("signer", SuiteId)
-def test_the_length_of_a_hello_says_both_suites(
-    suite: SuiteId, signer: SuiteId
-) -> None:
-    """A terminal proves itself by its own suite, whatever the relay's is."""
-    handshake, identity = offered(suite), signing_key(signer)
-    given, transcript = secret("session"), handshake.transcript
-    proven = identity.sign(
-        Usage.SESSION, transcript(identity.id, given), realm=Realm.KOERIER
-    )
-    sealed = seal_hello(handshake, identity.id, given, proven)
-    sizes = {(1, 1): 4573, (1, 2): 5941, (2, 1): 5118, (2, 2): 6486}
-    assert len(sealed) == hello_size(suite, signer) == sizes[suite, signer]
-    opened = open_hello(handshake, day_key(suite), sealed)
-    assert (opened.proof, opened.terminal) == (proven, identity.id)
-    with pytest.raises(OpenError):
-        open_hello(handshake, day_key(suite), sealed + b"x")
 
 
 @suites
@@ -162,7 +142,7 @@ def test_an_envelopes_wrap_is_no_hello() -> None:
     assert key.public == kem_key(suite).public
     content = bytes(32 + 32 + SUITES[suite].signature)
     sealed = _hpke.seal(suite, key.public, b"koerier/v1/wrap", content)
-    assert len(sealed) == hello_size(suite, suite)
+    assert len(sealed) == hello_size(suite)
     with pytest.raises(OpenError):
         open_hello(handshake, key, sealed)
 

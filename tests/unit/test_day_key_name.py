@@ -54,7 +54,7 @@ async def test_a_nonce_alone_opens_a_session_with_what_was_known(
 ) -> None:
     whole = await first_message(relay, "")
     people = relay.ministry
-    known = RootRelay(people.relay.verify_key, people.realm)
+    known = RootRelay(people.relay.verify_key, people.suite, people.realm)
     async with aiohttp.ClientSession() as client:
         polling = Polling(client, relay.url)
         _, body = await polling.post("", None, b"", day_key=day_key_name(whole))

@@ -26,6 +26,7 @@ from protocol.key_log_entry import (
     notice_leaf,
     signed_leaf,
 )
+from protocol.proposal import next_root
 from protocol.restriction import ZeroiseOrder
 from protocol.root import EXTENSION, Extension
 from protocol.root_chain import founding_root, leading_root
@@ -37,14 +38,13 @@ from protocol.trusted_directory import (
     alarms,
     found_directory,
 )
-from protocol.zeroising import OPEN, closes, require_timely, zeroise_order
+from protocol.zeroising import zeroise_order
 from tests.support.ministry import START, YEAR, Ministry, sign_root
-from tests.support.successor import following
 
 
 def root_leaf(hague: Ministry, **changes: object) -> bytes:
     document = structs.replace(hague.directory.root.document, **changes)
-    encoded = following(hague.directory.root, document)
+    encoded = next_root(hague.directory.root, document)
     return signed_leaf(LeafKind.ROOT, sign_root(encoded, hague.holders, hague.realm))
 
 
@@ -284,11 +284,3 @@ def test_a_zeroise_order_needs_two_operators(hague: Ministry) -> None:
             zeroise_order(hague.directory.root, order(hague, *by))
     with pytest.raises(VerificationError):
         zeroise_order(hague.directory.root, order(hague, *hague.pair, usage=Usage.DIR))
-
-
-def test_an_order_is_open_for_a_week(hague: Ministry) -> None:
-    named, _ = zeroise_order(hague.directory.root, order(hague, *hague.pair))
-    require_timely(named, hague.now + OPEN - 1)
-    with pytest.raises(ExpiredError):
-        require_timely(named, hague.now + OPEN)
-    assert hague.now + OPEN == closes(named)

@@ -115,7 +115,7 @@ async def run(
     link: Link, relay: RunningRelay, before: Front, post: str = "bern"
 ) -> LinkError:
     people = relay.ministry
-    known = RootRelay(people.relay.verify_key, people.realm)
+    known = RootRelay(people.relay.verify_key, people.suite, people.realm)
     try:
         await link.run(f"wss://{before.address}", PIN, known, own(relay, post).key, 0)
     except LinkError as error:

@@ -4,7 +4,6 @@ import pytest
 from msgspec import structs
 
 from crypto.digest import H, T, u32, u64
-from crypto.merkle import root_of, verify_inclusion
 from crypto.sign import Realm, SigningKey, Usage
 from crypto.suite import SuiteId
 from crypto.types import Digest, KeyId, PublicKey, Signature
@@ -361,10 +360,3 @@ def test_without_a_manifest_there_is_no_prekey(hague: Ministry) -> None:
     public = terminal.prekeys[0].public
     with pytest.raises(ChainError):
         PrekeyBook().prekey(terminal.key.id, 0, public, (), hague.view())
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 13, 100])
-def test_all_paths_at_once_are_the_paths_of_each(count: int) -> None:
-    leaves = [b"%d" % n for n in range(count)]
-    for index, path in enumerate(paths_of(leaves)):
-        verify_inclusion(leaves[index], index, count, path, root_of(leaves))

@@ -15,6 +15,7 @@ from protocol.policy import (
     Policy,
     contradictions,
     deadline,
+    grace,
     least_level,
     national_level,
     rule_for,
@@ -48,6 +49,10 @@ def test_each_level_has_its_rule(level: Level) -> None:
 )
 def test_deadlines(precedence: Precedence, seconds: int | None) -> None:
     assert deadline(DEMO, precedence) == seconds
+
+
+def test_a_hole_in_the_flash_lane_is_asked_for_within_a_minute() -> None:
+    assert [grace(DEMO, lane) for lane in range(5)] == [60, 1800, 1800, 1800, 1800]
 
 
 ROW = DEMO.equivalences[0]

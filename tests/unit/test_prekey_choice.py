@@ -2,8 +2,9 @@
 
 import pytest
 
+from crypto.digest import H
 from crypto.suite import SuiteId
-from crypto.types import KeyId, Mailbox, PrekeyId, PublicKey
+from crypto.types import Digest, KeyId, Mailbox, PrekeyId, PublicKey
 from protocol.codec import decode
 from protocol.directory_entry import Action, Rotation, Rotations
 from protocol.errors import BindingError, ExpiredError, VerificationError
@@ -95,7 +96,6 @@ def key(kind: PrekeyKind, start: int, until: int) -> Prekey:
         kid=PrekeyId(bytes(16)),
         public=PublicKey(b""),
         window=Window(kind, start, until),
-        suite=SuiteId.S1,
     )
 
 
@@ -116,23 +116,35 @@ def test_a_one_time_key_is_preferred_and_todays_epoch_key_serves() -> None:
 
 # --- erasing
 
-OLD, NEW = 1, 2  # generations
+OLD, NEW = H(b"old"), H(b"new")
 EPOCH = Window(PrekeyKind.EPOCH, START, START + DAY)
 ONCE = Window(PrekeyKind.ONE_TIME, START, START + 9 * DAY)
 
 
-def goes(seed: HeldSeed, witnessed: int, *, online: int = HOUR) -> bool:
+def goes(
+    seed: HeldSeed, witnessed: int, *, drained: bool = True, online: int = 0
+) -> bool:
     erased = seeds_to_erase(
-        [seed], superseded={OLD: START}, witnessed=witnessed, online=online
+        [seed],
+        superseded={OLD: START},
+        witnessed=witnessed,
+        drained=drained,
+        online=online,
     )
     return seed in erased
 
 
-def seed(when: Window, *, manifest: int = NEW) -> HeldSeed:
-    return HeldSeed(manifest, 0, when)
+def seed(when: Window, *, manifest: Digest = NEW, used: bool = False) -> HeldSeed:
+    return HeldSeed(manifest, 0, when, used)
 
 
-def test_the_seeds_of_a_replaced_manifest_go_after_48_hours() -> None:
+def test_a_one_time_seed_goes_once_its_record_is_in_the_vault() -> None:
+    assert goes(seed(ONCE, used=True), START, drained=False)
+    assert not goes(seed(ONCE), START)
+    assert not goes(seed(EPOCH, used=True), START)
+
+
+def test_unused_seeds_of_a_replaced_manifest_go_after_48_hours() -> None:
     old = seed(ONCE, manifest=OLD)
     assert not goes(old, START + 48 * HOUR - 1)
     assert goes(old, START + 48 * HOUR)
@@ -140,20 +152,25 @@ def test_the_seeds_of_a_replaced_manifest_go_after_48_hours() -> None:
     assert goes(seed(EPOCH, manifest=OLD), START + 48 * HOUR)
 
 
-def test_todays_epoch_seed_of_a_replaced_manifest_stays() -> None:
+def test_todays_and_used_epoch_seeds_of_a_replaced_manifest_stay() -> None:
+    later = START + 50 * HOUR
     today = Window(PrekeyKind.EPOCH, START + 2 * DAY, START + 3 * DAY)
-    assert not goes(seed(today, manifest=OLD), START + 50 * HOUR)
+    assert not goes(seed(today, manifest=OLD), later)
+    assert not goes(seed(EPOCH, manifest=OLD, used=True), later)
     assert goes(seed(today, manifest=OLD), START + 3 * DAY)
 
 
-def test_every_seed_goes_14_days_after_its_day() -> None:
+@pytest.mark.parametrize("used", [True, False])
+def test_every_seed_goes_14_days_after_its_day(used: bool) -> None:  # noqa: FBT001 -- a case of the test
+    held = seed(EPOCH, used=used)
     overdue = EPOCH.until + 14 * DAY
-    assert not goes(seed(EPOCH), overdue - 1)
-    assert goes(seed(EPOCH), overdue)
+    assert not goes(held, overdue - 1)
+    assert goes(held, overdue)
 
 
-def test_after_an_absence_nothing_goes_for_an_hour() -> None:
+def test_after_an_absence_the_mailbox_is_drained_first_for_an_hour_at_most() -> None:
     overdue = EPOCH.until + 14 * DAY
     for held in (seed(EPOCH), seed(ONCE, manifest=OLD)):
-        assert not goes(held, overdue, online=HOUR - 1)
-        assert goes(held, overdue, online=HOUR)
+        assert not goes(held, overdue, drained=False, online=HOUR - 1)
+        assert goes(held, overdue, drained=False, online=HOUR)
+        assert goes(held, overdue)

@@ -42,36 +42,6 @@ def test_a_proven_terminal_gets_ready_first_and_then_its_frames(suite: SuiteId) 
     assert len(meeting.confirmed(ready.data)) == 1
 
 
-@pytest.mark.parametrize("suite", SuiteId)
-@pytest.mark.parametrize("signer", SuiteId)
-def test_a_terminal_of_another_suite_than_the_relays_enters(
-    suite: SuiteId, signer: SuiteId
-) -> None:
-    """While a ministry changes its suite nobody is kept out (SUITE-11)."""
-    meeting = Meeting(suite, signer=signer)
-    meeting.resolve(meeting.hello())
-    ready, established = meeting.resolved(public("terminal", signer))
-    assert isinstance(ready, Send)
-    assert isinstance(established, Established)
-    assert len(meeting.confirmed(ready.data)) == 1
-
-
-@pytest.mark.parametrize("signer", SuiteId)
-def test_a_stranger_costs_a_decoy_of_its_own_suite(signer: SuiteId) -> None:
-    meeting = Meeting(SuiteId.S2, signer=signer)
-    meeting.resolve(meeting.hello())
-    checked: list[SuiteId] = []
-    really = VerifyKey.verify
-
-    def seen(key: VerifyKey, *rest: object) -> None:
-        checked.append(key.suite)
-        really(key, *rest)  # type: ignore[arg-type]
-
-    with patch.object(VerifyKey, "verify", seen):
-        assert meeting.resolved(None) == REFUSED
-    assert checked == [signer]
-
-
 def test_a_nonce_is_spent_by_the_first_hello() -> None:
     meeting = Meeting()
     hello = meeting.hello()

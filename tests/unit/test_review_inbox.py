@@ -7,8 +7,7 @@ import pytest
 from client.core.compose import Wish, action, compose
 from client.core.identity import Identity
 from client.core.inbox import MAX_STRANGERS
-from client.core.recipients import Recipient
-from client.core.sealing import Sender, seal
+from client.core.sealing import Recipient, Sender, seal
 from crypto.types import ZERO_DIGEST, Digest, Signature, StreamId
 from protocol.bodies import CableBody, Paragraph
 from protocol.codec import decode
@@ -83,9 +82,7 @@ def put(
     signed = SignedManifest(offer.manifest, Signature(offer.signature))
     book = PrekeyBook().adopt(key_id, signed, view)
     prekey = book.prekey(key_id, offer.index, offer.key, offer.path, view)
-    to = Recipient(
-        "tfc", key_id, prekey.mailbox, prekey.kid, prekey.public, place, prekey.suite
-    )
+    to = Recipient("tfc", key_id, prekey.mailbox, prekey.kid, prekey.public, place)
     sealed = seal(
         made.document,
         sender=sender or sender_of(bern, beliefs.heads),

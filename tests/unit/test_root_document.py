@@ -17,7 +17,6 @@ from protocol.root import (
     RootDocument,
     Threshold,
     operators_needed,
-    suite_sealed,
     suite_until,
 )
 from protocol.root_check import MAX_LIFE, check_root
@@ -31,7 +30,6 @@ HOLDERS = [cached_key(SuiteId.S1, f"holder/{n}") for n in range(3)]
 OPERATORS = [cached_key(SuiteId.S1, f"operator/{n}") for n in ("anna", "bram", "chris")]
 RELAY = cached_key(SuiteId.S1, "relay")
 ROOT = root_document(SuiteId.S1, Realm.DEMO, HOLDERS, OPERATORS, RELAY)
-MONTH = START + DEMO.retention
 OTHER = carried(cached_key(SuiteId.S2, "holder/0"))
 
 
@@ -78,10 +76,8 @@ def test_a_sound_document_passes_and_survives_its_encoding() -> None:
         {"message_log": LogKey("relay.example/other", ROOT.key_log.public)},
         {"expires": START},
         {"expires": START + MAX_LIFE + 1},
-        {"opens": (OpenSuite(SuiteId.S1, START, MONTH),)},
-        {"opens": (OpenSuite(SuiteId.S2, START, MONTH),) * 2},
-        {"opens": (OpenSuite(SuiteId.S2, START, MONTH - 1),)},
-        {"opens": (OpenSuite(SuiteId.S2, MONTH, START),)},
+        {"opens": (OpenSuite(SuiteId.S1, START),)},
+        {"opens": (OpenSuite(SuiteId.S2, START), OpenSuite(SuiteId.S2, START))},
         {"operators": (*ROOT.operators[:2], OTHER)},
         {"archive": (archive(SuiteId.S1, bytes(1215)),)},
         {"archive": (archive(SuiteId.S2, bytes(1665)),)},
@@ -117,7 +113,7 @@ def test_a_document_that_contradicts_itself_is_refused(
         {"thresholds": (Threshold(Action.LIFT, 3),)},
         {"expires": START + MAX_LIFE},
         {
-            "opens": (OpenSuite(SuiteId.S2, START, MONTH),),
+            "opens": (OpenSuite(SuiteId.S2, START),),
             "root_keys": (*ROOT.root_keys, OTHER),
         },
         {"archive": (archive(SuiteId.S1, kem_key(SuiteId.S1).public),)},
@@ -144,11 +140,10 @@ def test_every_action_has_a_rule_of_two_operators() -> None:
 
 
 def test_an_old_suite_is_open_until_its_date() -> None:
-    root = structs.replace(ROOT, opens=(OpenSuite(SuiteId.S2, START, MONTH),))
-    assert suite_until(root, SuiteId.S1) is suite_sealed(root, SuiteId.S1) is None
-    assert suite_until(root, SuiteId.S2) == MONTH
-    assert suite_sealed(root, SuiteId.S2) == START
-    assert suite_until(ROOT, SuiteId.S2) == suite_sealed(ROOT, SuiteId.S2) == 0
+    root = structs.replace(ROOT, opens=(OpenSuite(SuiteId.S2, START),))
+    assert suite_until(root, SuiteId.S1) is None
+    assert suite_until(root, SuiteId.S2) == START
+    assert suite_until(ROOT, SuiteId.S2) == 0
 
 
 @pytest.mark.parametrize("address", ["http://relay", "wss://", "wss://a b", "relay"])

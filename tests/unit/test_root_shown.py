@@ -92,7 +92,7 @@ def variants() -> Iterator[tuple[str, object]]:
     yield "issued", ROOT.issued - 86_400
     yield "expires", ROOT.expires + 1
     yield "suite", SuiteId.S2
-    yield "opens", (OpenSuite(SuiteId.S2, 8, 9),)
+    yield "opens", (OpenSuite(SuiteId.S2, 9),)
     yield "root_keys", ROOT.root_keys[1:]
     yield "root_keys", (OTHER, *ROOT.root_keys[1:])
     yield "root_threshold", 3

@@ -25,10 +25,9 @@ from server.config import ConfigError, Home, RelayConfig
 from server.init import init_relay, rotate_relay
 from server.keyring import RelayRing, finish_relay, load_relay_ring, seed_files
 from server.keys import make_relay_seeds
-from server.services.day_key import DayKeys, Offered
+from server.services.day_key import Offered
 from server.services.directory import Directory
 from server.services.logs import _root_in
-from tests.support.homes import TestClock
 from tests.support.keys import drawn, signing_key, stretched
 from tests.support.ministry import Ministry, ministry
 from tests.support.relay import RunningRelay, running
@@ -232,21 +231,6 @@ def test_old_keys_are_put_away_when_the_root_names_the_last(tmp_path: Path) -> N
     assert finish_relay(home, second, drawn("x")) == 0
     assert rotate_relay(home, ["tls"], drawn("y"))
     assert seed_files(home, "relay")[-1].name == "relay-3.seeds"
-
-
-def test_an_identity_of_another_suite_comes_beside_the_old_one(tmp_path: Path) -> None:
-    home, people = home_of(tmp_path), ministry()
-    public = rotate_relay(home, ["identity"], drawn("next"), suite=SuiteId.S2)
-    assert public["suite"] == 2
-    ring = load_relay_ring(home, drawn("x"))
-    assert [key.suite for key in ring.identities] == [SuiteId.S1, SuiteId.S2]
-    for number, suite in enumerate(SuiteId):
-        root = under(ring, people, number)
-        keys = DayKeys(ring.identity, TestClock(), drawn("day"))
-        assert keys.current(root).key.suite is suite  # the session's, too
-    again = rotate_relay(home, ["identity", "tls"], drawn("more"))
-    assert again["suite"] == 2
-    assert load_relay_ring(home, drawn("x")).identities[-1].suite is SuiteId.S2
 
 
 def test_a_pin_that_we_have_no_certificate_for_is_lacking(tmp_path: Path) -> None:

@@ -6,19 +6,19 @@ import pytest
 from msgspec import structs
 
 from client.core import sealing as sealing_module
-from client.core.recipients import NO_STREAM, Recipient, to_archive, to_terminal
+from client.core.recipients import NO_STREAM, to_archive, to_terminal
 from client.core.sealing import (
+    Recipient,
     Sealed,
     UnreadableError,
     arrived,
     open_envelope,
+    reseal,
     seal,
 )
 from crypto.digest import H
 from crypto.envelope import seal_body
-from crypto.errors import ProofError
 from crypto.kem import KemKey
-from crypto.merkle import root_of, verify_inclusion
 from crypto.sign import SigningKey
 from crypto.suite import SUITES, SuiteId
 from crypto.types import Digest, KeyId, Mailbox, Secret, Signature
@@ -26,9 +26,9 @@ from protocol.admit import Admitted, ViewCheck
 from protocol.codec import encode
 from protocol.directory_view import Ended
 from protocol.envelope import parse_envelope
-from protocol.errors import MalformedError, PolicyError, Reason
+from protocol.errors import BindingError, MalformedError, PolicyError, Reason
 from protocol.label import Clearance, Level, Precedence
-from protocol.leaf import leaf_commitment, message_leaf
+from protocol.leaf import check_leaf, message_leaf
 from protocol.manifest import PrekeyKind, Window, archive_prekey_id
 from protocol.record import ARCHIVE, Addressee, Role
 from protocol.root import ArchiveKey
@@ -38,7 +38,6 @@ from tests.support.posts import (
     LATER,
     NOW,
     Cast,
-    Station,
     cast_of,
     record_of,
     seal_to,
@@ -95,25 +94,16 @@ def test_b18_the_leaf_is_of_this_slip_and_body_and_no_other(cast: Cast) -> None:
     opened = cast.bern.open(first).genuine
     slip = opened.slip
     assert opened.leaf == first.leaf
-    verify_inclusion(opened.leaf, 0, 1, (), root_of([first.leaf]))
+    check_leaf(first.leaf, r=slip.r, slip=first.slip, body=first.body)
     mixed = message_leaf(first.commitment, second.body)
-    another = message_leaf(leaf_commitment(slip.r, second.slip), first.body)
-    for wrong in (second.leaf, mixed, another):
-        with pytest.raises(ProofError):
-            verify_inclusion(opened.leaf, 0, 1, (), root_of([wrong]))
+    for wrong in (second.leaf, mixed):
+        with pytest.raises(BindingError, match="B18"):
+            check_leaf(wrong, r=slip.r, slip=first.slip, body=first.body)
+    with pytest.raises(BindingError, match="B18"):
+        check_leaf(first.leaf, r=b"r" * 32, slip=first.slip, body=first.body)
 
 
 # --- reseal
-
-
-def sealed_again(cast: Cast, first: Sealed, to: Station, seed: str) -> Sealed:
-    return seal(
-        first.record,
-        sender=cast.tfc.sender(),
-        recipients=[to.at()],
-        entropy=seeded(seed),
-        release=first.release,
-    )
 
 
 def test_a_reseal_for_one_changes_nothing_for_the_others(cast: Cast) -> None:
@@ -121,7 +111,12 @@ def test_a_reseal_for_one_changes_nothing_for_the_others(cast: Cast) -> None:
     first = seal_to(cast.tfc, record, cast.bern, cast.oslo)
     before = cast.bern.open(first)
     oslo = cast.oslo.new_prekey("the next day")
-    again = sealed_again(cast, first, oslo, "again")
+    again = reseal(
+        first,
+        sender=cast.tfc.sender(),
+        recipients=[oslo.at()],
+        entropy=seeded("again"),
+    )
     later = oslo.open(again)
     assert isinstance(later, Admitted)
     assert later.genuine.name == first.name == again.name
@@ -141,8 +136,17 @@ def test_a_reseal_for_one_changes_nothing_for_the_others(cast: Cast) -> None:
 def test_a_reseal_reaches_a_terminal_that_was_enrolled_since(cast: Cast) -> None:
     first = seal_to(cast.tfc, record_of(cast.tfc, "bern"), cast.bern)
     new = station(cast.directory, "bern", number=2)
-    again = sealed_again(cast, first, new, "n")
+    again = reseal(
+        first, sender=cast.tfc.sender(), recipients=[new.at()], entropy=seeded("n")
+    )
     assert isinstance(new.open(again), Admitted)
+
+
+def test_a_reseal_keeps_the_place_in_the_stream(cast: Cast) -> None:
+    first = seal_to(cast.tfc, record_of(cast.tfc, "bern"), cast.bern)
+    moved = cast.bern.new_prekey("next").at(2)
+    with pytest.raises(ValueError, match="keeps the place"):
+        reseal(first, sender=cast.tfc.sender(), recipients=[moved], entropy=seeded("n"))
 
 
 # --- what is not sealed
@@ -260,10 +264,11 @@ def test_a_prekey_makes_its_own_terminal_a_recipient(cast: Cast) -> None:
         kid=bern.kid,
         public=bern.prekey.public,
         window=Window(PrekeyKind.EPOCH, NOW, LATER),
-        suite=bern.key.suite,
     )
     place = bern.at().place
-    assert to_terminal("bern", prekey, place) == bern.at()
+    assert to_terminal(bern.terminal, prekey, place) == bern.at()
+    with pytest.raises(ValueError, match="another terminal"):
+        to_terminal(cast.oslo.terminal, prekey, place)
 
 
 def archive_of(cast: Cast) -> tuple[KemKey, ArchiveKey]:

@@ -1,19 +1,14 @@
 """A home has one process."""
 
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from server import alone as module
 from server.alone import alone
 from server.config import ConfigError, Home
 
 
-def test_a_home_is_held_once_and_free_afterwards(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "PATIENCE", 0.0)
+def test_a_home_is_held_once_and_free_afterwards(tmp_path: Path) -> None:
     home, other = Home(tmp_path / "relay"), Home(tmp_path / "witness")
     for path in (home.path, other.path):
         path.mkdir()
@@ -24,21 +19,3 @@ def test_a_home_is_held_once_and_free_afterwards(
             pass
     with alone(home):
         pass
-
-
-def test_a_start_waits_for_one_that_is_about_to_be_gone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    home = Home(tmp_path / "relay")
-    home.path.mkdir()
-    waited = []
-    with ExitStack() as dying:
-        dying.enter_context(alone(home))
-
-        def die(seconds: float) -> None:
-            waited.append(seconds)
-            dying.close()
-
-        monkeypatch.setattr("server.alone.time.sleep", die)
-        with alone(home):
-            assert waited == [module.PAUSE]

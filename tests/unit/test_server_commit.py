@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from crypto.suite import SuiteId
 from crypto.types import Mailbox
 from protocol.directory_view import Terminal
 from protocol.errors import (
@@ -30,15 +29,13 @@ from server.storage.interfaces import (
     StoreBrokenError,
     StoreFullError,
     Tables,
-    Turn,
+    Work,
 )
-from tests.support.homes import TestClock
 from tests.support.ministry import Ministry, ministry
 from tests.support.relay import submit_to, working
-from tests.support.retiring import UNTIL, retiring
 from tests.support.virtual_relay import relay_in
 
-pytestmark = pytest.mark.usefixtures("every_writer")
+pytestmark = pytest.mark.usefixtures("either_database")
 
 
 def terminal(parts: Parts, people: Ministry, post: str) -> Terminal:
@@ -105,14 +102,12 @@ async def test_a_batch_begins_where_the_last_one_ended_before_the_loop_has_heard
         await committer.drained()
         write_each = parts.store.write_each
 
-        async def deaf(
-            following: Next[Any], done: Done[Any], stirred: asyncio.Event
-        ) -> None:
+        async def deaf(following: Next[Any], done: Done[Any]) -> None:
             def kept(outcome: Any) -> Callable[[], None]:  # noqa: ANN401 -- the work's
                 tell.append(done(outcome))
                 return lambda: None
 
-            await write_each(following, kept, stirred)
+            await write_each(following, kept)
 
         monkeypatch.setattr(parts.store, "write_each", deaf)
         submit = parts.relay.mailbox.submit
@@ -186,26 +181,6 @@ async def test_an_envelope_of_another_suite_is_refused(tmp_path: Path) -> None:
             await parts.relay.mailbox.submit(bern, 2, submit)
 
 
-async def test_an_envelope_of_a_suite_that_goes_is_stored_until_its_end(
-    tmp_path: Path,
-) -> None:
-    """SUITE-10: what was sealed on the last day is still on its way then."""
-    people = ministry()
-    clock = TestClock(people.now + 60)
-    async with working(tmp_path, people, clock=clock) as parts:
-        tfc, bern = (terminal(parts, people, post) for post in ("tfc", "bern"))
-        leaf = retiring(people, suite=SuiteId.S1, going=SuiteId.S2)
-        await parts.relay.logs.append(leaf)
-        until = people.now + UNTIL
-        clock.now = until - 1
-        submit = submit_to(tfc.mailbox, suite=2)
-        assert isinstance(await parts.relay.mailbox.submit(bern, 2, submit), Stored)
-        clock.now = until
-        late = submit_to(tfc.mailbox, suite=2, name="late")
-        with pytest.raises(BindingError, match="B16"):
-            await parts.relay.mailbox.submit(bern, 2, late)
-
-
 async def test_nothing_is_stored_after_the_entry_that_revokes_its_sender(
     tmp_path: Path,
 ) -> None:
@@ -275,22 +250,19 @@ def full_at_the_end(store: Store) -> Callable[..., Awaitable[None]]:
     """Return a write that does everything and finds no room when it commits."""
     write_each = store.write_each
 
-    async def full(
-        following: Next[Any], done: Done[Any], stirred: asyncio.Event
-    ) -> None:
-        def next_full(*, least: int = 0, most: int | None = None) -> Turn[Any] | None:
-            turn = following(least=least, most=most)
-            if turn is None:
+    async def full(following: Next[Any], done: Done[Any]) -> None:
+        def next_full() -> Work[Any] | None:
+            work = following()
+            if work is None:
                 return None
-            work = turn.work
 
             async def then_full(tables: Tables) -> None:
                 await work(tables)
                 raise StoreFullError
 
-            return Turn(then_full)
+            return then_full
 
-        await write_each(next_full, done, stirred)
+        await write_each(next_full, done)
 
     return full
 

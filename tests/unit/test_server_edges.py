@@ -47,37 +47,6 @@ async def get(url: str) -> tuple[int, bytes]:
         return response.status, await response.read()
 
 
-async def raw(address: str, sent: bytes) -> bytes:
-    """Return what comes back for bytes, to the end of the connection."""
-    host, _, port = address.rpartition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(sent)
-    found = await reader.read()
-    writer.close()
-    return found
-
-
-@pytest.mark.parametrize(
-    "sent",
-    [
-        b"nonsense\r\n\r\n",
-        b"GET / HTTP/9.9\r\n\r\n",
-        b"GET /livez HTTP/1.1\r\nX: " + b"x" * 9_000 + b"\r\n\r\n",
-        b"GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
-        b"GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-    ],
-)
-async def test_no_answer_names_the_program_behind_it(sent: bytes) -> None:
-    async def found() -> tuple[str, ...]:
-        return ()
-
-    async with served(health_app(found, lambda: b"")) as url:
-        answer = await raw(url.removeprefix("http://"), sent)
-    assert answer.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4"))
-    for word in (b"server:", b"aiohttp", b"python"):
-        assert word not in answer.lower()
-
-
 # --- health
 
 

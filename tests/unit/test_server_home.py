@@ -18,14 +18,7 @@ from server.config import ConfigError, Home, RelayConfig, WitnessConfig
 from server.files import write_atomic
 from server.founding import read_root
 from server.init import init_relay, init_witness
-from server.keys import (
-    RelaySeeds,
-    WitnessSeeds,
-    load_seeds,
-    make_relay_seeds,
-    relay_keys,
-    save,
-)
+from server.keys import load_relay, load_witness, make_relay_seeds, relay_keys, save
 from server.logbook import configure, harmless, logbook
 from server.web import listener, tls
 from tests.support.keys import drawn
@@ -102,21 +95,17 @@ def test_a_home_is_for_its_owner_only_and_its_keys_are_made_once(
         made(tmp_path)
 
 
-def relay_seeds(home: Home) -> RelaySeeds:
-    return load_seeds(home.keys / "relay.seeds", RelaySeeds)
-
-
 def test_the_public_part_names_the_keys_and_holds_none(tmp_path: Path) -> None:
     home = made(tmp_path)
     text = (home.path / "relay-public.json").read_text()
     public = json.loads(text)
-    keys = relay_keys(relay_seeds(home), drawn("x"))
+    keys = relay_keys(load_relay(home), drawn("x"))
     assert public["identity"] == keys.identity.public.hex()
     assert public["tls_pin"] == keys.certificate.pin.hex()
     assert public["key_log"]["origin"] == "relay.example/keys"
-    for seed in (relay_seeds(home).identity, relay_seeds(home).key_log):
+    for seed in (load_relay(home).identity, load_relay(home).key_log):
         assert seed.hex() not in text
-    assert "seed" not in repr(relay_seeds(home))
+    assert "seed" not in repr(load_relay(home))
 
 
 @pytest.mark.parametrize("name", ["", "Relay", "a b", "-x", "x" * 81])
@@ -134,23 +123,23 @@ def test_seeds_that_others_may_read_or_that_are_none_are_refused(
     home = Home(tmp_path)
     home.create()
     with pytest.raises(ConfigError, match="not there"):
-        relay_seeds(home)
+        load_relay(home)
     save(home, make_relay_seeds(SuiteId.S2, drawn("seeds")))
-    assert relay_seeds(home).suite is SuiteId.S2
+    assert load_relay(home).suite is SuiteId.S2
     path = home.keys / "relay.seeds"
     path.chmod(0o640)
     with pytest.raises(ConfigError, match="0600"):
-        relay_seeds(home)
+        load_relay(home)
     path.chmod(0o600)
     path.write_bytes(b"junk")
     with pytest.raises(ConfigError, match="not a seeds"):
-        relay_seeds(home)
+        load_relay(home)
 
 
 def test_a_witness_has_keys_of_both_kinds(tmp_path: Path) -> None:
     home = Home(tmp_path / "w")
     public = init_witness(home, WitnessConfig(), drawn("w"), name="witness-1")
-    assert load_seeds(home.keys / "witness.seeds", WitnessSeeds).name == "witness-1"
+    assert load_witness(home).name == "witness-1"
     assert len(str(public["ed25519"])) == 64
     assert len(str(public["mldsa44"])) == 2624
 

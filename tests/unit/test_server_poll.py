@@ -49,7 +49,7 @@ async def gone(relay: RunningRelay) -> None:
 async def test_a_hello_of_nobody_and_a_session_of_nobody_get_one_answer(
     relay: RunningRelay, polling: Polling
 ) -> None:
-    size = hello_size(SuiteId.S1, SuiteId.S1)
+    size = hello_size(SuiteId.S1)
     for hello in (b"junk", bytes(size), bytes(size + 1)):
         name, _ = await polling.begin()
         assert (await polling.post("/hello", name, hello))[0] == 404
@@ -165,7 +165,7 @@ async def test_begun_handshakes_are_forgotten_in_time_and_number(
 ) -> None:
     monkeypatch.setattr(poll, "MAX_STRANGERS", 2)
     names = [(await polling.begin())[0] for _ in range(3)]
-    hello = bytes(hello_size(SuiteId.S1, SuiteId.S1))
+    hello = bytes(hello_size(SuiteId.S1))
     routes = [(await polling.post("/hello", name, hello))[0] for name in names]
     assert routes == [404] * 3
     monkeypatch.setattr(poll, "HANDSHAKE_SECONDS", 0.01)

@@ -21,11 +21,8 @@ from server.storage.interfaces import (
 )
 from server.storage.opening import open_store
 from server.storage.postgres import PostgresStore
-from server.storage.presuming import CAREFUL
 from tests.support import postgres
-from tests.support.ministry import ministry
 from tests.support.queued import queue
-from tests.support.relay import submit_to, working
 
 pytestmark = pytest.mark.pg
 
@@ -206,25 +203,3 @@ async def test_a_full_disk_is_told_apart_and_leaves_nothing(
     await store.write(add)
     assert await store.read(leaves) == [b"leaf"]
     await store.close()
-
-
-async def test_after_a_deposit_that_was_known_some_are_asked_about(
-    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tests.support.relay.DATABASE", lambda _: url)
-    people = ministry()
-    async with working(tmp_path, people) as parts:
-        tfc, bern = (
-            parts.relay.directory.terminal(
-                people.posts[post].terminal.key.id, parts.relay.clock.wall()
-            )
-            for post in ("tfc", "bern")
-        )
-        store, submit = parts.store, parts.relay.mailbox.submit
-        assert isinstance(store, PostgresStore)
-        first = await submit(bern, 2, submit_to(tfc.mailbox, name="a"))
-        assert store._presumption.careful == 0  # noqa: SLF001 -- looked into
-        assert await submit(bern, 2, submit_to(tfc.mailbox, name="a")) == first
-        assert store._presumption.careful == CAREFUL  # noqa: SLF001
-        await submit(bern, 2, submit_to(tfc.mailbox, name="b"))
-        assert store._presumption.careful == CAREFUL - 1  # noqa: SLF001

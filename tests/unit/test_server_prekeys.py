@@ -26,6 +26,7 @@ from protocol.manifest import Manifest, leaves_of, prekey_leaf, window
 from protocol.requests import LogName, Offer, Publish
 from server.app import Parts
 from server.services.logs import Published
+from server.services.prekeys import all_paths
 from tests.support.ministry import START, Ministry, OwnTerminal, ministry
 from tests.support.relay import working
 
@@ -239,6 +240,13 @@ async def test_the_number_of_a_manifest_rises(tmp_path: Path) -> None:
         await parts.relay.prekeys.publish(tfc, publication(own))
         with pytest.raises(RollbackError):
             await parts.relay.prekeys.publish(tfc, older)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 13, 100])
+def test_all_paths_at_once_are_the_paths_of_each(count: int) -> None:
+    leaves = [b"%d" % n for n in range(count)]
+    for index, path in enumerate(all_paths(leaves)):
+        verify_inclusion(leaves[index], index, count, path, root_of(leaves))
 
 
 def test_the_helper_of_this_test_signs_what_the_relay_checks() -> None:

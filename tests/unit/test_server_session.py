@@ -72,7 +72,7 @@ async def refused_with(relay: RunningRelay, *messages: bytes | str) -> int | Non
 async def test_junk_for_a_hello_is_refused_and_nothing_is_said(
     relay: RunningRelay,
 ) -> None:
-    size = hello_size(SuiteId.S1, SuiteId.S1)
+    size = hello_size(SuiteId.S1)
     for hello in (b"", b"junk", bytes(size), bytes(size + 1), "text"):
         assert await refused_with(relay, hello) == POLICY
 
@@ -220,12 +220,10 @@ async def held(
     begun, go_on = asyncio.Event(), asyncio.Event()
     write_each = relay.parts.store.write_each
 
-    async def slow(
-        following: Next[object], done: Done[object], stirred: asyncio.Event
-    ) -> None:
+    async def slow(following: Next[object], done: Done[object]) -> None:
         begun.set()
         await go_on.wait()
-        await write_each(following, done, stirred)
+        await write_each(following, done)
 
     monkeypatch.setattr(relay.parts.store, "write_each", slow)
     return begun, go_on

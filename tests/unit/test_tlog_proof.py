@@ -5,11 +5,12 @@ import pytest
 from crypto.digest import H, T
 from crypto.types import Digest
 from protocol.errors import (
+    BindingError,
     MalformedError,
     ThresholdError,
     VerificationError,
 )
-from protocol.leaf import LEAF_SIZE, leaf_commitment, message_leaf
+from protocol.leaf import LEAF_SIZE, check_leaf, leaf_commitment, message_leaf
 from protocol.tlog_proof import (
     HEADER,
     MAX_PATH,
@@ -30,15 +31,20 @@ LEAF = message_leaf(leaf_commitment(R, SLIP), BODY)
 def test_a_leaf_is_version_commitment_and_body() -> None:
     assert b"\x01" + H(T(b"koerier/v1/leaf", R, H(SLIP))) + BODY == LEAF
     assert len(LEAF) == LEAF_SIZE == 65
+    check_leaf(LEAF, r=R, slip=SLIP, body=BODY)
 
 
-def test_b18_a_leaf_is_of_one_sealing_and_one_body() -> None:
-    others = (
-        message_leaf(leaf_commitment(stretched("other", 32), SLIP), BODY),
-        message_leaf(leaf_commitment(R, b"another slip"), BODY),
-        message_leaf(leaf_commitment(R, SLIP), H(b"another body")),
-    )
-    assert len({LEAF, *others}) == 1 + len(others)
+def test_a_logged_leaf_cannot_be_claimed_for_another_message() -> None:
+    for r, slip, body in (
+        (stretched("other", 32), SLIP, BODY),
+        (R, b"another slip", BODY),
+        (R, SLIP, H(b"another body")),
+    ):
+        with pytest.raises(BindingError, match="B18"):
+            check_leaf(LEAF, r=r, slip=slip, body=body)
+    for leaf in (b"\x02" + LEAF[1:], LEAF + b"\0", LEAF[:-1], b""):
+        with pytest.raises(BindingError, match="B18"):
+            check_leaf(leaf, r=R, slip=SLIP, body=BODY)
 
 
 def test_two_sealings_of_one_slip_have_unlike_commitments() -> None:

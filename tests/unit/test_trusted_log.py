@@ -242,16 +242,6 @@ def test_an_extension_is_checked_like_a_checkpoint(
 def test_a_log_is_recalled_from_the_note_that_was_adopted(log: GrownLog) -> None:
     trusted = log.trusted(9)
     assert log.trusted().recalled(trusted.note) == trusted
-    assert log.trusted().recalled(trusted.note, NOW - 1) == trusted
-
-
-def test_time_does_not_fall_where_a_quorum_cosigned_earlier(log: GrownLog) -> None:
-    """A quorum whose clocks went back: neither a next checkpoint nor a restart."""
-    back = log.cosigned(11, now=NOW - HOUR)
-    trusted = log.trusted(9).adopt(back, log.consistency(9, 11))
-    assert (trusted.size, trusted.witnessed, trusted.shown) == (11, NOW, NOW)
-    assert log.trusted().recalled(back, trusted.witnessed) == trusted
-    assert log.trusted().recalled(back).witnessed == NOW - HOUR
 
 
 def test_a_later_root_document_rules_over_what_comes_next(log: GrownLog) -> None:

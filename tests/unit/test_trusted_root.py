@@ -17,11 +17,11 @@ from protocol.errors import (
     ThresholdError,
     VerificationError,
 )
+from protocol.proposal import next_root
 from protocol.root import EXTENSION, Extension, RootDocument, realm_of
 from protocol.signed import Signed, carried, sign_document
 from protocol.trusted_root import TrustedRoot, extend, follow, found
 from tests.support.ministry import START, YEAR, cached_key, root_document, sign_root
-from tests.support.successor import following
 
 HOLDERS = [cached_key(SuiteId.S1, f"holder/{n}") for n in range(3)]
 NEW = [cached_key(SuiteId.S1, f"new-holder/{n}") for n in range(3)]
@@ -41,7 +41,7 @@ def first() -> TrustedRoot:
 
 
 def second(first: TrustedRoot, **changes: object) -> bytes:
-    return following(first, structs.replace(FIRST, **changes))
+    return next_root(first, structs.replace(FIRST, **changes))
 
 
 def test_a_first_root_is_founded_by_its_own_threshold(first: TrustedRoot) -> None:

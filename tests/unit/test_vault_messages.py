@@ -7,7 +7,6 @@ import pytest
 from client.core.rows import IN, OUT, RecordRow
 from client.vault.database import Database, Row
 from client.vault.store import Store
-from crypto.types import KeyId
 from protocol.record_type import RULES, RecordType
 from tests.support.homes import plain_record
 from tests.support.keys import secret
@@ -49,9 +48,9 @@ def test_a_list_goes_on_behind_the_message_that_it_ended_with(store: Store) -> N
 
 
 @pytest.mark.parametrize("kind", RecordType)
-def test_a_message_is_what_people_write(store: Store, kind: RecordType) -> None:
+def test_a_message_is_what_bears_a_label(store: Store, kind: RecordType) -> None:
     row = add(store, 1, type=kind)
-    expected = [row] if RULES[kind].written else []
+    expected = [row] if RULES[kind].labelled else []
     assert store.messages.newest(OUT, 9) == expected
     assert store.messages.named(row.name.hex(), OUT, 9) == expected
 
@@ -85,67 +84,9 @@ def test_the_list_is_read_from_its_index(monkeypatch: pytest.MonkeyPatch) -> Non
     messages = Store(database).messages
     messages.newest(IN, 200)
     messages.named("ab", IN, 2)
-    messages.of_operators(RecordType.PROPOSAL)
     plans = [
         str(rows(f"EXPLAIN QUERY PLAN {query}", *values)) for query, values in asked
     ]
-    indexes = ("record_message", "autoindex_record", "record_change")
-    for plan, index in zip(plans, indexes, strict=True):
+    for plan, index in zip(plans, ("record_message", "autoindex_record"), strict=True):
         assert index in plan
         assert "TEMP B-TREE" not in plan
-
-
-def test_who_owes_something_is_found_in_an_index(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """One step for each terminal, and no look at what it has released."""
-    database = Database.open(None, secret("messages"))
-    asked: list[tuple[str, Row]] = []
-    rows = database.rows
-
-    def looking(query: str, *values: bytes | str | int) -> list[Row]:
-        asked.append((query, values))
-        return []
-
-    monkeypatch.setattr(database, "rows", looking)
-    store = Store(database)
-    store.open_terminals()
-    store.open_of(KeyId(bytes(32)))
-    store.open_targets()
-    store.late_targets(1)
-    plans = [
-        str(rows(f"EXPLAIN QUERY PLAN {query}", *values)) for query, values in asked
-    ]
-    for plan in plans[:3]:
-        assert "target_open" in plan
-        assert "SCAN record" not in plan
-    assert "SEARCH target USING COVERING INDEX target_open" in plans[0]
-    assert "target_late" in plans[3]
-
-
-def test_what_operators_wrote_is_listed_by_its_type(store: Store) -> None:
-    rows = [add(store, n, way=n % 2, type=RecordType.PROPOSAL) for n in range(3)]
-    add(store, 10, type=RecordType.APPROVAL)
-    add(store, 11, type=RecordType.PROPOSAL, refused="fork")
-    add(store, 12, type=RecordType.CABLE)
-    assert store.messages.of_operators(RecordType.PROPOSAL) == rows
-    assert store.messages.of_operators(RecordType.REFUSAL) == []
-
-
-def test_what_is_said_about_history_is_found_in_an_index(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    database = Database.open(None, secret("messages"))
-    asked: list[tuple[str, Row]] = []
-    rows = database.rows
-
-    def looking(query: str, *values: bytes | str | int) -> list[Row]:
-        asked.append((query, values))
-        return []
-
-    monkeypatch.setattr(database, "rows", looking)
-    Store(database).history.of_type(RecordType.HISTORY)
-    ((query, values),) = asked
-    plan = str(rows(f"EXPLAIN QUERY PLAN {query}", *values))
-    assert "record_history" in plan
-    assert "TEMP B-TREE" not in plan

@@ -7,10 +7,7 @@ from pathlib import Path
 import pytest
 
 from client.agent.terminal import OpenTerminal
-from client.core.deadlines import Deadlines
-from client.core.reached import may_have
 from client.core.rows import IN, OUT
-from client.core.withdrawals import Withdrawals
 from client.home import Config, Home, HomeError
 from client.operator.addition import (
     addition_proposal,
@@ -302,48 +299,6 @@ def test_a_lost_machine_goes_on_as_another_terminal(
     assert later.name in {row.name for row in new.inbox()}
     assert "fork" not in new.happened() + tfc.happened()
     terminal.close()
-
-
-@pytest.mark.usefixtures("tfc")
-def test_what_a_lost_machine_had_sealed_may_have_arrived(
-    bern: HomeDesk, tmp_path: Path
-) -> None:
-    """So it is withdrawn with a word, and the exposure report does not exclude it."""
-    gone = bern.write("tfc", "Weg.").name
-    bern.run()
-    bern.machine.disconnected()
-    waiting = bern.write("tfc", "Nog niet weg.").name
-    file, home = back_up(bern), Home(tmp_path / "new")
-    home.create(Config(post="bern"))
-    seed = Secret(stretched("new identity", 64))
-    restore_elsewhere(home, (file, WORDS[ANNA]), seed, bern.clock, drawn("x"))
-    home.root_file.write_bytes(bern.home.root_file.read_bytes())
-    old, bern.home = bern.home, home
-    terminal = bern.unlocked(ANNA)
-    bern.home = old
-    store = terminal.vault.store
-    reached = []
-    for name in (gone, waiting):
-        (target,) = store.targets(name)
-        assert target.place is None
-        row = store.record(name)
-        assert row is not None
-        reached.append(may_have(store, target))
-        with store.transaction():
-            wish = Withdrawals(store, Unneeded()).withdraw(row, "fout", None, bern.now)
-        assert (wish is not None) is reached[-1]
-    assert reached == [True, False]
-    terminal.close()
-
-
-class Unneeded(Deadlines):
-    """Nobody is waited for here."""
-
-    def __init__(self) -> None:
-        pass
-
-    def acted(self, *_: object) -> None:
-        pass
 
 
 def enrolled(bern: HomeDesk, terminal: OpenTerminal) -> Desk:

@@ -152,7 +152,7 @@ class Clerk:
         )
         signed, carrier = self.signed(encode(order), Usage.ZEROISE, by)
         paper = self._paper(LeafKind.ZEROISE, signed)
-        self.book.write(paper.leaf, Zeroise(**_of(carrier), closes=time + 7 * DAY))
+        self.book.write(paper.leaf, Zeroise(**_of(carrier)))
         return paper
 
     def extension(self, of: Digest, by: Sequence[str]) -> Paper:

@@ -89,8 +89,6 @@ class Extension(Carrier):
 class Zeroise(Carrier):
     """An order: it changes no right."""
 
-    closes: int  # nobody may log it from then on
-
 
 Fact = Entry | Restriction | Root | Extension | Zeroise
 

@@ -4,7 +4,6 @@ Each commit has two sides on which a process may die, and so has each write of a
 sheet; a :class:`Mortal` decides.  A process that is dead can write nothing any more.
 """
 
-import asyncio
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -188,21 +187,12 @@ class SimStore:
         await self._pause()  # durable, and nobody knows
         return found
 
-    async def write_each(
-        self, following: Next[R], done: Done[R], _stirred: asyncio.Event
-    ) -> None:
-        await in_turn(lambda turn: self.write(turn.work), following, done)
-
-    def here(self, work: Work[R]) -> R | None:
-        with self._mortal.commit():
-            return self._run(work)
+    async def write_each(self, following: Next[R], done: Done[R]) -> None:
+        await in_turn(self.write, following, done)
 
     def _run(self, work: Work[R]) -> R:
         with transaction(self._engine) as tables:
             return driven(work(tables))
-
-    async def lost(self) -> None:
-        await asyncio.Event().wait()
 
     async def scrub(self) -> None:
         await self._pause()

@@ -143,7 +143,7 @@ class SimTerminal:
         try:
             await link.over(
                 TerminalEnd(connection, at_once),
-                RootRelay(relay.key.parsed(), root.realm),
+                RootRelay(relay.key.parsed(), root.document.suite, root.realm),
                 self.post.terminal.key,
                 self.machine.beliefs.witnessed,
             )
